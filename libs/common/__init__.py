@@ -1,0 +1,1 @@
+"""What two FindMe services need; imports no service."""

@@ -1,0 +1,72 @@
+"""The database: one engine per process, and the unit of work around every state change."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.common import outbox
+from libs.common.messages import Message
+from libs.common.settings import CommonSettings
+
+
+class UnitOfWork:
+    """One transaction: state changes by `connection`, messages by `publish`.
+
+    Both are committed together or not at all; the relay sends the messages afterwards.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.messages: list[Message] = []
+
+    def publish(self, message: Message) -> None:
+        """Send the message once the transaction has committed."""
+        self.messages.append(message)
+
+
+class Database:
+    """Hands out connections; SQL lives in the repositories."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: CommonSettings, *, name: str = "findme") -> AsyncIterator[Self]:
+        """Open an engine; `name` shows up as application_name in pg_stat_activity."""
+        engine = create_async_engine(
+            settings.sqlalchemy_url,
+            pool_size=settings.db_pool_size,
+            max_overflow=settings.db_max_overflow,
+            pool_recycle=settings.db_pool_recycle,
+            pool_timeout=settings.db_pool_timeout,
+            pool_pre_ping=True,
+            connect_args={"server_settings": {"application_name": name}},
+        )
+        try:
+            yield cls(engine)
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit: every statement sees what is committed by then."""
+        async with self._autocommit.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """A READ COMMITTED transaction, committed at the end of the block."""
+        async with self.engine.begin() as connection:
+            unit = UnitOfWork(connection)
+            yield unit
+            await outbox.append(connection, unit.messages)
+
+    async def check(self) -> None:
+        """Raise the driver's error when the database cannot be used now."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))

@@ -1,0 +1,31 @@
+"""Run one service's application in a process of its own."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+
+from libs.common import logs
+from libs.common.settings import CommonSettings
+
+#: Time for requests in flight after SIGTERM; an open live stream is cut at its end.
+GRACEFUL_SHUTDOWN_SECONDS = 20
+
+
+S = TypeVar("S", bound=CommonSettings)
+
+
+def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
+    """Read the settings from the environment and serve until SIGTERM or SIGINT."""
+    settings = settings_class()
+    logs.configure(settings.log_level, settings.log_format)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        timeout_keep_alive=75,
+    )

@@ -1,0 +1,21 @@
+"""Metrics that every process exposes; a service's own are in its metrics.py."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OUTBOX_DEPTH = Gauge("findme_outbox_messages", "Messages that wait to be published.")
+OUTBOX_AGE = Gauge("findme_outbox_oldest_seconds", "Age of the oldest waiting message.")
+OUTBOX_PUBLISHED = Counter("findme_outbox_published_total", "Messages the bus has confirmed.")
+OUTBOX_REFUSED = Counter(
+    "findme_outbox_refused_total", "Publishes that failed for the message's own sake."
+)
+HTTP_REQUESTS = Counter(
+    "findme_http_requests_total",
+    "Answered requests.",
+    ["service", "method", "route", "status"],
+)
+HTTP_SECONDS = Histogram(
+    "findme_http_request_seconds",
+    "Seconds from the request's head to the answer's last byte.",
+    ["service", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+)

@@ -1,0 +1,64 @@
+"""Settings every service reads from its environment; a service adds its own by inheriting."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET_LENGTH = 32
+
+
+class CommonSettings(BaseSettings):
+    """Connections, secrets and logs; names are upper-case environment variables."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        description="PostgreSQL, as postgresql://user:password@host:port/database."
+    )
+    db_pool_size: int = Field(default=30, ge=1, description="Connections kept, per process.")
+    db_max_overflow: int = Field(default=70, ge=0, description="Further ones under load.")
+    db_pool_recycle: int = Field(default=1800, ge=-1, description="Seconds a connection lives.")
+    db_pool_timeout: float = Field(default=120, gt=0, description="Seconds to wait for one.")
+
+    amqp_url: str | None = Field(
+        default=None, description="RabbitMQ, as amqp://user:password@host:port/vhost."
+    )
+    secret_key: SecretStr = Field(
+        description="Signs tokens and media URLs; the same in all services, 32 characters or more."
+    )
+    photo_store_dir: Path = Field(
+        default=Path("data/objects"), description="Folder for objects when no bucket is named."
+    )
+    photo_bucket_name: str | None = Field(default=None, description="S3 bucket for objects.")
+    s3_endpoint_url: str | None = Field(default=None, description="S3 server other than AWS.")
+    s3_pool_size: int = Field(default=64, ge=1, description="Connections to S3, per process.")
+    aws_region: str = Field(default="us-east-1", description="Region of the bucket.")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < MIN_SECRET_LENGTH:
+            msg = f"must have at least {MIN_SECRET_LENGTH} characters: `openssl rand -hex 32`"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database URL with the asyncpg driver named."""
+        return sqlalchemy_url(self.database_url)
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Accept postgres://, postgresql:// and postgresql+asyncpg:// alike."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in {"postgres", "postgresql"}:
+        msg = "DATABASE_URL must start with postgresql://"
+        raise ValueError(msg)
+    return f"postgresql+asyncpg://{rest}"

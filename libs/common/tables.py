@@ -1,0 +1,248 @@
+"""The tables, for queries in SQLAlchemy Core. The migrations define them; a test compares.
+
+Which service writes which table is said in ARCHITECTURE.md.
+"""
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+    default = None if nullable else func.now()
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+def _reference(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    on_delete = "SET NULL" if nullable else "CASCADE"
+    return Column(name, ForeignKey(target, ondelete=on_delete), nullable=nullable)
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("username", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("user_type", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    _moment("created_at"),
+    CheckConstraint("user_type IN ('user', 'photographer', 'admin')", name="user_type"),
+    Index("users_username_key", "username", unique=True),
+    Index("users_email_key", text("lower(email)"), unique=True),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("event_code", Text, nullable=False),
+    #: The code as it is compared: upper case, without white space.
+    Column("code_key", Text, nullable=False, unique=True),
+    _moment("date", nullable=True),
+    _reference("photographer_id", "users.id", nullable=True),
+    Column("match_threshold", REAL),
+    _moment("created_at"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index(None, "photographer_id"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", ForeignKey("events.id", ondelete="CASCADE"), primary_key=True),
+    _moment("joined_at"),
+    Index(None, "event_id"),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    _id(),
+    _reference("event_id", "events.id"),
+    Column("filename", Text, nullable=False, unique=True),
+    Column("original_filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    _reference("photographer_id", "users.id", nullable=True),
+    _moment("uploaded_at"),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    #: The camera's clock, which knows no time zone.
+    Column("taken_at", DateTime(timezone=False)),
+    Column("placeholder", Text),
+    Column("show_in_general", Boolean),
+    Column("processing_status", Text, nullable=False, server_default=text("'queued'")),
+    Column("processing_error", Text),
+    #: When a message for the photo was last put in the outbox; the reconciler goes by it.
+    _moment("enqueued_at"),
+    _moment("analyzed_at", nullable=True),
+    _moment("finished_at", nullable=True),
+    CheckConstraint(
+        "processing_status IN ('queued', 'analyzed', 'done', 'failed')", name="processing_status"
+    ),
+    Index(None, "photographer_id"),
+)
+#: Serves an event's list page by page without touching the table.
+Index(
+    "photos_event_page_idx",
+    photos.c.event_id,
+    photos.c.uploaded_at.desc(),
+    photos.c.id.desc(),
+    postgresql_include=[
+        "filename",
+        "original_filename",
+        "content_type",
+        "photographer_id",
+        "width",
+        "height",
+        "taken_at",
+        "placeholder",
+        "show_in_general",
+        "processing_status",
+    ],
+)
+Index(
+    "photos_unfinished_idx",
+    photos.c.enqueued_at,
+    postgresql_where=text("processing_status IN ('queued', 'analyzed')"),
+)
+Index(
+    "photos_shown_idx",
+    photos.c.event_id,
+    postgresql_where=text("show_in_general"),
+)
+
+upload_digests = Table(
+    "upload_digests",
+    metadata,
+    Column("event_id", ForeignKey("events.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", LargeBinary, primary_key=True),
+    _reference("photo_id", "photos.id"),
+    _moment("uploaded_at"),
+    Index(None, "photo_id"),
+)
+
+selfies = Table(
+    "selfies",
+    metadata,
+    _id(),
+    _reference("user_id", "users.id"),
+    Column("filename", Text, nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    #: The guest's consent to face matching, given by sending the selfie.
+    _moment("consented_at"),
+    _moment("created_at"),
+    Index(None, "user_id"),
+)
+
+selfie_indexes = Table(
+    "selfie_indexes",
+    metadata,
+    Column("selfie_id", ForeignKey("selfies.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", ForeignKey("events.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("claimed_by", Text, nullable=False),
+    _moment("claimed_at"),
+    Column("engine", Text),
+    Column("embedding", LargeBinary),
+    Column("external_face_id", Text),
+    _moment("indexed_at", nullable=True),
+    _moment("finished_at", nullable=True),
+    Column("matched", Integer, nullable=False, server_default=text("0")),
+    Column("error", Text),
+    CheckConstraint("status IN ('claimed', 'indexed', 'done', 'failed')", name="status"),
+)
+Index(
+    "selfie_indexes_live_idx",
+    selfie_indexes.c.event_id,
+    selfie_indexes.c.selfie_id,
+    postgresql_where=text("status IN ('indexed', 'done')"),
+)
+
+faces = Table(
+    "faces",
+    metadata,
+    _id(),
+    _reference("photo_id", "photos.id"),
+    Column("event_id", BigInteger, nullable=False),
+    Column("position", SmallInteger, nullable=False),
+    #: The box, as fractions of the upright photo.
+    Column("left", REAL, nullable=False),
+    Column("top", REAL, nullable=False),
+    Column("width", REAL, nullable=False),
+    Column("height", REAL, nullable=False),
+    Column("confidence", REAL, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("embedding", LargeBinary),
+    Column("external_face_id", Text),
+    Index("faces_photo_id_position_key", "photo_id", "position", unique=True),
+    Index(None, "event_id", "id"),
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True),
+    Column("event_id", BigInteger, primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    _reference("selfie_id", "selfies.id"),
+    Column("face_id", BigInteger, nullable=False),
+    Column("similarity", REAL, nullable=False),
+    _moment("created_at"),
+    Index(None, "photo_id"),
+    Index(None, "selfie_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("message_id", UUID(as_uuid=False), nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("mandatory", Boolean, nullable=False),
+    _moment("created_at"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("next_attempt_at"),
+)

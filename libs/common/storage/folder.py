@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import stat
 import threading
 import time
 import uuid
@@ -45,15 +46,15 @@ class FolderStore:
     @classmethod
     async def open(cls, root: Path) -> "FolderStore":
         """Make the directories that are missing and sweep the parts that writers left behind."""
-        store = cls(root.absolute())
+        store = cls(await asyncio.to_thread(root.absolute))
         await asyncio.to_thread(store._prepare)
         return store
 
     @asynccontextmanager
     async def create(self, key: str, *, content_type: str) -> AsyncIterator["FolderWriter"]:
         """Write to a part file; the name tells the type, so `content_type` is not kept."""
-        target = self._path(key)
-        part = await asyncio.to_thread(_Part.create, self._parts, target)
+        # Opened on the loop: cancelled while it waits for a thread, it would lose the file.
+        part = _Part.create(self._parts, self._path(key))
         try:
             yield FolderWriter(part)
         finally:
@@ -121,7 +122,7 @@ class FolderStore:
         return self._root / checked_key(key)
 
     def _prepare(self) -> None:
-        with _translated(""):
+        with _written():
             self._parts.mkdir(parents=True, exist_ok=True)
             oldest = time.time() - PART_MAX_AGE_SECONDS
             for part in self._parts.glob("*.part"):
@@ -151,7 +152,7 @@ class FolderStore:
                     if entry.is_dir(follow_symlinks=False):
                         if key != PARTS_DIRECTORY:
                             pending.append(Path(entry.path))
-                    elif key.startswith(prefix):
+                    elif entry.is_file() and key.startswith(prefix):
                         with suppress(FileNotFoundError):
                             yield _info(key, entry.stat())
 
@@ -195,8 +196,10 @@ class FolderWriter:
 
 
 class _Part:
-    """An unfinished object on disk. Its methods block; the lock keeps `discard` from closing
-    the file under a write whose caller was cancelled while the thread goes on.
+    """An unfinished object on disk. Its methods block.
+
+    The lock keeps `discard` from closing the file under a write whose caller was cancelled
+    while the thread goes on.
     """
 
     def __init__(self, path: Path, target: Path, file: BinaryIO) -> None:
@@ -208,28 +211,25 @@ class _Part:
     @classmethod
     def create(cls, parts: Path, target: Path) -> "_Part":
         path = parts / f"{uuid.uuid4().hex}.part"
-        with _translated(target.name):
+        with _written():
             file = path.open("xb", buffering=0)  # "x" is O_EXCL
         return cls(path, target, file)
 
     def write(self, data: bytes | bytearray) -> None:
-        with self._lock, _translated(self._target.name):
+        with self._lock, _written():
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
 
     def publish(self) -> None:
-        with self._lock, _translated(self._target.name):
+        with self._lock, _written():
             os.fsync(self._file.fileno())
             self._move_in()
-            directory = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            _fsync_directory(self._target.parent)
 
     def discard(self) -> None:
-        with self._lock:
+        # What cannot be removed now is swept at a later start.
+        with self._lock, suppress(OSError):
             self._file.close()
             self._path.unlink(missing_ok=True)
 
@@ -247,7 +247,7 @@ class _Part:
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    if not os.path.stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise ObjectNotFound(key)
     # The clock behind mtime ticks every few milliseconds; the inode tells apart two objects
     # of one size within a tick.
@@ -256,13 +256,37 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
     return ObjectInfo(key=key, size_bytes=status.st_size, etag=etag, modified_at=modified)
 
 
+def _fsync_directory(path: Path) -> None:
+    # Without it a power cut can lose the name of a file whose bytes are safe.
+    with suppress(FileNotFoundError):  # the object was deleted again meanwhile
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
 @contextmanager
 def _translated(key: str) -> Iterator[None]:
+    """Translate the errors of reading: no such file is no such object."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ObjectNotFound(key) from error
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StoreUnavailable("the photo store is full") from error
-        raise StoreUnavailable(f"the photo store failed: {error.strerror}") from error
+        raise _unavailable(error) from error
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Translate the errors of writing: no such directory is the store's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> StoreUnavailable:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreUnavailable("the photo store is full")
+    return StoreUnavailable(f"the photo store failed: {error.strerror}")

@@ -1,0 +1,245 @@
+"""The object store on S3, or on whatever speaks its protocol, by aioboto3."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aioboto3
+import aiohttp
+import structlog
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from libs.common.storage.checked_key import checked_folder, checked_key, checked_prefix
+from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
+
+READ_PIECE_BYTES = 256 * 1024
+#: An object up to one part is one request; memory in use of an upload is one part.
+PART_BYTES = 8 * 1024 * 1024
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = 60
+ATTEMPTS = 3
+
+NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
+#: The range starts behind the end of the object.
+INVALID_RANGE = "InvalidRange"
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_s3_store(
+    bucket: str,
+    *,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    pool_size: int = 64,
+) -> AsyncIterator["S3Store"]:
+    """Open the process's only client; `pool_size` bounds its connections.
+
+    Credentials come from botocore's usual places (environment, profile, instance role).
+    """
+    config = AioConfig(
+        max_pool_connections=pool_size,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        # Servers other than AWS seldom have a host name per bucket, and some refuse the
+        # checksums that newer clients add unasked.
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = aioboto3.Session()
+    async with session.client(
+        "s3", endpoint_url=endpoint_url, region_name=region, config=config
+    ) as client:
+        yield S3Store(client, bucket)
+
+
+class S3Store:
+    """Objects in one bucket. Make one with `open_s3_store`."""
+
+    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401  aioboto3 has no types
+        self._client = client
+        self._bucket = bucket
+
+    @asynccontextmanager
+    async def create(self, key: str, *, content_type: str) -> AsyncIterator["S3Writer"]:
+        writer = S3Writer(self._client, self._bucket, checked_key(key), content_type)
+        try:
+            yield writer
+        finally:
+            # Shielded: a cancelled upload must not leave its parts behind (they are charged).
+            await asyncio.shield(writer.discard())
+
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        with _translated(key):
+            await self._client.put_object(
+                Bucket=self._bucket, Key=checked_key(key), Body=data, ContentType=content_type
+            )
+
+    async def stat(self, key: str) -> ObjectInfo:
+        with _translated(key):
+            head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
+        return ObjectInfo(
+            key=key,
+            size_bytes=head["ContentLength"],
+            etag=head["ETag"],
+            modified_at=head["LastModified"],
+        )
+
+    async def get(self, key: str) -> bytes:
+        return b"".join([piece async for piece in self.read(key)])
+
+    async def read(
+        self, key: str, *, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        checked_key(key)
+        if end is not None and end <= start:
+            await self.stat(key)  # S3 has no empty range; a missing object is still an error
+            return
+        whole = start == 0 and end is None
+        span = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        with _translated(key):
+            try:
+                answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
+            except ClientError as error:
+                if _code(error) == INVALID_RANGE:
+                    return
+                raise
+            async with answer["Body"] as body:
+                async for piece in body.content.iter_chunked(READ_PIECE_BYTES):
+                    yield piece
+
+    @asynccontextmanager
+    async def local_file(self, key: str) -> AsyncIterator[Path]:
+        directory = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="findme-")
+        try:
+            path = Path(directory.name) / "object"
+            file = path.open("wb", buffering=PART_BYTES)
+            with file:
+                async for piece in self.read(key):
+                    await asyncio.to_thread(file.write, piece)
+            yield path
+        finally:
+            await asyncio.shield(asyncio.to_thread(directory.cleanup))
+
+    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        async for page in self._pages(checked_prefix(prefix)):
+            for found in page:
+                yield ObjectInfo(
+                    key=found["Key"],
+                    size_bytes=found["Size"],
+                    etag=found["ETag"],
+                    modified_at=found["LastModified"],
+                )
+
+    async def delete(self, key: str) -> None:
+        with _translated(key):
+            await self._client.delete_object(Bucket=self._bucket, Key=checked_key(key))
+
+    async def delete_prefix(self, prefix: str) -> int:
+        deleted = 0
+        async for page in self._pages(checked_folder(prefix)):
+            keys = [{"Key": found["Key"]} for found in page]
+            with _translated(prefix):
+                answer = await self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
+                )
+            if errors := answer.get("Errors"):
+                raise StoreUnavailable(f"the photo store kept {len(errors)} of {len(keys)} objects")
+            deleted += len(keys)
+        return deleted
+
+    async def check(self) -> None:
+        try:
+            with _translated(self._bucket):
+                await self._client.head_bucket(Bucket=self._bucket)
+        except ObjectNotFound as error:
+            raise StoreUnavailable(f"there is no bucket {self._bucket}") from error
+
+    async def _pages(self, prefix: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """List up to 1,000 objects a page, which is also what one batch delete takes."""
+        paginator = self._client.get_paginator("list_objects_v2")
+        with _translated(prefix):
+            async for page in paginator.paginate(Bucket=self._bucket, Prefix=prefix):
+                if contents := page.get("Contents"):
+                    yield contents
+
+
+class S3Writer:
+    """One request for an object of up to one part; a multipart upload above."""
+
+    def __init__(self, client: Any, bucket: str, key: str, content_type: str) -> None:  # noqa: ANN401
+        self._client = client
+        self._target = {"Bucket": bucket, "Key": key}
+        self._content_type = content_type
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._parts: list[dict[str, Any]] = []
+
+    async def write(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= PART_BYTES:
+            part = bytes(memoryview(self._buffer)[:PART_BYTES])
+            del self._buffer[:PART_BYTES]
+            await self._upload_part(part)
+
+    async def commit(self) -> None:
+        rest, self._buffer = bytes(self._buffer), bytearray()
+        if self._upload_id is None and not self._parts:
+            with _translated(self._target["Key"]):
+                await self._client.put_object(
+                    **self._target, Body=rest, ContentType=self._content_type
+                )
+            return
+        if rest:
+            await self._upload_part(rest)
+        with _translated(self._target["Key"]):
+            await self._client.complete_multipart_upload(
+                **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+            )
+        self._upload_id = None
+
+    async def discard(self) -> None:
+        """Abort what was not committed. A failure is only logged: it must not hide its cause."""
+        if self._upload_id is None:
+            return
+        try:
+            with _translated(self._target["Key"]):
+                await self._client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+        except (ObjectNotFound, StoreUnavailable) as error:
+            log.warning("upload_not_aborted", key=self._target["Key"], error=str(error))
+
+    async def _upload_part(self, data: bytes) -> None:
+        number = len(self._parts) + 1
+        with _translated(self._target["Key"]):
+            if self._upload_id is None:
+                created = await self._client.create_multipart_upload(
+                    **self._target, ContentType=self._content_type
+                )
+                self._upload_id = created["UploadId"]
+            answer = await self._client.upload_part(
+                **self._target, UploadId=self._upload_id, PartNumber=number, Body=data
+            )
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in NOT_FOUND_CODES:
+            raise ObjectNotFound(key) from error
+        raise StoreUnavailable(f"the photo store refused: {_code(error)}") from error
+    except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise StoreUnavailable(f"the photo store failed: {type(error).__name__}") from error

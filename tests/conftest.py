@@ -1,0 +1,96 @@
+"""Fixtures of all suites: private servers, started only when a test asks for one."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import pytest
+
+from tests.support.databases import Databases, migrated_databases
+from tests.support.postgres import ForeignPostgres, Postgres, accepts_connections, running_postgres
+from tests.support.rabbitmq import ForeignRabbitMQ, RabbitMQ, fresh_vhost, is_up, running_rabbitmq
+from tests.support.s3 import S3Bucket, S3Server, running_s3
+from tests.support.services import ServiceMissing
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def _provided(service: AbstractContextManager[T]) -> Iterator[T]:
+    """Enter a service; where it cannot be had the test fails with the one sentence that helps."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(service)
+        except ServiceMissing as error:
+            pytest.fail(str(error), pytrace=False)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """The PostgreSQL server of the session."""
+    with _provided(running_postgres()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: Postgres) -> Iterator[Databases]:
+    """Makes migrated databases, for tests that need several."""
+    with migrated_databases(postgres_server) as databases:
+        yield databases
+
+
+@pytest.fixture
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """A migrated, empty database of the test's own (`postgresql+asyncpg://...`)."""
+    async with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_faults(postgres_server: Postgres) -> Iterator[Postgres]:
+    """The server to stop, kill and start; it runs again after the test."""
+    if isinstance(postgres_server, ForeignPostgres):
+        pytest.skip("the PostgreSQL server is not ours to stop")
+    yield postgres_server
+    if not accepts_connections(postgres_server.url):
+        postgres_server.start()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[RabbitMQ]:
+    """The RabbitMQ broker of the session."""
+    with _provided(running_rabbitmq()) as broker:
+        yield broker
+
+
+@pytest.fixture
+def amqp_url(rabbitmq_server: RabbitMQ) -> Iterator[str]:
+    """An empty vhost of the test's own."""
+    with fresh_vhost(rabbitmq_server) as url:
+        yield url
+
+
+@pytest.fixture
+def rabbitmq_faults(rabbitmq_server: RabbitMQ, amqp_url: str) -> Iterator[RabbitMQ]:
+    """The broker to stop, kill and start; it runs again after the test."""
+    if isinstance(rabbitmq_server, ForeignRabbitMQ):
+        pytest.skip("the RabbitMQ broker is not ours to stop")
+    yield rabbitmq_server
+    if not is_up(rabbitmq_server):
+        rabbitmq_server.start()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """The S3 server of the session."""
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server) -> Iterator[S3Bucket]:
+    """An empty bucket of the test's own."""
+    with s3_server.fresh_bucket() as bucket:
+        yield bucket

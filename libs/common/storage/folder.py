@@ -238,8 +238,9 @@ class _Part:
             try:
                 self._target.parent.mkdir(parents=True, exist_ok=True)
                 self._path.replace(self._target)
-            except FileNotFoundError:
-                # A deletion took the empty directory between the two calls.
+            except (FileNotFoundError, FileExistsError):
+                # A deletion took the empty directory between the two calls, or between
+                # mkdir's own look at what exists and its verdict.
                 if attempt == PUBLISH_ATTEMPTS:
                     raise
             else:

@@ -1,0 +1,88 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from libs.common.storage.protocol import ObjectStore, StoreUnavailable
+from libs.common.storage.s3 import open_s3_store
+from tests.support.s3 import S3Bucket
+from tests.support.services import free_port
+from tests.support.stores import use_credentials
+
+KEY = "events/1/photos/a.jpg"
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+THROTTLED = b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n%b" % (len(SLOW_DOWN), SLOW_DOWN)
+CUT_SHORT = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: "x"\r\n\r\nonly this'
+
+
+@contextlib.asynccontextmanager
+async def _store_at(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ObjectStore]:
+    use_credentials(S3Bucket(url, "photos", "key", "secret"), monkeypatch)
+    async with open_s3_store("photos", endpoint_url=url, region="us-east-1") as store:
+        yield store
+
+
+@contextlib.asynccontextmanager
+async def _server_that_answers(answer: bytes) -> AsyncIterator[str]:
+    """Give every request the same answer and close its connection."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port: int = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+
+
+async def test_a_server_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _store_at(f"http://127.0.0.1:{free_port()}", monkeypatch) as store:
+        with pytest.raises(StoreUnavailable) as raised:
+            await store.check()
+
+    assert raised.value.__cause__ is not None
+
+
+async def test_a_server_that_throttles_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _server_that_answers(THROTTLED) as url, _store_at(url, monkeypatch) as store:
+        with pytest.raises(StoreUnavailable, match="SlowDown"):
+            await store.get(KEY)
+
+
+async def test_an_answer_that_breaks_off_is_not_taken_for_the_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with _server_that_answers(CUT_SHORT) as url, _store_at(url, monkeypatch) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.get(KEY)
+
+
+async def test_a_missing_bucket_is_unavailable_and_no_missing_object(
+    s3: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_credentials(s3, monkeypatch)
+    async with open_s3_store("no-such-bucket", endpoint_url=s3.endpoint_url) as store:
+        with pytest.raises(StoreUnavailable, match="no-such-bucket"):
+            await store.check()
+        with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
+            await store.get(KEY)
+        with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
+            await store.put(KEY, b"x", content_type="image/jpeg")
+
+
+async def test_more_objects_than_one_page_are_listed_and_deleted(
+    s3: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_credentials(s3, monkeypatch)
+    async with open_s3_store(s3.bucket, endpoint_url=s3.endpoint_url) as store:
+        await asyncio.gather(
+            *(store.put(f"events/1/{n}", b"", content_type="image/jpeg") for n in range(1003))
+        )
+
+        assert len([info async for info in store.list("events/1/")]) == 1003
+        assert await store.delete_prefix("events/1/") == 1003
+        assert [info async for info in store.list("")] == []

@@ -1,0 +1,211 @@
+"""Worker processes for native image code: a crash costs one worker and one photo, nothing else.
+
+Every worker has a pipe of its own. In a pool that shares one pipe and its lock (concurrent.futures,
+pebble), a worker that the kernel kills at the wrong moment, or while idle, breaks all of them.
+"""
+
+import asyncio
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from libs.common.errors import TransientError
+from services.recognition.engine.embedded import EmbeddedEngine, PhotoAnalysis
+
+# Uploads and lists stay quick while every core analyses photos.
+_NICENESS = 10
+# Includes the imports and the first conversion of the model, on a machine that is busy.
+_START_TIMEOUT_SECONDS = 120.0
+
+
+class WorkerCrashed(TransientError):
+    """The worker process died under this photo (a decoder's crash, out of memory)."""
+
+
+class WorkerTimedOut(TransientError):
+    """The photo took longer than allowed; its worker was killed."""
+
+
+class Engine(Protocol):
+    """What runs inside a worker."""
+
+    def analyze(self, path: Path) -> PhotoAnalysis: ...
+
+
+EngineFactory = Callable[[], Engine]
+
+
+class WorkerPool:
+    """`processes` spawned workers, each with an engine of its own, used from asyncio.
+
+    How many photos wait for a free worker is bounded by the callers: each holds a message.
+    """
+
+    def __init__(
+        self,
+        processes: int,
+        *,
+        timeout_seconds: float = 60.0,
+        engine_factory: EngineFactory = EmbeddedEngine,
+    ) -> None:
+        """`engine_factory` is called once in every worker, so it must be picklable."""
+        self._timeout_seconds = timeout_seconds
+        self._workers = [_Worker(engine_factory) for _ in range(processes)]
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        # One thread per worker waits on its pipe; the loop's own executor is for short things.
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="face-worker")
+
+    async def __aenter__(self) -> Self:
+        """Start all workers; raises what the engine factory raises (`ModelUnusable`)."""
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.gather(
+                *(loop.run_in_executor(self._threads, worker.start) for worker in self._workers)
+            )
+        except BaseException:
+            self._stop()
+            raise
+        for worker in self._workers:
+            self._idle.put_nowait(worker)
+        return self
+
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What still runs by now is given up; its message will be delivered again.
+        self._stop()
+
+    async def analyze(self, path: Path) -> PhotoAnalysis:
+        """Analyze a photo in the next free worker; cancelling kills that worker.
+
+        Raises what the engine raises (`PermanentError` for a bad photo), `WorkerCrashed` or
+        `WorkerTimedOut`.
+        """
+        worker = await self._idle.get()
+        work = asyncio.get_running_loop().run_in_executor(
+            self._threads, worker.analyze, path, self._timeout_seconds
+        )
+        # Also when the caller is cancelled, the worker is free only when its thread is.
+        work.add_done_callback(functools.partial(self._release, worker))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            worker.kill()
+            raise
+
+    def _release(self, worker: "_Worker", work: asyncio.Future[PhotoAnalysis]) -> None:
+        if not work.cancelled():
+            work.exception()  # marks it as seen: nobody waits for a cancelled caller's work
+        self._idle.put_nowait(worker)
+
+    def _stop(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._threads.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """One process and its pipe; started again when it is found dead. Used by one thread at once."""
+
+    def __init__(self, engine_factory: EngineFactory) -> None:
+        self._engine_factory = engine_factory
+        self._process: SpawnProcess | None = None
+        self._connection: Connection | None = None
+
+    def start(self) -> Connection:
+        # Spawned, not forked: the parent has threads, an event loop and database connections.
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._engine_factory), name="face-worker", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._connection = ours
+        self._receive(ours, _START_TIMEOUT_SECONDS)
+        return ours
+
+    def analyze(self, path: Path, timeout_seconds: float) -> PhotoAnalysis:
+        connection = self._connection
+        if connection is None or self._process is None or not self._process.is_alive():
+            connection = self.start()
+        try:
+            connection.send(path)
+        except OSError as error:
+            raise _crashed() from error
+        analysis = self._receive(connection, timeout_seconds)
+        if analysis is None:
+            raise RuntimeError("a worker answered a photo with nothing")
+        return analysis
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+
+    def _receive(self, connection: Connection, timeout_seconds: float) -> PhotoAnalysis | None:
+        try:
+            if not connection.poll(timeout_seconds):
+                self.kill()
+                raise WorkerTimedOut(
+                    f"analysing the photo took more than {timeout_seconds:g} seconds"
+                )
+            answer: PhotoAnalysis | Exception | None = connection.recv()
+        except (EOFError, OSError) as error:
+            self.kill()
+            raise _crashed() from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def _crashed() -> WorkerCrashed:
+    return WorkerCrashed("the worker process died while analysing the photo")
+
+
+def _serve(connection: Connection, engine_factory: EngineFactory) -> None:
+    """A worker's life: build the engine and say so, then answer every path with its analysis."""
+    # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
+    threading.Thread(target=_exit_with_parent, name="exit-with-parent", daemon=True).start()
+    try:
+        engine = engine_factory()
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        connection.send(_portable(error))
+        return
+    connection.send(None)
+    while True:
+        path: Path = connection.recv()
+        try:
+            connection.send(engine.analyze(path))
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            connection.send(_portable(error))
+
+
+def _exit_with_parent() -> None:
+    """Exit when the parent is gone."""
+    # A parent killed with -9 tells nobody, but its end of this pipe closes all the same.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """Pickling drops the traceback; a note keeps its text."""
+    error.add_note(f"in the worker process:\n{''.join(traceback.format_exception(error))}")
+    return error

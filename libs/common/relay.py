@@ -62,8 +62,8 @@ class Relay:
                 return
             await driver.add_listener(outbox.NOTIFY_CHANNEL, self._on_notify)
             try:
-                while not await session.scalar(_TRY_TO_LEAD):
-                    await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - a lock has no event
+                while not await session.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event
+                    await asyncio.sleep(POLL_SECONDS)
                 log.info("relay_leads")
                 await self._publish_while_connected(driver.is_closed)
             finally:

@@ -172,6 +172,8 @@ selfies = Table(
     #: The guest's consent to face matching, given by sending the selfie.
     _moment("consented_at"),
     _moment("created_at"),
+    #: When messages for the selfie were last put in the outbox; the reconciler goes by it.
+    _moment("enqueued_at"),
     Index(None, "user_id"),
 )
 

@@ -47,6 +47,11 @@ class Queue:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     max_length: int = 1_000_000
 
+    @property
+    def workers(self) -> int:
+        """Handlers of one subscriber that run at a time; prefetch beyond that only waits."""
+        return 1 if self.single_active else self.prefetch
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:

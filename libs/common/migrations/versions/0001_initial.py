@@ -110,6 +110,7 @@ CREATE TABLE selfies (
     size_bytes BIGINT NOT NULL,
     consented_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    enqueued_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT selfies_pkey PRIMARY KEY (id),
     CONSTRAINT selfies_user_id_fkey FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
 );

@@ -1,0 +1,68 @@
+# FindMe's commands, the same for people and for CI. `make` alone lists them.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; a name may exist and still not run (version managers).
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-build-isolation
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format types bench lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/standalone ## Show the whole job on this machine (ARGS="--exit" to end afterwards)
+	$(BIN)/findme demo $(ARGS)
+
+up: $(VENV)/standalone ## Run FindMe on this machine, data in ./data
+	$(BIN)/findme up $(ARGS)
+
+test: $(VENV)/dev ## Run all tests on private services (ARGS="-k name" for some)
+	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(VENV)/dev types ## Check style, types and the arrows between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+format: $(VENV)/dev ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev ## Measure everything, write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/dev ## Resolve the dependencies anew (needs the uv command)
+	uv pip compile $(LOCK_OPTIONS) requirements/build.in -o requirements/build.lock
+	uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra standalone -o requirements/standalone.lock
+	uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra dev -c requirements/standalone.lock \
+		-o requirements/dev.lock
+
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+clean: ## Remove the virtual environment and caches, not the data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+
+$(VENV)/python:
+	@test -n "$(PYTHON)" || { echo "FindMe needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The two source packages are built by a tool that is pinned by hash like all the rest.
+$(VENV)/standalone: requirements/build.lock requirements/standalone.lock pyproject.toml | $(VENV)/python
+	@echo "Installing the dependencies into $(VENV) (about a minute the first time) ..."
+	@$(PIP) --require-hashes -r requirements/build.lock
+	@$(PIP) --require-hashes -r requirements/standalone.lock
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.lock $(VENV)/standalone
+	@echo "Installing the development tools ..."
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@

@@ -1,0 +1,75 @@
+"""One message from its handler to a decision: timing, retry in process, and the log."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from libs.common.bus import metrics
+from libs.common.bus.protocol import Delivery, Handler
+from libs.common.bus.retry import DeadLetter, Decision, Retry, decide
+from libs.common.bus.running import unless_set
+from libs.common.bus.topology import Queue
+
+log = structlog.get_logger(__name__)
+
+
+class Done:
+    """The handler succeeded."""
+
+
+class LetGo:
+    """The consumer stops between two attempts; the message goes back as it came."""
+
+
+DONE: Final = Done()
+LET_GO: Final = LetGo()
+
+
+async def handle(
+    queue: Queue, handler: Handler, delivery: Delivery, *, stopping: asyncio.Event
+) -> Decision | Done | LetGo:
+    """Run the handler; return what the adapter has to do with the message.
+
+    Where the queue's order counts, further attempts are made here, after a pause each, so
+    that nothing overtakes; a `Retry` is returned for other queues only.
+    """
+    while True:
+        decision = await _attempt(queue, handler, delivery)
+        if not isinstance(decision, Retry) or not queue.retry.keeps_order:
+            return decision
+        metrics.count(queue.name, metrics.Outcome.RETRIED)
+        await unless_set(stopping, asyncio.sleep(decision.delay_seconds))
+        if stopping.is_set():
+            return LET_GO
+        delivery = replace(delivery, attempt=delivery.attempt + 1)
+
+
+async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decision | Done:
+    try:
+        with metrics.HANDLING_SECONDS.labels(queue.name).time():
+            await handler(delivery)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the table decides
+        decision = decide(error, delivery.attempt, queue.retry)
+        _log(queue, delivery, error, decision)
+        return decision
+    return DONE
+
+
+def _log(queue: Queue, delivery: Delivery, error: Exception, decision: Decision) -> None:
+    about = log.bind(
+        queue=queue.name,
+        routing_key=delivery.routing_key,
+        message_id=delivery.message_id,
+        attempt=delivery.attempt,
+    )
+    match decision:
+        case Retry(delay_seconds):
+            about.warning(
+                "message_failed",
+                error=f"{type(error).__name__}: {error}",
+                retry_in_seconds=delay_seconds,
+            )
+        case DeadLetter():
+            about.error("message_dead_lettered", exc_info=error)

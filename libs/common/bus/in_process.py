@@ -1,0 +1,205 @@
+"""The bus inside one process: RabbitMQ's semantics without a broker.
+
+It forgets everything when the process ends; the outbox and the reconciler bring it back.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from libs.common.bus import metrics
+from libs.common.bus.handling import Done, LetGo, handle
+from libs.common.bus.mailbox import Mailbox
+from libs.common.bus.protocol import (
+    BusUnavailable,
+    Delivery,
+    Handler,
+    OutgoingMessage,
+    Subscription,
+    Unroutable,
+)
+from libs.common.bus.retry import DeadLetter, Decision, Retry
+from libs.common.bus.routing import matches
+from libs.common.bus.running import RunningSubscription
+from libs.common.bus.topology import Queue, Topology
+from libs.common.bus.work_queue import WorkQueue
+
+#: Messages per queue, of a few hundred bytes each; the rest waits in the outbox.
+QUEUE_CAPACITY = 10_000
+DEAD_LETTERS_KEPT = 1000
+PUBLISH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A message that was given up, and why."""
+
+    delivery: Delivery
+    reason: str
+
+
+class InProcessBus:
+    """`Bus` for a deployment in which all services share one process."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        queue_capacity: int = QUEUE_CAPACITY,
+        publish_seconds: float = PUBLISH_SECONDS,
+    ) -> None:
+        self._queues = {
+            queue.name: WorkQueue(queue, queue_capacity) for queue in topology.queues
+        }
+        self._publish_seconds = publish_seconds
+        self._listeners: dict[Mailbox, tuple[str, ...]] = {}
+        self._subscriptions: set[RunningSubscription] = set()
+        self._is_closed = False
+        self.dead_letters: deque[DeadLettered] = deque(maxlen=DEAD_LETTERS_KEPT)
+
+    async def publish(self, message: OutgoingMessage) -> None:
+        """See `Bus.publish`; a full queue is waited for, up to `publish_seconds`."""
+        await self.check()
+        key = message.routing_key
+        queues = [
+            queue
+            for queue in self._queues.values()
+            if any(matches(binding, key) for binding in queue.queue.bindings)
+        ]
+        mailboxes = [
+            mailbox
+            for mailbox, patterns in self._listeners.items()
+            if any(matches(pattern, key) for pattern in patterns)
+        ]
+        if message.mandatory and not queues and not mailboxes:
+            raise Unroutable(key)
+        for queue in queues:
+            try:
+                async with asyncio.timeout(self._publish_seconds):
+                    await queue.put(_delivery(message, queue.queue.name))
+            except TimeoutError as error:
+                raise BusUnavailable(f"{queue.queue.name} is full") from error
+        for mailbox in mailboxes:
+            mailbox.offer(_delivery(message, ""))
+
+    async def subscribe(self, queue: Queue, handler: Handler) -> Subscription:
+        """See `Bus.subscribe`."""
+        await self.check()
+        stopping = asyncio.Event()
+        consumer = _Consumer(self._queues[queue.name], handler, stopping, self._give_up)
+        return self._start(consumer.run(), stopping, name=queue.name, at_end=consumer.leave)
+
+    async def listen(
+        self,
+        patterns: Sequence[str],
+        handler: Handler,
+        *,
+        on_gap: Callable[[], Awaitable[None]],
+    ) -> Subscription:
+        """See `Bus.listen`."""
+        await self.check()
+        stopping = asyncio.Event()
+        mailbox = Mailbox(handler, on_gap)
+        self._listeners[mailbox] = tuple(patterns)
+
+        def forget() -> None:
+            del self._listeners[mailbox]
+
+        return self._start(mailbox.run(stopping), stopping, name="listener", at_end=forget)
+
+    async def check(self) -> None:
+        """See `Bus.check`."""
+        if self._is_closed:
+            raise BusUnavailable("the bus is closed")
+
+    async def close(self) -> None:
+        """Abort what still runs and refuse everything further."""
+        self._is_closed = True
+        for subscription in list(self._subscriptions):
+            await subscription.abort()
+        for queue in self._queues.values():
+            queue.close()
+
+    def _start(
+        self,
+        run: Coroutine[Any, Any, None],
+        stopping: asyncio.Event,
+        *,
+        name: str,
+        at_end: Callable[[], None],
+    ) -> RunningSubscription:
+        subscription = RunningSubscription(run, stopping, name=f"bus: {name}")
+        self._subscriptions.add(subscription)
+        subscription.on_end(self._subscriptions.discard)
+        subscription.on_end(lambda _: at_end())
+        return subscription
+
+    def _give_up(self, delivery: Delivery, reason: str) -> None:
+        self.dead_letters.append(DeadLettered(delivery, reason))
+
+
+class _Consumer:
+    """Takes messages from one queue, settles them by what the handler did."""
+
+    def __init__(
+        self,
+        source: WorkQueue,
+        handler: Handler,
+        stopping: asyncio.Event,
+        give_up: Callable[[Delivery, str], None],
+    ) -> None:
+        self._source = source
+        self._handler = handler
+        self._stopping = stopping
+        self._give_up = give_up
+        source.join(self)
+
+    def leave(self) -> None:
+        self._source.leave(self)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._source.queue.workers):
+                workers.create_task(self._work())
+
+    async def _work(self) -> None:
+        while delivery := await self._source.take(self, self._stopping):
+            try:
+                result = await handle(
+                    self._source.queue, self._handler, delivery, stopping=self._stopping
+                )
+            except asyncio.CancelledError:
+                self._source.give_back(delivery)
+                raise
+            self._settle(delivery, result)
+
+    def _settle(self, delivery: Delivery, result: Done | LetGo | Decision) -> None:
+        name = self._source.queue.name
+        match result:
+            case Done():
+                self._source.settle()
+                metrics.count(name, metrics.Outcome.ACKED)
+            case LetGo():
+                self._source.give_back(delivery)
+            case Retry(delay_seconds):
+                again = replace(delivery, attempt=delivery.attempt + 1)
+                self._source.retry_later(again, delay_seconds)
+                metrics.count(name, metrics.Outcome.RETRIED)
+            case DeadLetter(reason):
+                self._give_up(delivery, reason)
+                self._source.settle()
+                metrics.count(name, metrics.Outcome.DEAD_LETTERED)
+
+
+def _delivery(message: OutgoingMessage, queue: str) -> Delivery:
+    return Delivery(
+        queue=queue,
+        routing_key=message.routing_key,
+        body=message.body,
+        message_id=message.message_id,
+        attempt=1,
+        redelivered=False,
+        headers=message.headers,
+    )

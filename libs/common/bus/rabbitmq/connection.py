@@ -1,0 +1,99 @@
+"""One AMQP connection that is made again, with backoff, whenever it is lost."""
+
+import asyncio
+import contextlib
+import random
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+
+from libs.common.bus.protocol import BusUnavailable
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 10
+CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+MIN_BACKOFF_SECONDS = 0.2
+MAX_BACKOFF_SECONDS = 5.0
+
+
+class Link:
+    """Keeps one connection open.
+
+    aio-pika's own robust connection restores channels and consumers behind the back of
+    handlers that still run; here whoever uses a channel opens the next one itself.
+    """
+
+    def __init__(self, url: str, *, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._connection: AbstractConnection | None = None
+        self._is_up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect, and stay connected from now on. Raises BusUnavailable."""
+        self._connection = await self._connect()
+        self._is_up.set()
+        self._keeper = asyncio.create_task(self._keep(), name=f"amqp link: {self._name}")
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        self._is_up.clear()
+        await self._discard()
+
+    def connection(self) -> AbstractConnection:
+        """The open connection. Raises BusUnavailable at once while there is none."""
+        if self._connection is None or self._connection.is_closed:
+            raise BusUnavailable("RabbitMQ cannot be reached")
+        return self._connection
+
+    async def is_up(self) -> bool:
+        """Wait until connected."""
+        return await self._is_up.wait()
+
+    async def _connect(self) -> AbstractConnection:
+        try:
+            return await aio_pika.connect(
+                self._url,
+                timeout=CONNECT_SECONDS,
+                heartbeat=HEARTBEAT_SECONDS,
+                client_properties={"connection_name": self._name},
+            )
+        except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
+            raise BusUnavailable(f"RabbitMQ cannot be reached: {error}") from error
+
+    async def _keep(self) -> None:
+        while True:
+            if self._connection is not None:
+                await self._connection.closed()
+                self._is_up.clear()
+                log.warning("amqp_connection_lost", connection=self._name)
+                await self._discard()
+            self._connection = await self._reconnect()
+            self._is_up.set()
+            log.info("amqp_connection_restored", connection=self._name)
+
+    async def _reconnect(self) -> AbstractConnection:
+        backoff = MIN_BACKOFF_SECONDS
+        while True:
+            try:
+                return await self._connect()
+            except BusUnavailable as error:
+                log.info("amqp_unreachable", error=str(error), retry_in_seconds=backoff)
+                # Not all replicas at once after a restart of the broker.
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
+                backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
+
+    async def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()

@@ -1,0 +1,49 @@
+"""A running consumer as a task that can be asked to stop, in both adapters."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the work's result, or None (with the work cancelled) once the event is set first."""
+    if event.is_set():
+        work.close()
+        return None
+    task = asyncio.ensure_future(work)
+    waiter = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        waiter.cancel()
+        task.cancel()
+
+
+class RunningSubscription:
+    """A `Subscription` around one task, which is to return soon after `stopping` is set."""
+
+    def __init__(self, run: Coroutine[Any, Any, None], stopping: asyncio.Event, *, name: str) -> None:
+        self._stopping = stopping
+        self._task = asyncio.create_task(run, name=name)
+
+    def on_end(self, callback: Callable[["RunningSubscription"], None]) -> None:
+        """Have the callback called when the task has ended, however it ended."""
+        self._task.add_done_callback(lambda _: callback(self))
+
+    async def stop(self) -> None:
+        """See `Subscription.stop`."""
+        self._stopping.set()
+        try:
+            await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            await self.abort()
+            raise
+
+    async def abort(self) -> None:
+        """Cancel what is in hand; unsettled messages go back to their queue."""
+        self._stopping.set()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)

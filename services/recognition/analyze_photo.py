@@ -1,0 +1,94 @@
+"""Find the faces of an uploaded photo and commit them."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from libs.common.database import Database
+from libs.common.errors import PermanentError
+from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, PhotoUploaded
+from libs.common.storage.keys import photo_key
+from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from services.recognition import metrics, repository
+from services.recognition.engine.embedded import ENGINE_NAME, PhotoAnalysis
+from services.recognition.engine.workers import WorkerCrashed, WorkerPool, WorkerTimedOut
+from services.recognition.repository import PhotoRow
+
+log = structlog.get_logger(__name__)
+
+#: A photo that kills its worker is tried once more, in case the machine was to blame.
+MAX_CRASHES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzer:
+    """The collaborators of the use case; `slots` bounds the photos in work at once."""
+
+    database: Database
+    store: ObjectStore
+    pool: WorkerPool
+    slots: asyncio.Semaphore
+
+
+async def analyze_photo(
+    message: PhotoUploaded, *, attempt: int, last_attempt: bool, using: Analyzer
+) -> None:
+    """Analyse a queued photo; one that is analysed, failed or deleted is left alone.
+
+    Raises PermanentError after recording that a photo killed its workers, so that its
+    message is kept for the operators; other errors that may pass are the caller's to retry.
+    """
+    async with using.database.read() as connection:
+        photo = await repository.find_photo(connection, message.photo_id)
+    if photo is None or photo.status != "queued":
+        return
+    try:
+        analysis = await _analyze(photo, using)
+    except ObjectNotFound:
+        await _fail(photo, "The photo's file is missing from the store. Upload it again.", using)
+        return
+    except PermanentError as error:
+        await _fail(photo, str(error), using)
+        return
+    except (WorkerCrashed, WorkerTimedOut) as error:
+        if attempt < MAX_CRASHES:
+            raise
+        await _fail(photo, f"The photo cannot be processed: {error}", using)
+        msg = f"photo {photo.id} failed {attempt} times in a worker: {error}"
+        raise PermanentError(msg) from error
+    except Exception as error:
+        if last_attempt:
+            await _fail(photo, f"The analysis failed repeatedly: {error}", using)
+        raise
+    await _save(photo, analysis, using)
+
+
+async def _analyze(photo: PhotoRow, using: Analyzer) -> PhotoAnalysis:
+    async with using.slots:
+        started = time.perf_counter()
+        async with using.store.local_file(photo_key(photo.event_id, photo.filename)) as path:
+            analysis = await using.pool.analyze(path)
+    metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
+    metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
+    return analysis
+
+
+async def _save(photo: PhotoRow, analysis: PhotoAnalysis, using: Analyzer) -> None:
+    async with using.database.unit_of_work() as unit:
+        if not await repository.save_analysis(unit.connection, photo, analysis, engine=ENGINE_NAME):
+            return
+        if analysis.faces:
+            unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
+        else:
+            unit.publish(PhotoMatched(event_id=photo.event_id, photo_id=photo.id, user_ids=()))
+    metrics.PHOTOS.labels("analyzed").inc()
+
+
+async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
+    async with using.database.unit_of_work() as unit:
+        if await repository.mark_photo_failed(unit.connection, photo.id, reason):
+            unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
+    metrics.PHOTOS.labels("failed").inc()
+    log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

@@ -1,0 +1,87 @@
+"""Decode a message, call its use case; the bus settles it by what that returns or raises."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from libs.common.bus.protocol import Bus, Delivery, Subscription
+from libs.common.bus.subscriptions import stop_all
+from libs.common.bus.topology import Topology
+from libs.common.errors import PermanentError
+from libs.common.messages import (
+    PhotoAnalyzed,
+    PhotoUploaded,
+    RematchRequested,
+    SelfieDeleted,
+    SelfieUploaded,
+)
+from services.recognition.analyze_photo import Analyzer, analyze_photo
+from services.recognition.match_photo import match_photo
+from services.recognition.match_selfie import SelfieIndexer, match_selfie
+from services.recognition.rematch_event import rematch_event
+
+
+class Consumers:
+    """The handlers of the analyze lanes and the match partitions."""
+
+    def __init__(self, topology: Topology, analyzer: Analyzer, indexer: SelfieIndexer) -> None:
+        self._topology = topology
+        self._analyzer = analyzer
+        self._indexer = indexer
+        self._by_topic: dict[str, Callable[[Delivery], Awaitable[None]]] = {
+            PhotoAnalyzed.topic: self._photo_analyzed,
+            SelfieUploaded.topic: self._selfie_uploaded,
+            SelfieDeleted.topic: self._selfie_deleted,
+            RematchRequested.topic: self._rematch_requested,
+        }
+
+    async def analyze(self, delivery: Delivery) -> None:
+        """Handle a message of an analyze lane."""
+        max_attempts = self._topology.analyze[0].retry.max_attempts
+        await analyze_photo(
+            PhotoUploaded.decode(delivery.body),
+            attempt=delivery.attempt,
+            last_attempt=delivery.attempt >= max_attempts,
+            using=self._analyzer,
+        )
+
+    async def match(self, delivery: Delivery) -> None:
+        """Handle a message of a match partition."""
+        topic, _, _ = delivery.routing_key.rpartition(".")
+        handler = self._by_topic.get(topic)
+        if handler is None:
+            msg = f"no handler for {delivery.routing_key}"
+            raise PermanentError(msg)
+        await handler(delivery)
+
+    async def _photo_analyzed(self, delivery: Delivery) -> None:
+        await match_photo(PhotoAnalyzed.decode(delivery.body), using=self._indexer.matcher)
+
+    async def _selfie_uploaded(self, delivery: Delivery) -> None:
+        max_attempts = self._topology.match[0].retry.max_attempts
+        await match_selfie(
+            SelfieUploaded.decode(delivery.body),
+            last_attempt=delivery.attempt >= max_attempts,
+            using=self._indexer,
+        )
+
+    async def _selfie_deleted(self, delivery: Delivery) -> None:
+        message = SelfieDeleted.decode(delivery.body)
+        self._indexer.matcher.selfies.forget(message.event_id, message.selfie_id)
+
+    async def _rematch_requested(self, delivery: Delivery) -> None:
+        await rematch_event(RematchRequested.decode(delivery.body), using=self._indexer.matcher)
+
+
+@asynccontextmanager
+async def consuming(bus: Bus, topology: Topology, consumers: Consumers) -> AsyncIterator[None]:
+    """Consume every lane and partition for the length of the block."""
+    subscriptions: list[Subscription] = []
+    try:
+        # One by one, so that those that run are stopped when a later one fails.
+        for queue in topology.analyze:
+            subscriptions.append(await bus.subscribe(queue, consumers.analyze))  # noqa: PERF401
+        for queue in topology.match:
+            subscriptions.append(await bus.subscribe(queue, consumers.match))  # noqa: PERF401
+        yield
+    finally:
+        await stop_all(subscriptions)

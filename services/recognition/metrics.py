@@ -1,0 +1,23 @@
+"""Metrics of the recognition service."""
+
+from prometheus_client import Counter, Histogram
+
+PHOTOS = Counter("findme_photos_total", "Photos by the end of their analysis.", ["outcome"])
+ANALYZE_SECONDS = Histogram(
+    "findme_analyze_seconds",
+    "Seconds a photo spent in a worker: decode, detect, embed.",
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 120),
+)
+FACES_PER_PHOTO = Histogram(
+    "findme_faces_per_photo", "Faces found in a photo.", buckets=(0, 1, 2, 3, 5, 8, 13, 21, 50)
+)
+MATCH_LATENCY = Histogram(
+    "findme_upload_to_match_seconds",
+    "Seconds from a photo's upload to its matches being visible.",
+    buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800),
+)
+SELFIES_INDEXED = Counter("findme_selfies_indexed_total", "Selfies by outcome.", ["outcome"])
+MATCHES = Counter("findme_matches_total", "Matches written.")
+REPUBLISHED = Counter(
+    "findme_reconciled_total", "Unfinished work published again, by kind.", ["kind"]
+)

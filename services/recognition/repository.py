@@ -1,0 +1,272 @@
+"""All SQL of the recognition service."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.tables import events, faces, matches, photos, selfie_indexes
+from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
+from services.recognition.engine.embedded import DetectedFace, PhotoAnalysis
+from services.recognition.engine.similarity import to_bytes
+from services.recognition.matching import Embeddings, FaceSet, Match, SelfieSet
+
+#: Faces read at once when a selfie is matched against an event: 10 MB of embeddings.
+SCAN_CHUNK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """What the handlers need to know of a photo."""
+
+    id: int
+    event_id: int
+    filename: str
+    status: str
+    uploaded_at: datetime
+
+
+async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | None:
+    """Return the photo, or None when it has been deleted."""
+    row = (
+        await connection.execute(
+            select(
+                photos.c.id,
+                photos.c.event_id,
+                photos.c.filename,
+                photos.c.processing_status,
+                photos.c.uploaded_at,
+            ).where(photos.c.id == photo_id)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return PhotoRow(
+        id=row.id,
+        event_id=row.event_id,
+        filename=row.filename,
+        status=row.processing_status,
+        uploaded_at=row.uploaded_at,
+    )
+
+
+async def save_analysis(
+    connection: AsyncConnection, photo: PhotoRow, analysis: PhotoAnalysis, *, engine: str
+) -> bool:
+    """Store a queued photo's faces; False when somebody else was first, or it is gone.
+
+    A photo without faces has nothing to match: it is done.
+    """
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo.id, photos.c.processing_status == "queued")
+        .values(
+            processing_status="analyzed" if analysis.faces else "done",
+            width=analysis.width,
+            height=analysis.height,
+            placeholder=analysis.placeholder,
+            analyzed_at=func.now(),
+            finished_at=None if analysis.faces else func.now(),
+            enqueued_at=func.now(),
+        )
+    )
+    if not updated.rowcount:
+        return False
+    if analysis.faces:
+        await connection.execute(
+            insert(faces).on_conflict_do_nothing(),
+            [
+                _face_values(photo, position, face, engine)
+                for position, face in enumerate(analysis.faces)
+            ],
+        )
+    return True
+
+
+def _face_values(
+    photo: PhotoRow, position: int, face: DetectedFace, engine: str
+) -> dict[str, object]:
+    return {
+        "photo_id": photo.id,
+        "event_id": photo.event_id,
+        "position": position,
+        "left": face.left,
+        "top": face.top,
+        "width": face.width,
+        "height": face.height,
+        "confidence": face.confidence,
+        "engine": engine,
+        "embedding": to_bytes(face.embedding),
+    }
+
+
+async def mark_photo_failed(connection: AsyncConnection, photo_id: int, reason: str) -> bool:
+    """Record why a queued photo cannot be analysed; False when it is not queued any more."""
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.processing_status == "queued")
+        .values(processing_status="failed", processing_error=reason, finished_at=func.now())
+    )
+    return bool(updated.rowcount)
+
+
+async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
+    """Record that an analysed photo has been matched; False when it was recorded before."""
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.processing_status == "analyzed")
+        .values(processing_status="done", finished_at=func.now())
+    )
+    return bool(updated.rowcount)
+
+
+async def faces_of_photo(connection: AsyncConnection, photo_id: int, *, engine: str) -> FaceSet:
+    """Return the photo's faces that this engine embedded."""
+    return await _face_set(
+        connection, and_(faces.c.photo_id == photo_id, faces.c.engine == engine), limit=None
+    )
+
+
+async def scan_faces(
+    connection: AsyncConnection, event_id: int, *, engine: str, chunk: int = SCAN_CHUNK
+) -> AsyncIterator[FaceSet]:
+    """Yield all faces of the event in chunks, each in a snapshot of its own.
+
+    A face committed behind the scan has a photo whose own match step, which comes after
+    that commit, sees the selfie.
+    """
+    last = 0
+    while True:
+        found = await _face_set(
+            connection,
+            and_(faces.c.event_id == event_id, faces.c.id > last, faces.c.engine == engine),
+            limit=chunk,
+        )
+        if len(found):
+            yield found
+            last = int(found.face_ids[-1])
+        if len(found) < chunk:
+            return
+
+
+async def _face_set(
+    connection: AsyncConnection, condition: ColumnElement[bool], *, limit: int | None
+) -> FaceSet:
+    rows = (
+        await connection.execute(
+            select(faces.c.id, faces.c.photo_id, faces.c.embedding)
+            .where(condition, faces.c.embedding.is_not(None))
+            .order_by(faces.c.id)
+            .limit(limit)
+        )
+    ).all()
+    return FaceSet(
+        face_ids=np.fromiter((row.id for row in rows), np.int64, len(rows)),
+        photo_ids=np.fromiter((row.photo_id for row in rows), np.int64, len(rows)),
+        embeddings=_stack([row.embedding for row in rows]),
+    )
+
+
+def _stack(embeddings: Sequence[bytes]) -> Embeddings:
+    return np.frombuffer(b"".join(embeddings), "<f4").reshape(-1, EMBEDDING_SIZE)
+
+
+async def live_selfie_ids(connection: AsyncConnection, event_id: int, *, engine: str) -> list[int]:
+    """Return the ids of the event's indexed selfies, in order."""
+    return list(
+        await connection.scalars(
+            select(selfie_indexes.c.selfie_id)
+            .where(
+                selfie_indexes.c.event_id == event_id,
+                selfie_indexes.c.status.in_(("indexed", "done")),
+                selfie_indexes.c.engine == engine,
+            )
+            .order_by(selfie_indexes.c.selfie_id)
+        )
+    )
+
+
+async def load_selfies(
+    connection: AsyncConnection, event_id: int, selfie_ids: Sequence[int]
+) -> SelfieSet:
+    """Return these selfies of the event; those deleted meanwhile are left out."""
+    rows = (
+        await connection.execute(
+            select(selfie_indexes.c.selfie_id, selfie_indexes.c.user_id, selfie_indexes.c.embedding)
+            .where(
+                selfie_indexes.c.event_id == event_id,
+                selfie_indexes.c.selfie_id == func.any(list(selfie_ids)),
+                selfie_indexes.c.embedding.is_not(None),
+            )
+            .order_by(selfie_indexes.c.selfie_id)
+        )
+    ).all()
+    return SelfieSet(
+        selfie_ids=np.fromiter((row.selfie_id for row in rows), np.int64, len(rows)),
+        user_ids=np.fromiter((row.user_id for row in rows), np.int64, len(rows)),
+        embeddings=_stack([row.embedding for row in rows]),
+    )
+
+
+async def event_threshold(connection: AsyncConnection, event_id: int) -> float | None:
+    """Return the event's own threshold, None when it has none."""
+    value: float | None = await connection.scalar(
+        select(events.c.match_threshold).where(events.c.id == event_id)
+    )
+    return value
+
+
+_UPSERT_MATCHES = text(
+    """
+    INSERT INTO matches AS m (user_id, event_id, photo_id, selfie_id, face_id, similarity)
+    SELECT v.user_id, :event_id, v.photo_id, v.selfie_id, v.face_id, v.similarity
+    FROM unnest(
+        CAST(:users AS bigint[]), CAST(:photos AS bigint[]), CAST(:selfies AS bigint[]),
+        CAST(:faces AS bigint[]), CAST(:similarities AS real[])
+    ) AS v (user_id, photo_id, selfie_id, face_id, similarity)
+    JOIN selfies s ON s.id = v.selfie_id
+    JOIN photos p ON p.id = v.photo_id
+    ORDER BY v.user_id, v.photo_id
+    FOR KEY SHARE OF s, p
+    ON CONFLICT (user_id, event_id, photo_id) DO UPDATE
+    SET selfie_id = excluded.selfie_id, face_id = excluded.face_id,
+        similarity = excluded.similarity
+    WHERE excluded.similarity > m.similarity OR m.selfie_id <> excluded.selfie_id
+    """
+)
+
+
+async def upsert_matches(
+    connection: AsyncConnection, event_id: int, found: Sequence[Match]
+) -> None:
+    """Write matches; those of a selfie or photo deleted meanwhile are left out.
+
+    The rows locked by KEY SHARE make a deletion wait and then remove what was written, or
+    be seen here: either way nothing of a deleted selfie stays.
+    """
+    if not found:
+        return
+    await connection.execute(
+        _UPSERT_MATCHES,
+        {
+            "event_id": event_id,
+            "users": [match.user_id for match in found],
+            "photos": [match.photo_id for match in found],
+            "selfies": [match.selfie_id for match in found],
+            "faces": [match.face_id for match in found],
+            "similarities": [match.similarity for match in found],
+        },
+    )
+
+
+async def delete_matches_below(
+    connection: AsyncConnection, event_id: int, threshold: float
+) -> None:
+    """Remove what a lower threshold had let through."""
+    await connection.execute(
+        delete(matches).where(matches.c.event_id == event_id, matches.c.similarity < threshold)
+    )

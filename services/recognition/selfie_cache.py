@@ -1,0 +1,63 @@
+"""The owner's copy of an event's selfies, checked against the database at every use."""
+
+import numpy as np
+from cachetools import LRUCache
+
+from libs.common.database import Database
+from services.recognition import repository
+from services.recognition.matching import SelfieSet
+
+DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+
+
+class SelfieCache:
+    """Keeps embeddings in memory; the set itself is read anew each time.
+
+    A selfie never changes under its id, so the list of ids (an index-only read) decides
+    what to load and what to forget: exact, whoever else writes.
+    """
+
+    def __init__(self, *, engine: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._engine = engine
+        self._sets: LRUCache[int, SelfieSet] = LRUCache(
+            max_bytes, getsizeof=lambda selfies: selfies.embeddings.nbytes + 512
+        )
+
+    async def current(self, database: Database, event_id: int) -> SelfieSet:
+        """Return the event's indexed selfies as they are committed now."""
+        async with database.read() as connection:
+            ids = await repository.live_selfie_ids(connection, event_id, engine=self._engine)
+            known = self._sets.get(event_id)
+            if known is not None and known.selfie_ids.tolist() == ids:
+                return known
+            held = set() if known is None else set(known.selfie_ids.tolist())
+            fresh = await repository.load_selfies(
+                connection, event_id, [selfie for selfie in ids if selfie not in held]
+            )
+        selfies = fresh if known is None else _merge(known, fresh, keep=set(ids))
+        self._sets[event_id] = selfies
+        return selfies
+
+    def forget(self, event_id: int, selfie_id: int) -> None:
+        """Drop a removed selfie's embedding from memory."""
+        known = self._sets.get(event_id)
+        if known is not None and selfie_id in known.selfie_ids:
+            self._sets[event_id] = _select(known, known.selfie_ids != selfie_id)
+
+
+def _merge(known: SelfieSet, fresh: SelfieSet, *, keep: set[int]) -> SelfieSet:
+    kept = _select(known, np.isin(known.selfie_ids, np.fromiter(keep, np.int64, len(keep))))
+    order = np.argsort(np.concatenate([kept.selfie_ids, fresh.selfie_ids]))
+    return SelfieSet(
+        selfie_ids=np.concatenate([kept.selfie_ids, fresh.selfie_ids])[order],
+        user_ids=np.concatenate([kept.user_ids, fresh.user_ids])[order],
+        embeddings=np.concatenate([kept.embeddings, fresh.embeddings])[order],
+    )
+
+
+def _select(selfies: SelfieSet, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> SelfieSet:
+    return SelfieSet(
+        selfie_ids=selfies.selfie_ids[mask],
+        user_ids=selfies.user_ids[mask],
+        embeddings=selfies.embeddings[mask],
+    )

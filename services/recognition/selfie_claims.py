@@ -1,0 +1,149 @@
+"""Which replica indexes a selfie: a row in the database, claimed once per selfie and event.
+
+SQL of the selfies' index state; see repository.py for the rest.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.tables import selfie_indexes
+
+
+class ClaimOutcome(StrEnum):
+    """What a claim found."""
+
+    CLAIMED = "claimed"
+    INDEXED = "indexed"
+    FINISHED = "finished"
+    BUSY = "busy"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The outcome, and where the selfie lies when it was claimed."""
+
+    outcome: ClaimOutcome
+    object_key: str = ""
+
+
+_CLAIM = text(
+    """
+    INSERT INTO selfie_indexes AS i (selfie_id, event_id, user_id, status, claimed_by)
+    SELECT s.id, m.event_id, s.user_id, 'claimed', :claimant
+    FROM selfies s JOIN memberships m ON m.user_id = s.user_id
+    WHERE s.id = :selfie_id AND m.event_id = :event_id
+    FOR KEY SHARE OF s, m
+    ON CONFLICT (selfie_id, event_id) DO UPDATE
+    SET claimed_by = excluded.claimed_by, claimed_at = now()
+    WHERE i.status = 'claimed'
+      AND (i.claimed_by = excluded.claimed_by
+           OR i.claimed_at < now() - make_interval(secs => :lease_seconds))
+    RETURNING (SELECT object_key FROM selfies WHERE id = i.selfie_id)
+    """
+)
+
+
+async def claim_selfie(
+    connection: AsyncConnection,
+    *,
+    selfie_id: int,
+    event_id: int,
+    claimant: str,
+    lease_seconds: float,
+) -> Claim:
+    """Claim the selfie for indexing in the event, unless it is indexed, taken or gone."""
+    object_key = await connection.scalar(
+        _CLAIM,
+        {
+            "selfie_id": selfie_id,
+            "event_id": event_id,
+            "claimant": claimant,
+            "lease_seconds": lease_seconds,
+        },
+    )
+    if object_key is not None:
+        return Claim(ClaimOutcome.CLAIMED, object_key)
+    status = await connection.scalar(
+        select(selfie_indexes.c.status).where(
+            selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id
+        )
+    )
+    match status:
+        case None:
+            return Claim(ClaimOutcome.GONE)
+        case "indexed":
+            return Claim(ClaimOutcome.INDEXED)
+        case "done" | "failed":
+            return Claim(ClaimOutcome.FINISHED)
+        case _:
+            return Claim(ClaimOutcome.BUSY)
+
+
+async def embedding_elsewhere(
+    connection: AsyncConnection, selfie_id: int, *, engine: str
+) -> bytes | None:
+    """Return the selfie's embedding from another event, so that it is computed once."""
+    found: bytes | None = await connection.scalar(
+        select(selfie_indexes.c.embedding)
+        .where(
+            selfie_indexes.c.selfie_id == selfie_id,
+            selfie_indexes.c.engine == engine,
+            selfie_indexes.c.embedding.is_not(None),
+        )
+        .limit(1)
+    )
+    return found
+
+
+async def save_embedding(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, embedding: bytes, engine: str
+) -> None:
+    """Store a claimed selfie's embedding: from here on, photos see it."""
+    await connection.execute(
+        update(selfie_indexes)
+        .where(
+            selfie_indexes.c.selfie_id == selfie_id,
+            selfie_indexes.c.event_id == event_id,
+            selfie_indexes.c.status == "claimed",
+        )
+        .values(status="indexed", embedding=embedding, engine=engine, indexed_at=func.now())
+    )
+
+
+async def finish_selfie(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int
+) -> int | None:
+    """Record that the selfie was matched; return its matches, None when it is gone."""
+    matched: int | None = await connection.scalar(
+        text(
+            """
+            UPDATE selfie_indexes SET status = 'done', finished_at = now(), matched = (
+                SELECT count(*) FROM matches
+                WHERE matches.user_id = selfie_indexes.user_id
+                  AND matches.event_id = selfie_indexes.event_id)
+            WHERE selfie_id = :selfie_id AND event_id = :event_id
+            RETURNING matched
+            """
+        ),
+        {"selfie_id": selfie_id, "event_id": event_id},
+    )
+    return matched
+
+
+async def fail_selfie(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, error: str
+) -> None:
+    """Record why a claimed selfie cannot be indexed."""
+    await connection.execute(
+        update(selfie_indexes)
+        .where(
+            selfie_indexes.c.selfie_id == selfie_id,
+            selfie_indexes.c.event_id == event_id,
+            selfie_indexes.c.status == "claimed",
+        )
+        .values(status="failed", error=error, finished_at=func.now())
+    )

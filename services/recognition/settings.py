@@ -1,0 +1,41 @@
+"""Settings of the recognition service."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from libs.common.settings import CommonSettings
+
+
+class RecognitionSettings(CommonSettings):
+    """How many photos at once, how long, and when two faces are one person."""
+
+    port: int = Field(default=8002, ge=0, le=65535, description="Port to listen on.")
+    face_recognizer_provider: Literal["embedded"] = Field(
+        default="embedded", description="The face engine."
+    )
+    photo_queue_workers: int = Field(
+        default=3, ge=1, le=64, description="Worker processes, and photos analysed at once."
+    )
+    analyze_timeout_seconds: float = Field(
+        default=120, gt=0, description="A worker busy for longer with one photo is killed."
+    )
+    findme_model_dir: Path | None = Field(
+        default=None, description="Folder of converted models; the user's cache when unset."
+    )
+    max_photo_megapixels: float = Field(
+        default=100, gt=0, description="Larger images are refused before decoding."
+    )
+    match_threshold: float = Field(
+        default=85, ge=0, le=100, description="Similarity from which a face is the guest's."
+    )
+    selfie_claim_seconds: float = Field(
+        default=60, gt=0, description="After this, another replica may index a claimed selfie."
+    )
+    reconcile_after_seconds: float = Field(
+        default=600, gt=0, description="Unfinished work older than this is published again."
+    )
+    reconcile_every_seconds: float = Field(
+        default=60, gt=0, description="How often unfinished work is looked for."
+    )

@@ -1,0 +1,33 @@
+"""Where standalone FindMe keeps its data, and where it listens."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class StandaloneSettings(BaseSettings):
+    """Everything has a default: one folder holds database, objects, models and the secret."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    findme_data_dir: Path = Field(default=Path("data"), description="Folder of all data.")
+    database_url: str | None = Field(
+        default=None, description="A PostgreSQL of your own instead of the one in the folder."
+    )
+    amqp_url: str | None = Field(
+        default=None, description="RabbitMQ; `findme migrate` declares its queues."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0: any.")
+    photo_queue_workers: int = Field(
+        default=2, ge=1, le=64, description="Worker processes that analyse photos."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "console"
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder, absolute."""
+        return self.findme_data_dir.expanduser().absolute()

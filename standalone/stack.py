@@ -1,0 +1,99 @@
+"""All four services in one process, on one data folder."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+
+from libs.common.database import Database
+from libs.common.migrate import upgrade
+from libs.common.resources import open_resources
+from libs.common.settings import CommonSettings
+from services.gallery.app import create_app as create_gallery
+from services.gallery.settings import GallerySettings
+from services.ingest.app import create_app as create_ingest
+from services.ingest.settings import IngestSettings
+from services.media.app import create_app as create_media
+from services.media.settings import MediaSettings
+from services.recognition.app import create_app as create_recognition
+from services.recognition.settings import RecognitionSettings
+from standalone.data_dir import secret_key
+from standalone.gateway import gateway_app
+from standalone.postgres import attached_postgres, embedded_postgres
+from standalone.settings import StandaloneSettings
+
+
+@contextmanager
+def database_url(settings: StandaloneSettings, *, owner: bool) -> Iterator[str]:
+    """Yield the URL of the database to use: the one named, else the folder's own."""
+    if settings.database_url:
+        yield settings.database_url
+    elif owner:
+        with embedded_postgres(settings.data_dir) as url:
+            yield url
+    else:
+        with attached_postgres(settings.data_dir) as url:
+            yield url
+
+
+@asynccontextmanager
+async def operator_database(settings: StandaloneSettings) -> AsyncIterator[Database]:
+    """Open the database for a command, whether or not FindMe runs on it."""
+    with database_url(settings, owner=False) as url:
+        await upgrade(url)
+        async with Database.open(CommonSettings(**_common(settings, url))) as database:
+            yield database
+
+
+@asynccontextmanager
+async def standalone_app(settings: StandaloneSettings, url: str) -> AsyncIterator[Starlette]:
+    """Yield the application of all services, on a database that is migrated first."""
+    await upgrade(url)
+    common = _common(settings, url)
+    recognition_settings = RecognitionSettings(
+        **common,
+        photo_queue_workers=settings.photo_queue_workers,
+        findme_model_dir=settings.data_dir / "models",
+    )
+    async with open_resources(CommonSettings(**common), name="findme") as resources:
+        recognition = create_recognition(recognition_settings, resources, keeps_messages=False)
+        yield gateway_app(
+            {
+                "recognition": recognition,
+                "gallery": create_gallery(GallerySettings(**common), resources),
+                "media": create_media(MediaSettings(**common), resources),
+                "ingest": create_ingest(
+                    IngestSettings(**common),
+                    resources,
+                    recognition_transport=httpx.ASGITransport(recognition),
+                ),
+            }
+        )
+
+
+def objects_dir(data_dir: Path) -> Path:
+    """Return the folder of photos and selfies, which only its owner may enter."""
+    folder = data_dir / "objects"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _common(settings: StandaloneSettings, url: str) -> dict[str, Any]:
+    """Return what all services' settings share; nothing of it is taken from the environment."""
+    return {
+        "database_url": url,
+        "db_pool_size": 15,
+        "db_max_overflow": 15,
+        "db_pool_timeout": 30,
+        "amqp_url": None,
+        "secret_key": secret_key(settings.data_dir),
+        "photo_bucket_name": None,
+        "photo_store_dir": objects_dir(settings.data_dir),
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": settings.log_level,
+        "log_format": settings.log_format,
+    }

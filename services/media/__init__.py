@@ -1,0 +1,1 @@
+"""Bytes: originals, selfies and renditions, for those who may see them."""

@@ -1,6 +1,6 @@
 """What an object store does for FindMe, whichever adapter does it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,8 +59,12 @@ class ObjectStore(Protocol):
     async def get(self, key: str) -> bytes:
         """Read a small object whole. Raises ObjectNotFound."""
 
-    def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Stream bytes `start` (included) to `end` (excluded), in pieces of 64 to 256 KB.
+    def read(
+        self, key: str, *, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Stream bytes `start` (included) to `end` (excluded), in pieces of up to 256 KB.
+
+        Close it (`contextlib.aclosing`) when you stop early: it may hold a connection.
 
         Raises ObjectNotFound at the first piece.
         """

@@ -1,0 +1,47 @@
+"""The media service: settings, resources, rendition workers, cleanup."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from libs.common.http.service_app import build_app
+from libs.common.resources import Resources
+from libs.common.signed_urls import SignedUrls
+from libs.common.storage.protocol import ObjectInfo
+from services.media.consumers import consuming
+from services.media.rendition_pool import RenditionPool
+from services.media.renditions import Renditions
+from services.media.routes import photos, selfies, signed
+from services.media.settings import MediaSettings
+from services.media.single_flight import SingleFlight
+
+
+def create_app(settings: MediaSettings, resources: Resources | None = None) -> FastAPI:
+    """Return the service; `resources` are borrowed when given."""
+
+    @asynccontextmanager
+    async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
+        app.state.signed_urls = SignedUrls(settings.secret_key.get_secret_value())
+        async with (
+            RenditionPool(
+                workers=settings.rendition_workers,
+                queue_limit=settings.rendition_queue_limit,
+                timeout_seconds=settings.rendition_timeout_seconds,
+                max_pixels=int(settings.max_photo_megapixels * 1e6),
+            ) as pool,
+            SingleFlight[ObjectInfo]() as flights,
+            consuming(connected.bus, connected.topology, connected.store),
+        ):
+            app.state.renditions = Renditions(
+                store=connected.store, database=connected.database, pool=pool, flights=flights
+            )
+            yield
+
+    return build_app(
+        "media",
+        settings=settings,
+        resources=resources,
+        routers=[signed.router, photos.router, selfies.router],
+        start=start,
+    )

@@ -1,0 +1,23 @@
+"""What goes from the store with a deleted photo or selfie. Doing it twice is harmless."""
+
+from libs.common.errors import PermanentError
+from libs.common.messages import PhotoDeleted, SelfieDeleted
+from libs.common.storage import keys
+from libs.common.storage.protocol import ObjectStore
+from services.media.metrics import OBJECTS_CLEANED
+
+
+async def delete_photo_objects(message: PhotoDeleted, *, store: ObjectStore) -> None:
+    """Remove the original and all renditions."""
+    await store.delete(keys.photo_key(message.event_id, message.filename))
+    await store.delete_prefix(keys.renditions_prefix(message.event_id, message.filename))
+    OBJECTS_CLEANED.labels("photo").inc()
+
+
+async def delete_selfie_object(message: SelfieDeleted, *, store: ObjectStore) -> None:
+    """Remove the selfie. Raises PermanentError when the key is not the guest's own."""
+    if not message.object_key.startswith(keys.user_prefix(message.user_id)):
+        error = f"selfie {message.selfie_id} of user {message.user_id}: {message.object_key}"
+        raise PermanentError(error)
+    await store.delete(message.object_key)
+    OBJECTS_CLEANED.labels("selfie").inc()

@@ -1,0 +1,20 @@
+"""Metrics of the media service."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+BYTES_SENT = Counter("findme_media_sent_bytes_total", "Bytes of objects sent.")
+RENDITIONS = Counter(
+    "findme_renditions_total", "Renditions asked for and not there yet.", ["name", "outcome"]
+)
+RENDITION_SECONDS = Histogram(
+    "findme_rendition_seconds",
+    "Seconds a rendition took a worker, its waiting for the worker included.",
+    ["name"],
+    buckets=(0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30),
+)
+RENDITIONS_IN_HAND = Gauge(
+    "findme_renditions_in_hand", "Renditions being made or waiting for a worker."
+)
+OBJECTS_CLEANED = Counter(
+    "findme_media_cleaned_total", "Deleted photos and selfies whose objects were removed.", ["kind"]
+)

@@ -1,0 +1,99 @@
+"""Renditions on demand: made at the first request, kept in the store, then only read.
+
+Not made at the upload: at the rush the processors belong to recognition, and most previews
+of most photos are never opened.
+"""
+
+import time
+
+from libs.common.database import Database
+from libs.common.errors import NotFound, Unavailable
+from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
+from services.media import repository
+from services.media.media_key import Original, Rendition
+from services.media.metrics import RENDITION_SECONDS, RENDITIONS
+from services.media.rendition_pool import RenditionPool
+from services.media.rendition_worker import CannotDecode
+from services.media.single_flight import SingleFlight
+
+WEBP = "image/webp"
+
+
+class NoRendition(NotFound):
+    """The photo is there, but cannot be shown; the message says why."""
+
+    def __init__(self, rendition: Rendition, reason: str) -> None:
+        super().__init__("rendition", rendition.key)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"This photo cannot be shown: {self.reason}."
+
+
+class Renditions:
+    """Finds or makes the renditions of stored photos."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        database: Database,
+        pool: RenditionPool,
+        flights: SingleFlight[ObjectInfo],
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._pool = pool
+        self._flights = flights
+
+    async def ensure(self, rendition: Rendition) -> ObjectInfo:
+        """Return the rendition's object, made now if it was not there.
+
+        Raises NotFound without such a photo, NoRendition when it cannot be decoded,
+        Unavailable when too many are being made.
+        """
+        try:
+            return await self._store.stat(rendition.key)
+        except ObjectNotFound:
+            return await self._flights.run(rendition.key, lambda: self._make(rendition))
+
+    async def _make(self, rendition: Rendition) -> ObjectInfo:
+        outcome = "failed"
+        started = time.perf_counter()
+        try:
+            async with self._pool.turn():
+                info = await self._render(rendition)
+            outcome = "made"
+        except Unavailable:
+            outcome = "refused"
+            raise
+        except CannotDecode as error:
+            outcome = "undecodable"
+            raise NoRendition(rendition, str(error)) from error
+        except NotFound:
+            outcome = "not_found"
+            raise
+        finally:
+            RENDITIONS.labels(rendition.name, outcome).inc()
+        RENDITION_SECONDS.labels(rendition.name).observe(time.perf_counter() - started)
+        return info
+
+    async def _render(self, rendition: Rendition) -> ObjectInfo:
+        await self._require_photo(rendition.original)
+        async with self._store.local_file(rendition.original.key) as source:
+            picture = await self._pool.render(source, rendition.longest_side_px)
+        await self._store.put(rendition.key, picture, content_type=WEBP)
+        # The photo may have been deleted meanwhile, and its renditions with it. Deleted later
+        # than this look, its message comes later too, and finds what was put.
+        try:
+            await self._require_photo(rendition.original)
+        except NotFound:
+            await self._store.delete(rendition.key)
+            raise
+        return await self._store.stat(rendition.key)
+
+    async def _require_photo(self, original: Original) -> None:
+        async with self._database.read() as connection:
+            photo = await repository.photo_by_filename(connection, original.filename)
+        if photo is None or photo.event_id != original.event_id:
+            raise NotFound("Photo", original.filename)

@@ -1,0 +1,65 @@
+"""Photos by id or filename, for the event's guests, its photographer and admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from libs.common.access import may_view_event
+from libs.common.errors import NotFound
+from libs.common.http.auth import CurrentPrincipal
+from libs.common.resources import Resources
+from libs.common.storage import keys
+from libs.common.tokens import Principal
+from services.media import repository
+from services.media.object_response import ObjectResponse
+from services.media.repository import PhotoRecord
+
+PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
+MAX_ID = 2**63 - 1
+
+router = APIRouter(tags=["media"])
+
+
+@router.get("/api/photo/{photo_id}", summary="A photo by its id")
+@router.head("/api/photo/{photo_id}", include_in_schema=False)
+async def photo_by_id(
+    request: Request,
+    photo_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    principal: CurrentPrincipal,
+) -> ObjectResponse:
+    """Serve the original; 404 also for those who may not know of it."""
+    resources: Resources = request.app.state.resources
+    async with resources.database.read() as connection:
+        photo = await repository.photo_by_id(connection, photo_id)
+    return await _serve(request, photo, photo_id, principal)
+
+
+@router.get("/api/image/{filename}", summary="A photo by its filename")
+@router.head("/api/image/{filename}", include_in_schema=False)
+async def photo_by_filename(
+    request: Request, filename: str, principal: CurrentPrincipal
+) -> ObjectResponse:
+    """Serve the original; 404 also for those who may not know of it."""
+    resources: Resources = request.app.state.resources
+    async with resources.database.read() as connection:
+        photo = await repository.photo_by_filename(connection, filename)
+    return await _serve(request, photo, filename, principal)
+
+
+async def _serve(
+    request: Request, photo: PhotoRecord | None, identifier: object, principal: Principal
+) -> ObjectResponse:
+    resources: Resources = request.app.state.resources
+    if photo is None:
+        raise NotFound("Photo", identifier)
+    async with resources.database.read() as connection:
+        if not await may_view_event(connection, principal, photo.event_id):
+            raise NotFound("Photo", identifier)
+    return ObjectResponse(
+        request,
+        store=resources.store,
+        info=await resources.store.stat(keys.photo_key(photo.event_id, photo.filename)),
+        content_type=photo.content_type,
+        cache_control=PRIVATE_IMMUTABLE,
+        filename=photo.original_filename,
+    )

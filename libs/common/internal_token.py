@@ -16,7 +16,7 @@ def internal_token(secret: str) -> str:
     return hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).hexdigest()
 
 
-def is_internal_token(token: str, *, secret: str) -> bool:
+def verify_internal_token(token: str, secret: str) -> bool:
     """Whether the token is ours; takes as long for a wrong one as for the right one."""
     # As bytes: compare_digest refuses text that is not ASCII, and a header may be anything.
     return hmac.compare_digest(token.encode(), internal_token(secret).encode())

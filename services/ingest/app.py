@@ -1,0 +1,44 @@
+"""The ingest service: settings, resources, limits, routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from libs.common.http.service_app import build_app
+from libs.common.resources import Resources
+from services.ingest.context import make_context
+from services.ingest.face_check import FaceCheck, RecognitionFaceCheck, recognition_client
+from services.ingest.routes import photos, selfies
+from services.ingest.settings import IngestSettings
+
+
+def create_app(
+    settings: IngestSettings,
+    resources: Resources | None = None,
+    *,
+    face_check: FaceCheck | None = None,
+    recognition_transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """Return the service.
+
+    `resources` are borrowed when given. Selfies are judged by `face_check`, else by
+    recognition, which `recognition_transport` reaches where it runs in the same process.
+    """
+
+    @asynccontextmanager
+    async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
+        async with recognition_client(settings, recognition_transport) as client:
+            app.state.context = make_context(
+                settings, connected, face_check or RecognitionFaceCheck(client)
+            )
+            yield
+
+    return build_app(
+        "ingest",
+        settings=settings,
+        resources=resources,
+        routers=[photos.router, selfies.router],
+        start=start,
+    )

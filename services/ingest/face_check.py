@@ -1,0 +1,70 @@
+"""Whether a picture can serve as a selfie: asked of recognition, which has the detector."""
+
+from typing import Protocol
+
+import httpx
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from libs.common.errors import InvalidInput, Unavailable
+from libs.common.internal_token import INTERNAL_TOKEN_HEADER, internal_token
+from services.ingest.settings import IngestSettings
+
+PATH = "/internal/face-check"
+TIMEOUT_SECONDS = 30.0
+UNUSABLE = "No face could be found in this picture. Send another one."
+
+log = structlog.get_logger(__name__)
+
+
+class FaceCheck(Protocol):
+    """Judges would-be selfies."""
+
+    async def check(self, image: bytes) -> None:
+        """Raises InvalidInput, with a sentence for the guest, or Unavailable."""
+
+
+class Verdict(BaseModel):
+    """Recognition's answer."""
+
+    valid: bool
+    reason: str | None = None
+
+
+class RecognitionFaceCheck:
+    """Asks recognition over HTTP."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def check(self, image: bytes) -> None:
+        verdict = await self._ask(image)
+        if not verdict.valid:
+            raise InvalidInput(verdict.reason or UNUSABLE)
+
+    async def _ask(self, image: bytes) -> Verdict:
+        try:
+            answer = await self._client.post(PATH, content=image)
+            answer.raise_for_status()
+            return Verdict.model_validate_json(answer.content)
+        except (httpx.HTTPError, ValidationError) as error:
+            log.warning("face_check_unavailable", error=str(error), kind=type(error).__name__)
+            msg = "Selfies cannot be checked at this moment. Try again in a few seconds."
+            raise Unavailable(msg) from error
+
+
+def recognition_client(
+    settings: IngestSettings, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """Return the one client of the process; `transport` reaches a service without a socket."""
+    return httpx.AsyncClient(
+        base_url=settings.recognition_url,
+        transport=transport,
+        timeout=TIMEOUT_SECONDS,
+        headers={
+            INTERNAL_TOKEN_HEADER: internal_token(settings.secret_key.get_secret_value()),
+            "Content-Type": "application/octet-stream",
+        },
+        # A service next door: no proxy of the environment lies between.
+        trust_env=False,
+    )

@@ -1,0 +1,81 @@
+"""Make a selfie the guest's only one, and have it matched in every event they joined."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+
+from libs.common.database import Database, UnitOfWork
+from libs.common.errors import NotAuthenticated
+from libs.common.messages import SelfieDeleted, SelfieUploaded
+from libs.common.storage.keys import selfie_key
+from libs.common.storage.protocol import ObjectStore
+from services.ingest import repository
+from services.ingest.metrics import SELFIES
+from services.ingest.receive_selfie import Selfie
+from services.ingest.repository import NewSelfie, OldSelfie
+
+#: Stands in a message about a selfie that no event knows; its object must go all the same.
+NO_EVENT = 0
+
+
+async def replace_selfie(
+    selfie: Selfie, user_id: int, *, store: ObjectStore, database: Database
+) -> int:
+    """Return how many matches went with the selfie that was there before.
+
+    Raises NotAuthenticated when the account is gone.
+    """
+    filename = f"{uuid.uuid4().hex}.{selfie.format.extension}"
+    new = NewSelfie(
+        user_id=user_id,
+        filename=filename,
+        object_key=selfie_key(user_id, filename),
+        content_type=selfie.format.media_type,
+        sha256=hashlib.sha256(selfie.content).digest(),
+        size_bytes=len(selfie.content),
+    )
+    await store.put(new.object_key, selfie.content, content_type=new.content_type)
+    try:
+        deleted = await _record(new, database)
+    except BaseException:
+        # Unlike a photo's, a selfie's bytes must not outlive a failure: the guest is told that
+        # it failed and sends another one, which replaces whatever was recorded.
+        await asyncio.shield(store.delete(new.object_key))
+        raise
+    SELFIES.labels("stored").inc()
+    return deleted
+
+
+async def _record(new: NewSelfie, database: Database) -> int:
+    async with database.unit_of_work() as unit:
+        connection = unit.connection
+        # Two selfies of one guest at once: the second one replaces the first.
+        if not await repository.lock_user(connection, new.user_id):
+            msg = "This account does not exist any more. Log in again."
+            raise NotAuthenticated(msg)
+        event_ids = await repository.joined_event_ids(connection, new.user_id)
+        old_selfies, deleted = await repository.remove_selfies(connection, new.user_id)
+        selfie_id = await repository.add_selfie(connection, new)
+        _publish_deleted(unit, new.user_id, old_selfies, event_ids)
+        for event_id in event_ids:
+            unit.publish(
+                SelfieUploaded(event_id=event_id, user_id=new.user_id, selfie_id=selfie_id)
+            )
+    return deleted
+
+
+def _publish_deleted(
+    unit: UnitOfWork, user_id: int, old_selfies: Sequence[OldSelfie], joined: Iterable[int]
+) -> None:
+    for old in old_selfies:
+        # Events that were left since may still hold an index entry of the selfie.
+        for event_id in sorted({*joined, *old.event_ids} or {NO_EVENT}):
+            unit.publish(
+                SelfieDeleted(
+                    event_id=event_id,
+                    user_id=user_id,
+                    selfie_id=old.id,
+                    object_key=old.object_key,
+                )
+            )

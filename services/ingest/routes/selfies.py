@@ -1,0 +1,65 @@
+"""Guests' selfies."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from libs.common.http.auth import ParticipantOrAdmin
+from services.ingest.context import Context, IngestContext
+from services.ingest.receive_selfie import FILE_FIELD, Selfie, receive_selfie
+from services.ingest.replace_selfie import replace_selfie
+from services.ingest.routes.forms import multipart_form
+
+#: What a body may hold beside the selfie. So much that of a selfie above its limit the answer
+#: is about the selfie, not about the body.
+FORM_OVERHEAD_BYTES = 1024 * 1024
+
+router = APIRouter(tags=["selfies"])
+
+
+class Validity(BaseModel):
+    """The selfie can be used; one that cannot is answered with 400 and the reason."""
+
+    valid: Literal[True] = True
+
+
+class SelfieAnswer(BaseModel):
+    """The selfie is stored; `deleted` matches of the one before are gone."""
+
+    message: str
+    deleted: int
+    scheduled: Literal[True] = True
+
+
+@router.post("/api/validate-selfie", openapi_extra=multipart_form(FILE_FIELD))
+async def validate_selfie(request: Request, context: IngestContext) -> Validity:
+    """Say whether a picture can serve as a selfie, before there is an account."""
+    await _receive(request, context)
+    return Validity()
+
+
+@router.post("/api/upload-selfie", openapi_extra=multipart_form(FILE_FIELD))
+async def upload_selfie(
+    principal: ParticipantOrAdmin, request: Request, context: IngestContext
+) -> SelfieAnswer:
+    """Replace the caller's selfie; matching goes on in the background."""
+    selfie = await _receive(request, context)
+    deleted = await replace_selfie(
+        selfie,
+        principal.user_id,
+        store=context.resources.store,
+        database=context.resources.database,
+    )
+    return SelfieAnswer(message="Selfie uploaded. Your photos are being found.", deleted=deleted)
+
+
+async def _receive(request: Request, context: Context) -> Selfie:
+    settings = context.settings
+    async with context.selfies.enter():
+        return await receive_selfie(
+            context.parts(request, max_bytes=settings.max_selfie_bytes + FORM_OVERHEAD_BYTES),
+            max_bytes=settings.max_selfie_bytes,
+            max_pixels=settings.max_pixels,
+            face_check=context.face_check,
+        )

@@ -1,0 +1,152 @@
+"""Take in one photo: check its header, stream it into the store, record it once."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+
+from libs.common.database import Database
+from libs.common.errors import InvalidInput, NotFound, TransientError
+from libs.common.messages import PhotoUploaded
+from libs.common.storage.keys import photo_key
+from libs.common.storage.protocol import ObjectStore
+from services.ingest import repository
+from services.ingest.digesting_writer import Digest, DigestingWriter, digesting
+from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header
+from services.ingest.metrics import UPLOAD_BYTES
+from services.ingest.multipart import Part
+from services.ingest.outcomes import Kept
+from services.ingest.repository import NewPhoto, StoredPhoto
+from services.ingest.sizes import in_megabytes
+
+#: The photo that had the bytes first may be deleted while we look at it.
+RECORD_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoLimits:
+    """The largest photo that is taken."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uploader:
+    """Who uploads, and to which event."""
+
+    event_id: int
+    user_id: int
+
+
+async def store_photo(
+    part: Part,
+    name: str,
+    uploader: Uploader,
+    *,
+    limits: PhotoLimits,
+    store: ObjectStore,
+    database: Database,
+) -> Kept:
+    """Return what the photo became, or which photo has the same bytes.
+
+    Raises InvalidInput for a file that cannot be used; then nothing of it is left.
+    """
+    prefix = await part.read_prefix(HEADER_BYTES)
+    header = await asyncio.to_thread(read_header, prefix, max_pixels=limits.max_pixels)
+    job_id = uuid.uuid4().hex
+    filename = f"{job_id}.{header.format.extension}"
+    key = photo_key(uploader.event_id, filename)
+    async with (
+        store.create(key, content_type=header.format.media_type) as writer,
+        digesting(writer) as sink,
+    ):
+        digest = await _receive(part, prefix, sink, max_bytes=limits.max_bytes)
+        async with database.read() as connection:
+            # Spares most duplicates the commit; the claim below decides.
+            first = await repository.find_recent_upload(
+                connection, uploader.event_id, digest.sha256
+            )
+        if first is not None:
+            return _duplicate(name, first)
+        await writer.commit()
+    photo = _row(uploader, filename, name, header, digest)
+    return await _record(photo, name, job_id, key=key, store=store, database=database)
+
+
+async def _receive(part: Part, prefix: bytes, sink: DigestingWriter, *, max_bytes: int) -> Digest:
+    piece = prefix
+    while piece:
+        await sink.write(piece)
+        UPLOAD_BYTES.inc(len(piece))
+        if sink.size_bytes > max_bytes:
+            msg = f"The file is larger than {in_megabytes(max_bytes)}. Export it smaller."
+            raise InvalidInput(msg)
+        piece = await part.read()
+    return await sink.finish()
+
+
+async def _record(
+    photo: NewPhoto, name: str, job_id: str, *, key: str, store: ObjectStore, database: Database
+) -> Kept:
+    """Make the row and the message, or remove the object again.
+
+    When the database fails, the object stays: the commit may have succeeded, and a photo
+    without its bytes is lost, while bytes without a photo go with the event's prefix.
+    """
+    for _ in range(RECORD_ATTEMPTS):
+        try:
+            photo_id = await _insert(photo, database)
+        except _LostClaim:
+            async with database.read() as connection:
+                first = await repository.find_recent_upload(
+                    connection, photo.event_id, photo.sha256
+                )
+            if first is None:
+                continue
+            await store.delete(key)
+            return _duplicate(name, first)
+        except NotFound:
+            await store.delete(key)
+            raise
+        return Kept(name, "queued", job_id, photo_id)
+    await store.delete(key)
+    msg = "The same photo was uploaded and deleted at this moment. Send it again."
+    raise TransientError(msg)
+
+
+async def _insert(photo: NewPhoto, database: Database) -> int:
+    async with database.unit_of_work() as unit:
+        photo_id = await repository.add_photo(unit.connection, photo)
+        if not await repository.claim_digest(
+            unit.connection, photo.event_id, photo.sha256, photo_id
+        ):
+            raise _LostClaim
+        unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
+    return photo_id
+
+
+class _LostClaim(Exception):
+    """Rolls the row back: another upload of the same bytes was first."""
+
+
+def _duplicate(name: str, first: StoredPhoto) -> Kept:
+    job_id = first.filename.partition(".")[0]
+    return Kept(name, "duplicate", job_id, first.id)
+
+
+def _row(
+    uploader: Uploader, filename: str, name: str, header: ImageHeader, digest: Digest
+) -> NewPhoto:
+    return NewPhoto(
+        event_id=uploader.event_id,
+        filename=filename,
+        original_filename=name,
+        content_type=header.format.media_type,
+        photographer_id=uploader.user_id,
+        sha256=digest.sha256,
+        crc32=digest.crc32,
+        size_bytes=digest.size_bytes,
+        width=header.width,
+        height=header.height,
+        taken_at=header.taken_at,
+    )

@@ -40,7 +40,7 @@ async def handle(
         if not isinstance(decision, Retry) or not queue.retry.keeps_order:
             return decision
         metrics.count(queue.name, metrics.Outcome.RETRIED)
-        await unless_set(stopping, asyncio.sleep(decision.delay_seconds))
+        await unless_set(asyncio.sleep(decision.delay_seconds), stopping)
         if stopping.is_set():
             return LET_GO
         delivery = replace(delivery, attempt=delivery.attempt + 1)

@@ -50,9 +50,7 @@ class InProcessBus:
         queue_capacity: int = QUEUE_CAPACITY,
         publish_seconds: float = PUBLISH_SECONDS,
     ) -> None:
-        self._queues = {
-            queue.name: WorkQueue(queue, queue_capacity) for queue in topology.queues
-        }
+        self._queues = {queue.name: WorkQueue(queue, queue_capacity) for queue in topology.queues}
         self._publish_seconds = publish_seconds
         self._listeners: dict[Mailbox, tuple[str, ...]] = {}
         self._subscriptions: set[RunningSubscription] = set()

@@ -62,7 +62,7 @@ class Mailbox:
                 if not await self._guarded(self._handler(delivery)):
                     self.report_gap()
             else:
-                await unless_set(stopping, self._wake.wait())
+                await unless_set(self._wake.wait(), stopping)
 
     @staticmethod
     async def _guarded(work: Awaitable[None]) -> bool:

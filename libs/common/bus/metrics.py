@@ -14,7 +14,9 @@ class Outcome(StrEnum):
 
 
 MESSAGES = Counter(
-    "findme_bus_messages_total", "Attempts at messages, by what became of them.", ["queue", "outcome"]
+    "findme_bus_messages_total",
+    "Attempts at messages, by what became of them.",
+    ["queue", "outcome"],
 )
 HANDLING_SECONDS = Histogram(
     "findme_bus_handling_seconds",

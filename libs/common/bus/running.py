@@ -7,25 +7,27 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the work's result, or None (with the work cancelled) once the event is set first."""
-    if event.is_set():
+async def unless_set(work: Coroutine[Any, Any, T], *events: asyncio.Event) -> T | None:
+    """Return the work's result, or None (with the work cancelled) once an event is set first."""
+    if any(event.is_set() for event in events):
         work.close()
         return None
     task = asyncio.ensure_future(work)
-    waiter = asyncio.ensure_future(event.wait())
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, *waiters), return_when=asyncio.FIRST_COMPLETED)
         return task.result() if task.done() else None
     finally:
-        waiter.cancel()
-        task.cancel()
+        for future in (task, *waiters):
+            future.cancel()
 
 
 class RunningSubscription:
     """A `Subscription` around one task, which is to return soon after `stopping` is set."""
 
-    def __init__(self, run: Coroutine[Any, Any, None], stopping: asyncio.Event, *, name: str) -> None:
+    def __init__(
+        self, run: Coroutine[Any, Any, None], stopping: asyncio.Event, *, name: str
+    ) -> None:
         self._stopping = stopping
         self._task = asyncio.create_task(run, name=name)
 

@@ -43,7 +43,7 @@ class WorkQueue:
         The taker owes `settle`, `give_back` or `retry_later`.
         """
         while not (self._ready and self._serves(consumer)):
-            await unless_set(stopping, self._changed.wait())
+            await unless_set(self._changed.wait(), stopping)
             if stopping.is_set():
                 return None
         self._held += 1

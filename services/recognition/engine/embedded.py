@@ -13,6 +13,10 @@ from services.recognition.engine.dlib_weights import FloatArray
 from services.recognition.engine.embedder import Embedder
 
 
+#: Stored with every face: embeddings of different engines are never compared.
+ENGINE_NAME = "embedded"
+
+
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
     """A face: its box in fractions (0..1) of the upright photo, and its embedding."""

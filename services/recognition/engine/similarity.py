@@ -67,6 +67,15 @@ def match(
     ]
 
 
+def similarity_matrix(selfies: FloatArray, faces: FloatArray) -> FloatArray:
+    """Return the similarity of each of `selfies` (n, 128) with each of `faces` (m, 128): (n, m)."""
+    squared = selfies @ (faces.T * np.float32(-2))
+    squared += _squared_lengths(faces)
+    squared += _squared_lengths(selfies)[:, None]
+    distances = np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+    return np.interp(distances, _DISTANCES, _SIMILARITIES).astype(np.float32)
+
+
 def to_bytes(embedding: FloatArray) -> bytes:
     """128 float32, little endian: what the database keeps."""
     if embedding.shape != (EMBEDDING_SIZE,):

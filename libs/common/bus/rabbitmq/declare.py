@@ -91,9 +91,7 @@ async def _declare_all(channel: AbstractChannel, topology: Topology) -> None:
         await bound.bind(
             binding.exchange, routing_key=binding.routing_key, timeout=OPERATION_SECONDS
         )
-    await channel.declare_exchange(
-        wanted.marker, "fanout", durable=True, timeout=OPERATION_SECONDS
-    )
+    await channel.declare_exchange(wanted.marker, "fanout", durable=True, timeout=OPERATION_SECONDS)
 
 
 @asynccontextmanager

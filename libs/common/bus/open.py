@@ -1,0 +1,33 @@
+"""Which adapter a process uses."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from libs.common.bus.in_process import InProcessBus
+from libs.common.bus.protocol import Bus
+from libs.common.bus.topology import Topology
+
+
+@asynccontextmanager
+async def open_bus(amqp_url: str | None, topology: Topology) -> AsyncIterator[Bus]:
+    """Open RabbitMQ, checked for the topology; without a URL the bus is in this process.
+
+    Raises BusUnavailable, TopologyMissing.
+    """
+    if amqp_url is None:
+        local = InProcessBus(topology)
+        try:
+            yield local
+        finally:
+            await local.close()
+        return
+    # Standalone never loads the AMQP client.
+    from libs.common.bus.rabbitmq import RabbitMQBus
+
+    remote = RabbitMQBus(amqp_url)
+    try:
+        await remote.open()
+        await remote.verify(topology)
+        yield remote
+    finally:
+        await remote.close()

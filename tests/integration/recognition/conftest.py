@@ -1,0 +1,58 @@
+"""A recognition service on a private database, with the bus in process and a scripted engine."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from libs.common.resources import Resources, open_resources
+from services.recognition.app import create_app
+from services.recognition.settings import RecognitionSettings
+from tests.support.scripted_engine import ScriptedEngine
+from tests.support.world import World
+
+SECRET = "a secret that is used by the tests only"
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> RecognitionSettings:
+    return RecognitionSettings(
+        database_url=database_url,
+        db_pool_size=10,
+        db_max_overflow=10,
+        secret_key=SECRET,
+        photo_store_dir=tmp_path / "objects",
+        photo_queue_workers=2,
+    )
+
+
+@pytest.fixture
+async def resources(settings: RecognitionSettings) -> AsyncIterator[Resources]:
+    async with open_resources(settings, name="test") as resources:
+        yield resources
+
+
+@pytest.fixture
+def world(resources: Resources) -> World:
+    return World(resources.database, resources.store)
+
+
+@asynccontextmanager
+async def running_recognition(
+    settings: RecognitionSettings, resources: Resources, *, keeps_messages: bool = True
+) -> AsyncIterator[FastAPI]:
+    app = create_app(
+        settings, resources, engine_factory=ScriptedEngine, keeps_messages=keeps_messages
+    )
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def recognition(
+    settings: RecognitionSettings, resources: Resources
+) -> AsyncIterator[FastAPI]:
+    async with running_recognition(settings, resources) as app:
+        yield app

@@ -1,0 +1,55 @@
+"""A face engine that does what the photo's text says, for tests that CPU would only blur.
+
+A photo is a line such as `people 1 7` (those people are in it), `people` (nobody), `bad no
+picture` (permanently undecodable) or `crash` (kills the worker process).
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from libs.common.errors import PermanentError
+from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
+from services.recognition.engine.embedded import DetectedFace, PhotoAnalysis
+
+
+@dataclass(frozen=True)
+class ScriptedEngine:
+    """`seconds` is what every photo costs, without CPU."""
+
+    seconds: float = 0.0
+
+    def analyze(self, path: Path) -> PhotoAnalysis:
+        command, *words = path.read_text().split()
+        time.sleep(self.seconds)
+        if command == "crash":
+            os.abort()
+        if command == "bad":
+            raise PermanentError(" ".join(words))
+        people = [int(word) for word in words]
+        return PhotoAnalysis(
+            width=4000,
+            height=3000,
+            placeholder="AA==",
+            faces=tuple(
+                DetectedFace(
+                    left=0.1 * position,
+                    top=0.1,
+                    width=0.2,
+                    height=0.3,
+                    confidence=0.9,
+                    embedding=embedding_of(person),
+                )
+                for position, person in enumerate(people)
+            ),
+        )
+
+
+def embedding_of(person: int) -> npt.NDArray[np.float32]:
+    """A unit vector of the person's own; any two people's are about 1.4 apart."""
+    vector = np.random.default_rng(person).standard_normal(EMBEDDING_SIZE)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)

@@ -3,21 +3,18 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
 
 POLL_SECONDS = 0.02
 
-T = TypeVar("T")
-
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]],
+    condition: Callable[[], object],
     *,
-    timeout: float = 10.0,  # noqa: ASYNC109 - a poll, not a cancellation: the message says what was awaited
+    timeout: float = 10.0,  # noqa: ASYNC109 - the message says what was awaited
     message: str | Callable[[], str] = "the condition never became true",
-) -> T:
-    """Poll `condition` (plain or async) until it is truthy, and return what it gave.
+) -> None:
+    """Poll `condition` (plain or async) until it is truthy.
 
     Fails the test with `message` after `timeout` seconds.
     """
@@ -26,7 +23,7 @@ async def eventually(
         outcome = condition()
         value = await outcome if inspect.isawaitable(outcome) else outcome
         if value:
-            return value
+            return
         if time.monotonic() > deadline:
             text = message if isinstance(message, str) else message()
             raise AssertionError(f"{text} (waited {timeout:g} s)")

@@ -12,7 +12,6 @@ from services.recognition.engine.detector import HogDetector
 from services.recognition.engine.dlib_weights import FloatArray
 from services.recognition.engine.embedder import Embedder
 
-
 #: Stored with every face: embeddings of different engines are never compared.
 ENGINE_NAME = "embedded"
 

@@ -140,7 +140,8 @@ class _Worker:
 
     def analyze(self, path: Path, timeout_seconds: float) -> PhotoAnalysis:
         connection = self._connection
-        if connection is None or self._process is None or not self._process.is_alive():
+        # An idle worker says nothing: what can be read there is the end of a dead one's pipe.
+        if connection is None or connection.poll():
             connection = self.start()
         try:
             connection.send(path)
@@ -152,6 +153,7 @@ class _Worker:
         return analysis
 
     def kill(self) -> None:
+        """End the process at once (native code hears no gentler signal); from any thread."""
         if self._process is not None:
             self._process.kill()
             self._process.join()

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.recognition.engine.dlib_weights import EMBEDDING_SIZE, FloatArray
+from services.recognition.engine.similarity import (
+    DEFAULT_THRESHOLD,
+    Match,
+    distance_of,
+    from_bytes,
+    match,
+    similarity,
+    to_bytes,
+)
+
+distances = st.floats(0, 3)
+
+
+def _embeddings(count: int, seed: int) -> FloatArray:
+    """Like dlib's: about 1.3 long, some near to each other and some far."""
+    random = np.random.default_rng(seed)
+    people = random.normal(size=(4, EMBEDDING_SIZE))
+    looks = people[random.integers(0, 4, count)] + 0.4 * random.normal(size=(count, EMBEDDING_SIZE))
+    unit = looks / np.linalg.norm(looks, axis=1, keepdims=True)
+    return np.asarray(1.3 * unit, np.float32)
+
+
+@given(distances, distances)
+def test_similarity_never_grows_with_the_distance(one: float, other: float) -> None:
+    nearer, farther = sorted((one, other))
+    assert 100 >= similarity(nearer) >= similarity(farther) >= 0
+
+
+def test_the_default_threshold_is_a_distance_of_0_57() -> None:
+    assert similarity(0.57) == pytest.approx(DEFAULT_THRESHOLD)
+    assert similarity(0.0) == 100.0
+    assert similarity(1.2) == 0.0
+
+
+@given(st.floats(0, 100))
+def test_the_distance_of_a_similarity_has_that_similarity(value: float) -> None:
+    assert similarity(distance_of(value)) == pytest.approx(value, abs=1e-9)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 10_000), st.floats(0, 100))
+def test_match_agrees_with_comparing_every_pair(
+    selfies: int, faces: int, seed: int, threshold: float
+) -> None:
+    ours = _embeddings(selfies, seed)
+    theirs = _embeddings(faces, seed + 1)
+    found = {item.selfie: item for item in match(ours, theirs, threshold)}
+    for index, selfie in enumerate(ours):
+        exact = np.linalg.norm(theirs.astype(np.float64) - selfie, axis=1)
+        best = similarity(float(exact.min()))
+        if abs(best - threshold) < 1e-3:
+            continue  # float32 may decide either way
+        assert (index in found) == (best > threshold)
+        if index in found:
+            assert found[index].similarity == pytest.approx(best, abs=1e-3)
+            assert exact[found[index].face] == pytest.approx(exact.min(), abs=1e-5)
+
+
+def test_a_face_matches_its_own_selfie_completely() -> None:
+    people = _embeddings(3, seed=7)
+    assert match(people[1:2], people) == [Match(selfie=0, face=1, similarity=100.0)]
+
+
+def test_what_is_below_the_threshold_is_left_out() -> None:
+    selfie = np.zeros((1, EMBEDDING_SIZE), np.float32)
+    face = np.zeros((1, EMBEDDING_SIZE), np.float32)
+    face[0, 0] = 0.6
+    assert match(selfie, face) == []
+    (found,) = match(selfie, face, threshold=80)
+    assert found.similarity == pytest.approx(similarity(0.6), abs=1e-3)
+
+
+@pytest.mark.parametrize(("selfies", "faces"), [(0, 3), (3, 0), (0, 0)])
+def test_nothing_matches_where_one_side_is_empty(selfies: int, faces: int) -> None:
+    assert match(_embeddings(selfies, 1), _embeddings(faces, 2), 0) == []
+
+
+def test_an_embedding_survives_the_way_through_bytes() -> None:
+    (embedding,) = _embeddings(1, seed=3)
+    data = to_bytes(embedding)
+    assert len(data) == 512
+    assert from_bytes(data).dtype == np.float32
+    np.testing.assert_array_equal(from_bytes(data), embedding)
+
+
+def test_bytes_are_little_endian() -> None:
+    embedding = np.zeros(EMBEDDING_SIZE, np.float32)
+    embedding[0] = 1.0
+    assert to_bytes(embedding)[:4] == b"\x00\x00\x80\x3f"
+
+
+def test_embeddings_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="128 numbers"):
+        to_bytes(np.zeros(127, np.float32))
+    with pytest.raises(ValueError, match="512 bytes"):
+        from_bytes(b"\0" * 511)

@@ -1,0 +1,1 @@
+"""The gallery: accounts, events, photo lists, admin, and live updates."""

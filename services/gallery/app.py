@@ -1,0 +1,45 @@
+"""The gallery's composition: accounts, events, photo lists, admin, live updates."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from libs.common.http.service_app import build_app
+from libs.common.resources import Resources
+from services.gallery.consumers import PATTERNS, NotificationListener
+from services.gallery.gallery import Gallery
+from services.gallery.routes import accounts, admin, live, participants, photographers
+from services.gallery.settings import GallerySettings
+
+
+def create_app(settings: GallerySettings, resources: Resources | None = None) -> FastAPI:
+    """Return the application; resources are borrowed when given, else opened by settings."""
+
+    @asynccontextmanager
+    async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
+        gallery = Gallery.of(settings, connected.database)
+        app.state.gallery = gallery
+        listener = NotificationListener(gallery.cache, gallery.live)
+        subscription = await connected.bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
+        try:
+            yield
+        finally:
+            gallery.live.close()
+            await subscription.stop()
+            await gallery.cache.close()
+
+    return build_app(
+        "gallery",
+        settings=settings,
+        resources=resources,
+        routers=[
+            accounts.router,
+            participants.router,
+            photographers.router,
+            admin.first_admin_router,
+            admin.router,
+            live.router,
+        ],
+        start=start,
+    )

@@ -1,0 +1,59 @@
+"""What the gallery's routes work with, made once per process."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from anyio import CapacityLimiter
+from cachetools import TTLCache
+from fastapi import Depends, Request
+
+from libs.common.database import Database
+from libs.common.signed_urls import SignedUrls
+from services.gallery.list_cache import ListCache
+from services.gallery.live_updates import LiveUpdates
+from services.gallery.passwords import Passwords
+from services.gallery.settings import GallerySettings
+
+MAIN_EVENTS_KEPT = 20_000
+MAIN_EVENT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The collaborators of the routes."""
+
+    settings: GallerySettings
+    database: Database
+    urls: SignedUrls
+    passwords: Passwords
+    cache: ListCache
+    live: LiveUpdates
+    #: Bounds how many lists are read at once, and with that their memory.
+    loads: CapacityLimiter
+    #: A participant's first event, which never changes while it exists.
+    main_events: TTLCache[int, int]
+
+    @classmethod
+    def of(cls, settings: GallerySettings, database: Database) -> "Gallery":
+        """Build them from the settings."""
+        return cls(
+            settings=settings,
+            database=database,
+            urls=SignedUrls(settings.secret_key.get_secret_value()),
+            passwords=Passwords(at_once=settings.password_hashes_at_once),
+            cache=ListCache(
+                max_bytes=int(settings.list_cache_mb * 1_000_000),
+                ttl_seconds=settings.list_cache_seconds,
+            ),
+            live=LiveUpdates(max_streams=settings.live_streams_max),
+            loads=CapacityLimiter(settings.list_loads_at_once),
+            main_events=TTLCache(MAIN_EVENTS_KEPT, MAIN_EVENT_SECONDS),
+        )
+
+
+def _gallery(request: Request) -> Gallery:
+    gallery: Gallery = request.app.state.gallery
+    return gallery
+
+
+CurrentGallery = Annotated[Gallery, Depends(_gallery)]

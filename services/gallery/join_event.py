@@ -1,0 +1,25 @@
+"""A participant joins a further event; the selfie they have is matched there too."""
+
+from libs.common.database import UnitOfWork
+from libs.common.errors import InvalidInput, NotAuthenticated
+from libs.common.messages import SelfieUploaded
+from services.gallery.register_participant import EventCodeUnknown
+from services.gallery.repository import accounts, events, selfies
+
+
+async def join_event(user_id: int, code: str, *, unit: UnitOfWork) -> str:
+    """Return the event's name. Raises EventCodeUnknown, InvalidInput when already in."""
+    event = await events.find_open_event(unit.connection, code)
+    if event is None:
+        raise EventCodeUnknown(code)
+    # A selfie that arrives at this moment must see the membership, or be seen here.
+    if not await accounts.lock_account(unit.connection, user_id):
+        msg = "This account is gone. Register again."
+        raise NotAuthenticated(msg)
+    if not await events.join(unit.connection, user_id, event.id):
+        msg = f"You have already joined {event.name}."
+        raise InvalidInput(msg)
+    selfie = await selfies.live_selfie(unit.connection, user_id)
+    if selfie is not None:
+        unit.publish(SelfieUploaded(event_id=event.id, user_id=user_id, selfie_id=selfie.id))
+    return event.name

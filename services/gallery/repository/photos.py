@@ -1,0 +1,144 @@
+"""Single photos: what their photographer changes, and the faces in one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.tables import events, faces, matches, photos
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """A photo's event, name and size."""
+
+    id: int
+    event_id: int
+    filename: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """A face as fractions of the upright photo; `matched` if it is the caller's."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float
+    matched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoJob:
+    """How far a photo's processing is."""
+
+    event_id: int
+    filename: str
+    original_filename: str
+    processing_status: str
+    processing_error: str | None
+    uploaded_at: datetime
+
+
+async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoFacts | None:
+    """Return the photo, None when there is none."""
+    row = (
+        (
+            await connection.execute(
+                select(
+                    photos.c.id,
+                    photos.c.event_id,
+                    photos.c.filename,
+                    photos.c.width,
+                    photos.c.height,
+                ).where(photos.c.id == photo_id)
+            )
+        )
+        .tuples()
+        .one_or_none()
+    )
+    return PhotoFacts(*row) if row else None
+
+
+async def face_boxes(
+    connection: AsyncConnection, photo: PhotoFacts, *, user_id: int
+) -> list[FaceBox]:
+    """Return the photo's faces; `matched` is about this user."""
+    mine = and_(
+        matches.c.user_id == user_id,
+        matches.c.event_id == photo.event_id,
+        matches.c.photo_id == faces.c.photo_id,
+        matches.c.face_id == faces.c.id,
+    )
+    rows = await connection.execute(
+        select(
+            faces.c.left,
+            faces.c.top,
+            faces.c.width,
+            faces.c.height,
+            faces.c.confidence,
+            matches.c.face_id.is_not(None),
+        )
+        .outerjoin(matches, mine)
+        .where(faces.c.photo_id == photo.id)
+        .order_by(faces.c.position)
+    )
+    return [FaceBox(*row) for row in rows.tuples()]
+
+
+async def show_photos(
+    connection: AsyncConnection, owner_id: int, photo_ids: Sequence[int], *, show: bool | None
+) -> list[tuple[int, int]]:
+    """Set the visibility of those photos that are in the owner's events: (id, event id)."""
+    rows = await connection.execute(
+        update(photos)
+        .where(
+            photos.c.id == func.any(list(photo_ids)),
+            photos.c.event_id == events.c.id,
+            events.c.photographer_id == owner_id,
+        )
+        .values(show_in_general=show)
+        .returning(photos.c.id, photos.c.event_id)
+    )
+    return [(photo_id, event_id) for photo_id, event_id in rows.tuples()]
+
+
+async def delete_photos(
+    connection: AsyncConnection, owner_id: int, photo_ids: Sequence[int]
+) -> list[tuple[int, int, str]]:
+    """Delete those photos that are in the owner's events: (id, event id, filename)."""
+    rows = await connection.execute(
+        delete(photos)
+        .where(
+            photos.c.id == func.any(list(photo_ids)),
+            photos.c.event_id == events.c.id,
+            events.c.photographer_id == owner_id,
+        )
+        .returning(photos.c.id, photos.c.event_id, photos.c.filename)
+    )
+    return [(photo_id, event_id, name) for photo_id, event_id, name in rows.tuples()]
+
+
+async def find_job(connection: AsyncConnection, job_id: str) -> PhotoJob | None:
+    """Return the photo whose filename, without its extension, is the job's id."""
+    rows = await connection.execute(
+        select(
+            photos.c.event_id,
+            photos.c.filename,
+            photos.c.original_filename,
+            photos.c.processing_status,
+            photos.c.processing_error,
+            photos.c.uploaded_at,
+        ).where(
+            # A range, so that the unique index serves it in any collation.
+            photos.c.filename >= job_id,
+            photos.c.filename < f"{job_id}zzzz",
+        )
+    )
+    found = (PhotoJob(*row) for row in rows.tuples())
+    return next((job for job in found if job.filename.partition(".")[0] == job_id), None)

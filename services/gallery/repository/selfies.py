@@ -1,0 +1,87 @@
+"""A participant's selfie and how far its matching is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, delete, func, select, union
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.tables import memberships, selfie_indexes, selfies
+from services.gallery.rematch_status import SelfieInEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SelfieRow:
+    """A selfie and where its object lies."""
+
+    id: int
+    created_at: datetime
+    object_key: str
+
+
+async def live_selfie(connection: AsyncConnection, user_id: int) -> SelfieRow | None:
+    """Return the newest selfie, the one that is matched."""
+    row = (
+        (
+            await connection.execute(
+                select(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
+                .where(selfies.c.user_id == user_id)
+                .order_by(selfies.c.id.desc())
+                .limit(1)
+            )
+        )
+        .tuples()
+        .one_or_none()
+    )
+    return SelfieRow(*row) if row else None
+
+
+async def live_selfie_in_events(connection: AsyncConnection, user_id: int) -> list[SelfieInEvent]:
+    """Return the live selfie's state in every joined event; nothing without a selfie."""
+    newest = (
+        select(selfies.c.id, selfies.c.created_at)
+        .where(selfies.c.user_id == user_id)
+        .order_by(selfies.c.id.desc())
+        .limit(1)
+        .subquery()
+    )
+    rows = await connection.execute(
+        select(
+            func.greatest(newest.c.created_at, memberships.c.joined_at),
+            selfie_indexes.c.status,
+            selfie_indexes.c.finished_at,
+            func.coalesce(selfie_indexes.c.matched, 0),
+            selfie_indexes.c.error,
+        )
+        .select_from(memberships)
+        .join(newest, memberships.c.user_id == user_id)
+        .outerjoin(
+            selfie_indexes,
+            and_(
+                selfie_indexes.c.selfie_id == newest.c.id,
+                selfie_indexes.c.event_id == memberships.c.event_id,
+            ),
+        )
+    )
+    return [SelfieInEvent(*row) for row in rows.tuples()]
+
+
+async def events_of_selfies(connection: AsyncConnection, user_id: int) -> list[int]:
+    """Return the events that know, or will know, the participant's selfies."""
+    joined = select(memberships.c.event_id).where(memberships.c.user_id == user_id)
+    indexed = (
+        select(selfie_indexes.c.event_id)
+        .join(selfies, selfies.c.id == selfie_indexes.c.selfie_id)
+        .where(selfies.c.user_id == user_id)
+    )
+    return sorted(await connection.scalars(union(joined, indexed)))
+
+
+async def delete_selfies(connection: AsyncConnection, user_id: int) -> list[SelfieRow]:
+    """Delete the participant's selfies, and by cascade their embeddings and matches."""
+    rows = await connection.execute(
+        delete(selfies)
+        .where(selfies.c.user_id == user_id)
+        .returning(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
+    )
+    return [SelfieRow(*row) for row in rows.tuples()]

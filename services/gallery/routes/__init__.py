@@ -1,0 +1,1 @@
+"""The gallery's HTTP routes: each decodes, calls one use case and encodes."""

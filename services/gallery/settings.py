@@ -1,0 +1,33 @@
+"""Settings of the gallery service."""
+
+from pydantic import Field
+
+from libs.common.settings import CommonSettings
+
+
+class GallerySettings(CommonSettings):
+    """How long a login lasts, and the bounds of the cache and the live streams."""
+
+    port: int = Field(default=8003, ge=0, le=65535, description="Port to listen on.")
+    access_token_days: float = Field(
+        default=7, gt=0, description="A login's lifetime; it must outlast an event's day."
+    )
+    event_lifetime_days: float = Field(
+        default=90, gt=0, description="Days from an event's date until it expires."
+    )
+    password_hashes_at_once: int = Field(
+        default=2, ge=1, description="Passwords hashed at the same time, 64 MB of memory each."
+    )
+    list_cache_mb: float = Field(default=64, gt=0, description="Memory for cached photo lists.")
+    list_cache_seconds: float = Field(
+        default=30, gt=0, description="Longest life of a cached list; messages end it earlier."
+    )
+    list_loads_at_once: int = Field(
+        default=16, ge=1, description="Photo lists read from the database at the same time."
+    )
+    live_streams_max: int = Field(
+        default=2000, ge=1, description="Open live streams; further ones get 503."
+    )
+    live_ping_seconds: float = Field(
+        default=15, gt=0, description="A silent live stream gets a heartbeat this often."
+    )

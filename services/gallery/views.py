@@ -1,0 +1,73 @@
+"""The API's dictionaries of accounts, events and photos."""
+
+from libs.common.signed_urls import SignedUrls
+from libs.common.storage.keys import photo_key, rendition_key
+from services.gallery.repository.accounts import AccountRow
+from services.gallery.repository.events import EventRow, JoinedEvent
+from services.gallery.repository.photo_lists import PhotoRow
+
+View = dict[str, object]
+
+
+def account_view(account: AccountRow) -> View:
+    """Return `user`; there is no password hash in what it is made of."""
+    return {
+        "id": account.id,
+        "username": account.username,
+        "email": account.email,
+        "user_type": account.user_type,
+        "is_active": account.is_active,
+        "created_at": account.created_at,
+        "selfie_path": f"/api/selfie/{account.id}" if account.has_selfie else None,
+        "event_id": account.event_id,
+        "event_name": account.event_name,
+        "event_code": account.event_code,
+        "event_date": account.event_date,
+    }
+
+
+def event_view(event: EventRow) -> View:
+    """Return `event`."""
+    return {
+        "id": event.id,
+        "name": event.name,
+        "event_code": event.event_code,
+        "date": event.date,
+        "photographer_id": event.photographer_id,
+        "expires_at": event.expires_at,
+    }
+
+
+def joined_event_view(joined: JoinedEvent) -> View:
+    """Return `event` as a participant sees it."""
+    view = event_view(joined.event)
+    del view["photographer_id"]
+    view["joined_at"] = joined.joined_at
+    return view
+
+
+def photo_view(photo: PhotoRow, event: EventRow, urls: SignedUrls) -> View:
+    """Return `photo`; its URLs are the same at every call, so that browsers keep the bytes."""
+    expires_at = event.expires_at
+    thumbnail = rendition_key(photo.event_id, photo.filename, "thumbnail")
+    preview = rendition_key(photo.event_id, photo.filename, "preview")
+    return {
+        "id": photo.id,
+        "filename": photo.filename,
+        "original_filename": photo.original_filename,
+        "file_path": None,
+        "content_type": photo.content_type,
+        "photo_type": "uploaded",
+        "user_id": None,
+        "photographer_id": photo.photographer_id,
+        "uploaded_at": photo.uploaded_at,
+        "event_id": photo.event_id,
+        "width": photo.width,
+        "height": photo.height,
+        "taken_at": photo.taken_at,
+        "url": urls.sign(photo_key(photo.event_id, photo.filename), expires_at),
+        "thumbnail_url": urls.sign(thumbnail, expires_at),
+        "preview_url": urls.sign(preview, expires_at),
+        "placeholder": photo.placeholder,
+        "processing_status": photo.processing_status,
+    }

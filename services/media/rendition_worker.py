@@ -12,6 +12,10 @@ WEBP_QUALITY = 80
 #: 229 ms for both sizes of a 12 MP photo; libwebp's default of 4 costs a third more.
 WEBP_EFFORT = 2
 
+# Loaders that were never hardened against hostile files (SVG, PDF, ImageMagick) stay off,
+# whoever calls.
+pyvips.block_untrusted_set(True)  # noqa: FBT003 - the library's signature
+
 
 class CannotDecode(Exception):
     """These bytes are no picture that we show; the message says why."""
@@ -23,7 +27,6 @@ def prepare(niceness: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Recognition makes guests wait longer than a preview does: it goes first.
     os.nice(niceness)
-    pyvips.block_untrusted_set(True)  # noqa: FBT003 - the library's signature
     pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
 

@@ -1,0 +1,65 @@
+from libs.common.messages import Message, PhotoDeleted, SelfieDeleted
+from libs.common.storage import keys
+from tests.integration.media.world import World
+from tests.support.polling import eventually
+
+
+async def _publish(world: World, message: Message) -> None:
+    await world.bus.publish(message.outgoing())
+
+
+async def test_a_deleted_photo_takes_its_original_and_renditions_with_it(any_world: World) -> None:
+    event = await any_world.event()
+    photo, other = await any_world.photo(event), await any_world.photo(event)
+    for one in (photo, other):
+        for name in ("thumbnail", "preview"):
+            await any_world.store.put(one.rendition_key(name), b"x", content_type="image/webp")
+    kept = {other.key, other.rendition_key("thumbnail"), other.rendition_key("preview")}
+
+    message = PhotoDeleted(event_id=event, photo_id=photo.id, filename=photo.filename)
+    await _publish(any_world, message)
+    await _publish(any_world, message)
+
+    async def only_the_other_is_left() -> bool:
+        return await any_world.keys() == kept
+
+    await eventually(only_the_other_is_left)
+
+
+async def test_a_deleted_selfie_goes_and_the_new_one_stays(any_world: World) -> None:
+    guest = await any_world.person()
+    old, new = await any_world.selfie(guest), await any_world.selfie(guest)
+
+    message = SelfieDeleted(event_id=1, user_id=guest.id, selfie_id=1, object_key=old)
+    await _publish(any_world, message)
+    await _publish(any_world, message)
+
+    async def only_the_new_is_left() -> bool:
+        return await any_world.keys() == {new}
+
+    await eventually(only_the_new_is_left)
+
+
+async def test_a_message_cannot_delete_what_is_not_the_guest_s(world: World) -> None:
+    photo = await world.photo(await world.event())
+
+    for key in (photo.key, keys.selfie_key(77, "a.jpg"), keys.user_prefix(7)):
+        await _publish(world, SelfieDeleted(event_id=1, user_id=7, selfie_id=1, object_key=key))
+
+    await eventually(lambda: len(world.bus.dead_letters) == 3)
+    assert await world.keys() == {photo.key}
+
+
+async def test_cleaning_up_an_event_message_by_message_reaches_the_end(world: World) -> None:
+    event = await world.event()
+    photos = [await world.photo(event) for _ in range(20)]
+
+    for photo in photos:
+        await _publish(
+            world, PhotoDeleted(event_id=event, photo_id=photo.id, filename=photo.filename)
+        )
+
+    async def nothing_is_left() -> bool:
+        return not await world.keys()
+
+    await eventually(nothing_is_left)

@@ -1,0 +1,150 @@
+import asyncio
+import io
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from prometheus_client import REGISTRY
+
+from libs.common.storage.folder import FolderStore
+from tests.integration.media.world import World, jpeg, running_world, settings_for
+
+
+def _size(answer: httpx.Response) -> tuple[int, int]:
+    assert answer.status_code == 200, answer.text
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.format == "WEBP"
+        return image.size
+
+
+def _count(name: str, outcome: str) -> float:
+    labels = {"name": name, "outcome": outcome}
+    return REGISTRY.get_sample_value("findme_renditions_total", labels) or 0
+
+
+@pytest.mark.parametrize(("name", "size"), [("thumbnail", (400, 300)), ("preview", (1600, 1200))])
+async def test_a_rendition_is_made_at_the_first_request_and_kept(
+    any_world: World, name: str, size: tuple[int, int]
+) -> None:
+    photo = await any_world.photo(await any_world.event(), jpeg(2000, 1500))
+    link = any_world.link(photo.rendition_key(name))
+    made = _count(name, "made")
+
+    first = await any_world.client.get(link)
+    second = await any_world.client.get(link)
+
+    assert _size(first) == size
+    assert second.content == first.content
+    assert first.headers["content-type"] == "image/webp"
+    assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert first.headers["etag"] == second.headers["etag"]
+    assert await any_world.store.get(photo.rendition_key(name)) == first.content
+    assert _count(name, "made") == made + 1
+
+
+async def test_a_rendition_is_upright_not_enlarged_and_tells_nothing_of_the_camera(
+    world: World,
+) -> None:
+    turned = await world.photo(await world.event(), jpeg(300, 200, orientation=6))
+
+    answer = await world.client.get(world.link(turned.rendition_key("thumbnail")))
+
+    assert _size(answer) == (200, 300)
+    assert b"camera" not in answer.content
+    assert b"camera" in turned.data
+
+
+async def test_many_who_ask_at_once_cause_one_rendition(world: World) -> None:
+    photo = await world.photo(await world.event(), jpeg())
+    link = world.link(photo.rendition_key("thumbnail"))
+    made = _count("thumbnail", "made")
+
+    answers = await asyncio.gather(*(world.client.get(link) for _ in range(8)))
+
+    assert {_size(answer) for answer in answers} == {(400, 300)}
+    assert _count("thumbnail", "made") == made + 1
+
+
+async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
+    database_url: str, folder_store: FolderStore
+) -> None:
+    settings = settings_for(database_url, rendition_workers=1, rendition_queue_limit=1)
+    async with running_world(settings, folder_store) as world:
+        event = await world.event()
+        photos = [await world.photo(event, jpeg()) for _ in range(5)]
+        links = [world.link(photo.rendition_key("preview")) for photo in photos]
+
+        answers = await asyncio.gather(*(world.client.get(link) for link in links))
+        refused = [answer for answer in answers if answer.status_code == 503]
+
+        assert len(refused) == 3
+        assert {answer.headers["retry-after"] for answer in refused} == {"2"}
+        for link in links:
+            assert _size(await world.client.get(link)) == (1200, 900)
+
+
+async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(world: World) -> None:
+    event = await world.event()
+    whole = jpeg()
+    for data in (b"no picture at all", whole[: len(whole) // 2], b""):
+        photo = await world.photo(event, data)
+
+        answer = await world.client.get(world.link(photo.rendition_key("preview")))
+
+        assert answer.status_code == 404
+        assert answer.json()["detail"].startswith("This photo cannot be shown: it is damaged")
+
+
+async def test_a_bomb_is_refused_before_it_is_decoded(
+    database_url: str, folder_store: FolderStore
+) -> None:
+    settings = settings_for(database_url, max_photo_megapixels=1)
+    async with running_world(settings, folder_store) as world:
+        photo = await world.photo(await world.event(), jpeg(1200, 900))
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert answer.status_code == 404
+        assert "more than 1 megapixels" in answer.json()["detail"]
+
+
+async def test_there_are_no_renditions_of_unknown_photos_or_names(world: World) -> None:
+    photo = await world.photo(await world.event(), jpeg())
+    unknown = photo.rendition_key("thumbnail").replace(photo.filename, "unknown.jpg")
+    elsewhere = photo.rendition_key("thumbnail").replace("events/", "events/9")
+
+    for key in (unknown, elsewhere, photo.rendition_key("poster")):
+        assert (await world.client.get(world.link(key))).status_code == 404
+
+
+async def test_head_makes_the_rendition_too(world: World) -> None:
+    photo = await world.photo(await world.event(), jpeg())
+    link = world.link(photo.rendition_key("thumbnail"))
+
+    head = await world.client.head(link)
+    get = await world.client.get(link)
+
+    assert head.headers["content-length"] == str(len(get.content))
+
+
+async def test_a_photo_deleted_while_its_rendition_is_made_leaves_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    class StoreWithRace(FolderStore):
+        """Deletes the photo as the cleanup would, just before its rendition arrives."""
+
+        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+            if key.endswith(".webp"):
+                await world.delete_row(photo)
+                await self.delete_prefix(f"events/{photo.event_id}/")
+            await super().put(key, data, content_type=content_type)
+
+    store = await StoreWithRace.open(tmp_path / "store")
+    async with running_world(settings_for(database_url), store) as world:
+        photo = await world.photo(await world.event(), jpeg())
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert answer.status_code == 404
+        assert await world.keys() == set()

@@ -80,11 +80,13 @@ def _parse(prefix: bytes, image_format: ImageFormat) -> tuple[int, int, ExifFact
                 return webp.parse(prefix)
             case _:
                 with _PILLOW_READERS[image_format](io.BytesIO(prefix)) as image:
-                    facts = exif.facts_of(image.getexif())
                     if image_format is ImageFormat.TIFF:
                         _refuse_raw(image, prefix)
                         # Pillow has turned a TIFF's size already.
-                        facts = replace(facts, is_turned=False)
+                        facts = replace(exif.facts_of(image.getexif()), is_turned=False)
+                    else:
+                        # Not getexif(): a PNG's decodes the pixels to look behind them.
+                        facts = exif.facts_of_bytes(image.info.get("exif", b""))
                     return *image.size, facts
     except UnusableImage:
         raise

@@ -14,9 +14,10 @@ _MAX_BOXES = 10_000
 
 
 def parse(prefix: bytes) -> tuple[int, int, ExifFacts]:
-    """Return upright width and height (`irot` applied), and EXIF where the prefix holds it.
+    """Return stored width and height (cropped as `clap` says), and EXIF where the prefix holds it.
 
-    Raises ValueError, struct.error or IndexError for what is not HEIF or cut off within `meta`.
+    Raises ValueError, ArithmeticError, IndexError or struct.error for what is not HEIF, or is
+    cut off within `meta`.
     """
     meta = dict(_boxes(_content(dict(_boxes(prefix)), b"meta")[4:]))
     properties = dict(_boxes(_content(meta, b"iprp")))
@@ -27,6 +28,9 @@ def parse(prefix: bytes) -> tuple[int, int, ExifFacts]:
         kind, content = stored[index - 1]
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", content, 4)
+        elif kind == b"clap":  # the coded size is cropped to this; two fractions
+            width_n, width_d, height_n, height_d = struct.unpack_from(">IIII", content)
+            width, height = width_n // width_d, height_n // height_d
         elif kind == b"irot":
             is_turned = bool(content[0] & 1)  # counted in quarters of a turn
     taken_at = _exif(meta, prefix).taken_at

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks.<name>`, or all by `python -m benchmarks`."""

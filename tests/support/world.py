@@ -89,10 +89,7 @@ class World:
                 sha256=hashlib.sha256(data).digest(),
                 size_bytes=len(data),
             )
-            joined = await unit.connection.scalars(
-                select(memberships.c.event_id).where(memberships.c.user_id == user_id)
-            )
-            for event_id in joined.all() if publish else ():
+            for event_id in await self._joined(unit, user_id) if publish else ():
                 unit.publish(
                     SelfieUploaded(event_id=event_id, user_id=user_id, selfie_id=selfie_id)
                 )
@@ -124,6 +121,10 @@ class World:
     async def scalar(self, sql: str, **parameters: object) -> Any:
         async with self.database.read() as connection:
             return await connection.scalar(text(sql), parameters)
+
+    async def _joined(self, unit: UnitOfWork, user_id: int) -> list[int]:
+        query = select(memberships.c.event_id).where(memberships.c.user_id == user_id)
+        return [int(event_id) for event_id in await unit.connection.scalars(query)]
 
     async def _insert(self, table: Any, unit: UnitOfWork | None = None, **values: object) -> int:
         statement = insert(table).values(**values).returning(table.c.id)

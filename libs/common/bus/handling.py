@@ -29,8 +29,8 @@ LET_GO: Final = LetGo()
 
 async def handle(
     queue: Queue, handler: Handler, delivery: Delivery, *, stopping: asyncio.Event
-) -> Decision | Done | LetGo:
-    """Run the handler; return what the adapter has to do with the message.
+) -> tuple[Delivery, Decision | Done | LetGo]:
+    """Run the handler; return the last attempt and what the adapter has to do with it.
 
     Where the queue's order counts, further attempts are made here, after a pause each, so
     that nothing overtakes; a `Retry` is returned for other queues only.
@@ -38,11 +38,11 @@ async def handle(
     while True:
         decision = await _attempt(queue, handler, delivery)
         if not isinstance(decision, Retry) or not queue.retry.keeps_order:
-            return decision
+            return delivery, decision
         metrics.count(queue.name, metrics.Outcome.RETRIED)
         await unless_set(asyncio.sleep(decision.delay_seconds), stopping)
         if stopping.is_set():
-            return LET_GO
+            return delivery, LET_GO
         delivery = replace(delivery, attempt=delivery.attempt + 1)
 
 

@@ -86,7 +86,7 @@ class InProcessBus:
         """See `Bus.subscribe`."""
         await self.check()
         stopping = asyncio.Event()
-        consumer = _Consumer(self._queues[queue.name], handler, stopping, self._give_up)
+        consumer = _Consumer(self._queues[queue.name], queue, handler, stopping, self._give_up)
         return self._start(consumer.run(), stopping, name=queue.name, at_end=consumer.leave)
 
     async def listen(
@@ -144,11 +144,13 @@ class _Consumer:
     def __init__(
         self,
         source: WorkQueue,
+        queue: Queue,
         handler: Handler,
         stopping: asyncio.Event,
         give_up: Callable[[Delivery, str], None],
     ) -> None:
         self._source = source
+        self._queue = queue
         self._handler = handler
         self._stopping = stopping
         self._give_up = give_up
@@ -159,28 +161,29 @@ class _Consumer:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as workers:
-            for _ in range(self._source.queue.workers):
+            for _ in range(self._queue.workers):
                 workers.create_task(self._work())
 
     async def _work(self) -> None:
         while delivery := await self._source.take(self, self._stopping):
             try:
-                result = await handle(
-                    self._source.queue, self._handler, delivery, stopping=self._stopping
+                last, result = await handle(
+                    self._queue, self._handler, delivery, stopping=self._stopping
                 )
             except asyncio.CancelledError:
                 self._source.give_back(delivery)
                 raise
-            self._settle(delivery, result)
+            if isinstance(result, LetGo):
+                self._source.give_back(delivery)
+            else:
+                self._settle(last, result)
 
-    def _settle(self, delivery: Delivery, result: Done | LetGo | Decision) -> None:
-        name = self._source.queue.name
+    def _settle(self, delivery: Delivery, result: Done | Decision) -> None:
+        name = self._queue.name
         match result:
             case Done():
                 self._source.settle()
                 metrics.count(name, metrics.Outcome.ACKED)
-            case LetGo():
-                self._source.give_back(delivery)
             case Retry(delay_seconds):
                 again = replace(delivery, attempt=delivery.attempt + 1)
                 self._source.retry_later(again, delay_seconds)

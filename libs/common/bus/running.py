@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 
 
@@ -30,6 +34,7 @@ class RunningSubscription:
     ) -> None:
         self._stopping = stopping
         self._task = asyncio.create_task(run, name=name)
+        self._task.add_done_callback(_log_death)
 
     def on_end(self, callback: Callable[["RunningSubscription"], None]) -> None:
         """Have the callback called when the task has ended, however it ended."""
@@ -49,3 +54,8 @@ class RunningSubscription:
         self._stopping.set()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _log_death(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("subscription_died", name=task.get_name(), exc_info=error)

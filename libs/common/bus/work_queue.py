@@ -42,12 +42,12 @@ class WorkQueue:
 
         The taker owes `settle`, `give_back` or `retry_later`.
         """
-        while not (self._ready and self._serves(consumer)):
+        while not stopping.is_set():
+            if self._ready and self._serves(consumer):
+                self._held += 1
+                return self._ready.popleft()
             await unless_set(self._changed.wait(), stopping)
-            if stopping.is_set():
-                return None
-        self._held += 1
-        return self._ready.popleft()
+        return None
 
     def settle(self) -> None:
         """A taken message is done with."""

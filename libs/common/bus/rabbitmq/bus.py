@@ -86,6 +86,7 @@ class RabbitMQBus:
         subscription = RunningSubscription(user.run(), user.stopping, name=f"bus: {user.name}")
         self._subscriptions.add(subscription)
         subscription.on_end(self._subscriptions.discard)
+        subscription.on_end(lambda _: user.is_set_up())
         try:
             await user.first_try()
         except BaseException:

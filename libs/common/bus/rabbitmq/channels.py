@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity
 
 from libs.common.bus.protocol import BusUnavailable
-from libs.common.bus.rabbitmq.connection import Link
+from libs.common.bus.rabbitmq.connection import Link, is_cancelled
 from libs.common.bus.rabbitmq.declare import TopologyMissing
 from libs.common.bus.running import unless_set
 
@@ -93,6 +93,9 @@ class ChannelUser:
                 log.error("queue_is_gone", consumer=self.name, error=str(error))  # noqa: TRY400
             except (BusUnavailable, TimeoutError, *CONNECTION_EXCEPTIONS) as error:
                 log.info("channel_lost", consumer=self.name, error=str(error))
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
             self.is_set_up()
             await unless_set(asyncio.sleep(REOPEN_SECONDS), self.stopping)
             await unless_set(self._link.is_up(), self.stopping)

@@ -20,6 +20,15 @@ MIN_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 5.0
 
 
+def is_cancelled() -> bool:
+    """Whether a CancelledError is meant for the running task.
+
+    A channel that closes cancels what waits for its answers, as if the caller had been.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 class Link:
     """Keeps one connection open.
 
@@ -32,12 +41,12 @@ class Link:
         self._name = name
         self._connection: AbstractConnection | None = None
         self._is_up = asyncio.Event()
+        self._is_lost = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect, and stay connected from now on. Raises BusUnavailable."""
-        self._connection = await self._connect()
-        self._is_up.set()
+        await self._connect()
         self._keeper = asyncio.create_task(self._keep(), name=f"amqp link: {self._name}")
 
     async def close(self) -> None:
@@ -50,7 +59,7 @@ class Link:
 
     def connection(self) -> AbstractConnection:
         """The open connection. Raises BusUnavailable at once while there is none."""
-        if self._connection is None or self._connection.is_closed:
+        if self._connection is None or self._is_lost.is_set():
             raise BusUnavailable("RabbitMQ cannot be reached")
         return self._connection
 
@@ -58,9 +67,9 @@ class Link:
         """Wait until connected."""
         return await self._is_up.wait()
 
-    async def _connect(self) -> AbstractConnection:
+    async def _connect(self) -> None:
         try:
-            return await aio_pika.connect(
+            connection = await aio_pika.connect(
                 self._url,
                 timeout=CONNECT_SECONDS,
                 heartbeat=HEARTBEAT_SECONDS,
@@ -68,28 +77,36 @@ class Link:
             )
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             raise BusUnavailable(f"RabbitMQ cannot be reached: {error}") from error
+        self._is_lost.clear()
+        # `closed()` and `is_closed` tell of our own closing only, not of the broker's.
+        connection.close_callbacks.add(self._on_lost)
+        self._connection = connection
+        self._is_up.set()
+
+    async def _on_lost(self, *_: object) -> None:
+        self._is_up.clear()
+        self._is_lost.set()
 
     async def _keep(self) -> None:
         while True:
-            if self._connection is not None:
-                await self._connection.closed()
-                self._is_up.clear()
-                log.warning("amqp_connection_lost", connection=self._name)
-                await self._discard()
-            self._connection = await self._reconnect()
-            self._is_up.set()
+            await self._is_lost.wait()
+            log.warning("amqp_connection_lost", connection=self._name)
+            await self._discard()
+            await self._reconnect()
             log.info("amqp_connection_restored", connection=self._name)
 
-    async def _reconnect(self) -> AbstractConnection:
+    async def _reconnect(self) -> None:
         backoff = MIN_BACKOFF_SECONDS
         while True:
             try:
-                return await self._connect()
+                await self._connect()
             except BusUnavailable as error:
                 log.info("amqp_unreachable", error=str(error), retry_in_seconds=backoff)
                 # Not all replicas at once after a restart of the broker.
                 await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
+            else:
+                return
 
     async def _discard(self) -> None:
         connection, self._connection = self._connection, None

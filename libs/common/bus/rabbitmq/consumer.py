@@ -48,19 +48,20 @@ class Consumer(ChannelUser):
     async def _work(self, intake: Intake) -> None:
         while message := await intake.next(self.stopping):
             delivery = envelope.delivered(message, self._queue.name)
-            result = await handle(self._queue, self._handler, delivery, stopping=self.stopping)
-            await self._settle(intake, message, delivery, result)
+            last, result = await handle(
+                self._queue, self._handler, delivery, stopping=self.stopping
+            )
+            if not isinstance(result, LetGo):
+                await self._settle(intake, message, last, result)
 
     async def _settle(
         self,
         intake: Intake,
         message: AbstractIncomingMessage,
         delivery: Delivery,
-        result: Decision | Done | LetGo,
+        result: Decision | Done,
     ) -> None:
         match result:
-            case LetGo():
-                return
             case Done():
                 outcome = metrics.Outcome.ACKED
             case Retry():

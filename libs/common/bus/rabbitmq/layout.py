@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+from pamqp.common import FieldValue
+
 from libs.common.bus.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_QUEUE,
@@ -17,7 +19,7 @@ from libs.common.bus.topology import (
 DEAD_LETTERS_KEPT = 100_000
 RETRIES_KEPT = 1_000_000
 
-Arguments = dict[str, str | int | bool]
+Arguments = dict[str, FieldValue]
 
 #: At least once also when the broker itself moves a message; it takes reject-publish with it.
 SAFE_DEAD_LETTERING: Arguments = {

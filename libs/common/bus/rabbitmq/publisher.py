@@ -7,7 +7,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, DeliveryError, PublishError
 
 from libs.common.bus.protocol import BusUnavailable, Unroutable
-from libs.common.bus.rabbitmq.connection import Link
+from libs.common.bus.rabbitmq.connection import Link, is_cancelled
 
 PUBLISH_SECONDS = 10.0
 
@@ -38,9 +38,7 @@ class Publisher:
         except CONNECTION_EXCEPTIONS as error:
             raise BusUnavailable(f"publishing failed: {error}") from error
         except asyncio.CancelledError as error:
-            # A channel that closes cancels what waits for its confirms, as if the caller had been.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_cancelled():
                 raise
             raise BusUnavailable("the channel was closed") from error
 

@@ -1,0 +1,186 @@
+"""The `findme` command."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from libs.common import logs
+from libs.common.bus.rabbitmq.declare import declare
+from libs.common.bus.topology import findme_topology
+from libs.common.errors import FindMeError
+from libs.common.migrate import upgrade
+from libs.common.tokens import Role
+from services.gallery.account_rules import NewAccount
+from standalone import operator_commands
+from standalone.demo.command import DemoOptions, run_demo
+from standalone.serve import serve
+from standalone.settings import StandaloneSettings
+from standalone.stack import database_url, operator_database
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+admin_app = typer.Typer(no_args_is_help=True, help="Administrators.")
+photographer_app = typer.Typer(no_args_is_help=True, help="Photographers.")
+event_app = typer.Typer(no_args_is_help=True, help="Events.")
+app.add_typer(admin_app, name="admin")
+app.add_typer(photographer_app, name="photographer")
+app.add_typer(event_app, name="event")
+
+console = Console()
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of all data [FINDME_DATA_DIR, else ./data]."),
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on [HOST, else 127.0.0.1].")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [PORT, else 8000].")]
+Username = Annotated[str, typer.Option(prompt=True)]
+Email = Annotated[str, typer.Option(prompt=True)]
+Password = Annotated[str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True)]
+
+
+@app.command()
+def up(
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the URL there once requests are answered.")
+    ] = None,
+) -> None:
+    """Run FindMe: all services in one process, on one folder. Ctrl-C stops it."""
+
+    def announce(url: str) -> None:
+        console.print(f"FindMe is ready at [bold]{url}[/] (Ctrl-C stops it)", highlight=False)
+        if ready_file is not None:
+            ready_file.write_text(url + "\n")
+
+    serve(_settings(data_dir, host=host, port=port), on_ready=announce)
+
+
+@app.command()
+def demo(
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
+    photos: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Your own photos.")
+    ] = None,
+    selfie: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A guest's selfie.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=5, help="How many photos to compose.")] = 100,
+    *,
+    exit_: Annotated[bool, typer.Option("--exit", help="End when the job is done.")] = False,
+) -> None:
+    """Show the whole job: photos come in, selfies come in, guests get theirs."""
+    if (photos is None) != (not selfie):
+        msg = "--photos and --selfie go together: the photos, and whom to look for in them"
+        raise typer.BadParameter(msg)
+    options = DemoOptions(photos=photos, selfies=selfie or [], count=count, exit_when_done=exit_)
+    run_demo(_settings(data_dir, host=host, port=port), options, console)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database to the newest schema and, with AMQP_URL set, declare the queues."""
+    settings = _settings(data_dir)
+    with database_url(settings, owner=False) as url:
+        asyncio.run(upgrade(url))
+    console.print("The database is at the newest schema.")
+    if settings.amqp_url:
+        asyncio.run(declare(settings.amqp_url, findme_topology()))
+        console.print("The exchanges, queues and bindings are declared.")
+
+
+@app.command()
+def status(data_dir: DataDir = None) -> None:
+    """Show how much there is, and how much of it waits."""
+
+    async def read() -> operator_commands.Status:
+        async with operator_database(_settings(data_dir)) as database:
+            return await operator_commands.read_status(database)
+
+    found = asyncio.run(read())
+    table = Table(show_header=False)
+    for name, value in (
+        ("accounts", found.accounts),
+        ("events", found.events),
+        ("selfies", found.selfies),
+        ("matches", found.matches),
+        *((f"photos {status}", found.photos.get(status, 0)) for status in _PHOTO_STATUSES),
+        ("messages waiting", found.outbox_messages),
+        ("oldest, seconds", round(found.outbox_oldest_seconds, 1)),
+    ):
+        table.add_row(name, str(value))
+    console.print(table)
+
+
+_PHOTO_STATUSES = ("queued", "analyzed", "done", "failed")
+
+
+@admin_app.command("create")
+def admin_create(
+    username: Username, email: Email, password: Password, data_dir: DataDir = None
+) -> None:
+    """Create an administrator."""
+    _create_account(NewAccount.of(username, email, password), Role.ADMIN, data_dir)
+
+
+@photographer_app.command("create")
+def photographer_create(
+    username: Username, email: Email, password: Password, data_dir: DataDir = None
+) -> None:
+    """Create a photographer."""
+    _create_account(NewAccount.of(username, email, password), Role.PHOTOGRAPHER, data_dir)
+
+
+@event_app.command("create")
+def event_create(
+    name: Annotated[str, typer.Option(prompt=True)],
+    photographer: Annotated[str, typer.Option(prompt=True, help="The photographer's username.")],
+    code: Annotated[str | None, typer.Option(help="The guests' code; random when unset.")] = None,
+    days: Annotated[int, typer.Option(min=1, help="Days until the event expires.")] = 60,
+    data_dir: DataDir = None,
+) -> None:
+    """Create an event and print the code its guests join with."""
+
+    async def create() -> str:
+        async with operator_database(_settings(data_dir)) as database:
+            made = await operator_commands.add_event(
+                database, name=name, photographer=photographer, code=code, days=days
+            )
+            return f"Event {made.event_id}: guests join with the code {made.event_code}"
+
+    console.print(asyncio.run(create()))
+
+
+def _create_account(account: NewAccount, role: Role, data_dir: Path | None) -> None:
+    async def create() -> int:
+        async with operator_database(_settings(data_dir)) as database:
+            return await operator_commands.add_account(database, account, role)
+
+    user_id = asyncio.run(create())
+    console.print(f"{role.name.lower().capitalize()} {account.username} has the id {user_id}.")
+
+
+def _settings(data_dir: Path | None, **given: object) -> StandaloneSettings:
+    """Return the settings of the environment, with what the command line says above them."""
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if data_dir is not None:
+        chosen["findme_data_dir"] = data_dir
+    settings = StandaloneSettings(**chosen)
+    logs.configure("warning", settings.log_format)
+    return settings
+
+
+def main() -> None:
+    """Run the command; an error on purpose is one sentence, not a traceback."""
+    try:
+        app()
+    except FindMeError as error:
+        Console(stderr=True).print(f"[red]{error}[/]", highlight=False)
+        raise SystemExit(1) from error

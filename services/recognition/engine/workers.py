@@ -162,9 +162,7 @@ class _Worker:
         try:
             if not connection.poll(timeout_seconds):
                 self.kill()
-                raise WorkerTimedOut(
-                    f"analysing the photo took more than {timeout_seconds:g} seconds"
-                )
+                raise WorkerTimedOut(f"a face worker gave no answer in {timeout_seconds:g} seconds")
             answer: PhotoAnalysis | Exception | None = connection.recv()
         except (EOFError, OSError) as error:
             self.kill()
@@ -175,7 +173,7 @@ class _Worker:
 
 
 def _crashed() -> WorkerCrashed:
-    return WorkerCrashed("the worker process died while analysing the photo")
+    return WorkerCrashed("a face worker died before it could answer")
 
 
 def _serve(connection: Connection, engine_factory: EngineFactory) -> None:
@@ -191,7 +189,10 @@ def _serve(connection: Connection, engine_factory: EngineFactory) -> None:
         return
     connection.send(None)
     while True:
-        path: Path = connection.recv()
+        try:
+            path: Path = connection.recv()
+        except EOFError:
+            return
         try:
             connection.send(engine.analyze(path))
         except Exception as error:  # noqa: BLE001 - the parent raises it

@@ -44,14 +44,12 @@ async def test_an_empty_object_is_an_object(store: ObjectStore) -> None:
     assert (await store.stat(KEY)).size_bytes == 0
 
 
-@pytest.mark.parametrize("size", [10, 8 * 1024 * 1024, len(LARGE)])
-async def test_what_was_streamed_in_is_streamed_out(store: ObjectStore, size: int) -> None:
-    data = LARGE[:size]
+async def test_what_was_streamed_in_is_streamed_out(store: ObjectStore) -> None:
+    for size in (10, 8 * 1024 * 1024, len(LARGE)):
+        await _write(store, KEY, LARGE[:size])
 
-    await _write(store, KEY, data)
-
-    assert await _read(store, KEY) == data
-    assert (await store.stat(KEY)).size_bytes == size
+        assert await _read(store, KEY) == LARGE[:size]
+        assert (await store.stat(KEY)).size_bytes == size
 
 
 async def test_pieces_are_small_enough_to_bound_memory(store: ObjectStore) -> None:
@@ -60,15 +58,11 @@ async def test_pieces_are_small_enough_to_bound_memory(store: ObjectStore) -> No
     assert max([len(piece) async for piece in store.read(KEY)]) <= 256 * 1024
 
 
-@pytest.mark.parametrize(
-    ("start", "end"), [(0, 1), (3, 9), (5, None), (0, 10), (9, 10), (4, 4), (8, 99), (10, 12)]
-)
-async def test_a_range_is_read_like_a_slice(
-    store: ObjectStore, start: int, end: int | None
-) -> None:
+async def test_a_range_is_read_like_a_slice(store: ObjectStore) -> None:
     await store.put(KEY, b"0123456789", content_type="image/jpeg")
 
-    assert await _read(store, KEY, start, end) == b"0123456789"[start:end]
+    for start, end in [(0, 1), (3, 9), (5, None), (0, 10), (9, 10), (4, 4), (8, 99), (10, 12)]:
+        assert await _read(store, KEY, start, end) == b"0123456789"[start:end]
 
 
 async def test_a_range_in_a_large_object_crosses_pieces(store: ObjectStore) -> None:

@@ -9,7 +9,7 @@ from services.ingest.images.formats import ImageFormat
 from services.ingest.images.header import read_header
 from services.ingest.metrics import SELFIES
 from services.ingest.multipart import MultipartReader
-from services.ingest.request_body import BrokenBody
+from services.ingest.request_body import BodyTooLarge, BrokenBody
 from services.ingest.sizes import in_megabytes
 
 FILE_FIELD = "file"
@@ -32,6 +32,8 @@ async def receive_selfie(
     try:
         async with asyncio.timeout(BODY_SECONDS):
             content = await _read_file(parts, max_bytes)
+    except BodyTooLarge as error:
+        raise _too_large(max_bytes) from error
     except TimeoutError as error:
         msg = "The selfie took too long to arrive. Send a smaller one."
         raise BrokenBody(msg) from error
@@ -49,8 +51,11 @@ async def _read_file(parts: MultipartReader, max_bytes: int) -> bytes:
         if part.name == FILE_FIELD:
             content = await part.read_prefix(max_bytes + 1)
             if len(content) > max_bytes:
-                msg = f"The selfie is larger than {in_megabytes(max_bytes)}. Send a smaller one."
-                raise InvalidInput(msg)
+                raise _too_large(max_bytes)
             return content
     msg = "No selfie was sent. Send it as `file` in multipart/form-data."
     raise InvalidInput(msg)
+
+
+def _too_large(max_bytes: int) -> InvalidInput:
+    return InvalidInput(f"The selfie is larger than {in_megabytes(max_bytes)}. Send a smaller one.")

@@ -17,7 +17,7 @@ async def served(app: FastAPI) -> AsyncIterator[int]:
         uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
     )
     # The test's process keeps its own signal handlers.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+    setattr(server, "capture_signals", contextlib.nullcontext)  # noqa: B010
     task = asyncio.create_task(server.serve())
     try:
         await eventually(lambda: server.started or task.done())

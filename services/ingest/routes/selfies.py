@@ -11,9 +11,8 @@ from services.ingest.receive_selfie import FILE_FIELD, Selfie, receive_selfie
 from services.ingest.replace_selfie import replace_selfie
 from services.ingest.routes.forms import multipart_form
 
-#: What a body may hold beside the selfie. So much that of a selfie above its limit the answer
-#: is about the selfie, not about the body.
-FORM_OVERHEAD_BYTES = 1024 * 1024
+#: What a body may hold beside the selfie: boundaries, headers, small fields.
+FORM_OVERHEAD_BYTES = 64 * 1024
 
 router = APIRouter(tags=["selfies"])
 

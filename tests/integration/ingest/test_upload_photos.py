@@ -1,5 +1,6 @@
 import hashlib
 import zlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,17 +55,19 @@ async def test_a_photo_of_many_batches_arrives_whole_in_every_store(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, settings: IngestSettings
 ) -> None:
     content = large_jpeg(9 * 1024 * 1024 + 17)
-    async with opened(kind, request, tmp_path) as open_store:
-        async with running_ingest(settings, open_store.store) as ingest:
-            gallery = await new_gallery(ingest)
-            answer = await gallery.upload(("large.jpg", content), ("bad.jpg", b"no"))
+    async with (
+        opened(kind, request, tmp_path) as open_store,
+        running_ingest(settings, open_store.store) as ingest,
+    ):
+        gallery = await new_gallery(ingest)
+        answer = await gallery.upload(("large.jpg", content), ("bad.jpg", b"no"))
 
-            assert answer.json()["enqueued"] == 1
-            [photo] = await ingest.photos()
-            stored = await open_store.store.get(photo_key(gallery.event_id, photo.filename))
-            assert hashlib.sha256(stored).digest() == photo.sha256
-            assert len(stored) == len(content)
-            assert await open_store.probe.unfinished() == 0
+        assert answer.json()["enqueued"] == 1
+        [photo] = await ingest.photos()
+        stored = await open_store.store.get(photo_key(gallery.event_id, photo.filename))
+        assert hashlib.sha256(stored).digest() == photo.sha256
+        assert len(stored) == len(content)
+        assert await open_store.probe.unfinished() == 0
 
 
 BAD_FILES = {
@@ -204,7 +207,7 @@ async def test_files_before_the_requests_limit_are_kept(
         )
         content = body.read()
 
-        async def unannounced():  # type: ignore[no-untyped-def]
+        async def unannounced() -> AsyncIterator[bytes]:
             for start in range(0, len(content), 65536):
                 yield content[start : start + 65536]
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import aio_pika
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from libs.common.bus.open import open_bus
 from libs.common.bus.protocol import Bus, BusUnavailable, OutgoingMessage, Subscription
@@ -97,6 +98,12 @@ async def test_a_killed_broker_keeps_confirmed_messages_and_everybody_resumes(
         nonlocal gaps
         gaps += 1
 
+    async def is_healthy() -> bool:
+        with suppress(BusUnavailable):
+            await bus.check()
+            return True
+        return False
+
     await asyncio.sleep(SETTLE_SECONDS)
     await bus.listen(["photo.matched.*"], notified, on_gap=on_gap)
     consumer = Recorder()
@@ -115,7 +122,7 @@ async def test_a_killed_broker_keeps_confirmed_messages_and_everybody_resumes(
 
     await eventually(lambda: set(late_consumer.bodies) >= set(sent), timeout=30)
     await eventually(lambda: gaps == 1, timeout=30)
-    await bus.check()
+    await eventually(is_healthy, timeout=30)
     await bus.publish(message("photo.analyzed.00", b"analyzed"))
     await bus.publish(message("photo.matched.00", b"matched", mandatory=False))
     await eventually(lambda: consumer.bodies == [b"analyzed"])
@@ -201,7 +208,9 @@ async def test_a_queue_that_was_deleted_and_made_again_is_consumed_again(
 ) -> None:
     handler = Recorder()
     await bus.subscribe(topology.analyze[0], handler)
-    await management.delete_queue(topology.analyze[0].name)
+    with capture_logs() as logs:
+        await management.delete_queue(topology.analyze[0].name)
+        await eventually(lambda: any(entry["event"] == "queue_is_gone" for entry in logs))
     await declare(declared, topology)
     await bus.publish(message("photo.uploaded.00", b"new"))
     await eventually(lambda: handler.bodies == [b"new"], timeout=20)

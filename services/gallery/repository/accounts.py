@@ -45,17 +45,13 @@ class AccountRow:
 async def find_credentials(connection: AsyncConnection, name: str) -> Credentials | None:
     """Find an account by username, else by email address in any case."""
     row = (
-        (
-            await connection.execute(
-                select(users.c.id, users.c.user_type, users.c.password_hash, users.c.is_active)
-                .where(or_(users.c.username == name, func.lower(users.c.email) == func.lower(name)))
-                .order_by((users.c.username == name).desc())
-                .limit(1)
-            )
+        await connection.execute(
+            select(users.c.id, users.c.user_type, users.c.password_hash, users.c.is_active)
+            .where(or_(users.c.username == name, func.lower(users.c.email) == func.lower(name)))
+            .order_by((users.c.username == name).desc())
+            .limit(1)
         )
-        .tuples()
-        .one_or_none()
-    )
+    ).one_or_none()
     return Credentials(row[0], Role(row[1]), row[2], row[3]) if row else None
 
 
@@ -133,7 +129,7 @@ async def find_accounts(
     if joined_event_id is not None:
         joined = select(memberships.c.user_id).where(memberships.c.event_id == joined_event_id)
         query = query.where(users.c.id.in_(joined))
-    return [AccountRow(*row) for row in (await connection.execute(query)).tuples()]
+    return [AccountRow(**row._asdict()) for row in await connection.execute(query)]
 
 
 async def role_of(connection: AsyncConnection, user_id: int) -> Role | None:

@@ -47,31 +47,23 @@ def _events() -> Select[int, str, str, datetime | None, int | None, datetime]:
 
 async def find_event(connection: AsyncConnection, event_id: int) -> EventRow | None:
     """Return the event, None when there is none."""
-    row = (
-        (await connection.execute(_events().where(events.c.id == event_id))).tuples().one_or_none()
-    )
+    row = (await connection.execute(_events().where(events.c.id == event_id))).one_or_none()
     return EventRow(*row) if row else None
 
 
 async def find_events(connection: AsyncConnection, event_ids: Sequence[int]) -> dict[int, EventRow]:
     """Return these events by id."""
     rows = await connection.execute(_events().where(events.c.id == func.any(list(event_ids))))
-    return {row[0]: EventRow(*row) for row in rows.tuples()}
+    return {row[0]: EventRow(*row) for row in rows}
 
 
 async def find_open_event(connection: AsyncConnection, code: str) -> EventRow | None:
     """Return the event with this code, unless it has expired."""
     row = (
-        (
-            await connection.execute(
-                _events().where(
-                    events.c.code_key == code_key(code), events.c.expires_at > func.now()
-                )
-            )
+        await connection.execute(
+            _events().where(events.c.code_key == code_key(code), events.c.expires_at > func.now())
         )
-        .tuples()
-        .one_or_none()
-    )
+    ).one_or_none()
     return EventRow(*row) if row else None
 
 
@@ -80,16 +72,12 @@ async def enrolled_event(
 ) -> EventRow | None:
     """Return the event if the participant has joined it."""
     row = (
-        (
-            await connection.execute(
-                _events()
-                .join(memberships, memberships.c.event_id == events.c.id)
-                .where(events.c.id == event_id, memberships.c.user_id == user_id)
-            )
+        await connection.execute(
+            _events()
+            .join(memberships, memberships.c.event_id == events.c.id)
+            .where(events.c.id == event_id, memberships.c.user_id == user_id)
         )
-        .tuples()
-        .one_or_none()
-    )
+    ).one_or_none()
     return EventRow(*row) if row else None
 
 
@@ -102,7 +90,7 @@ async def joined_events(connection: AsyncConnection, user_id: int) -> list[Joine
         .where(memberships.c.user_id == user_id)
         .order_by(memberships.c.joined_at, events.c.id)
     )
-    return [JoinedEvent(EventRow(*row[:-1]), row[-1]) for row in rows.tuples()]
+    return [JoinedEvent(EventRow(*row[:-1]), row[-1]) for row in rows]
 
 
 async def all_events(
@@ -112,7 +100,7 @@ async def all_events(
     query = _events().order_by(events.c.id)
     if photographer_id is not None:
         query = query.where(events.c.photographer_id == photographer_id)
-    return [EventRow(*row) for row in (await connection.execute(query)).tuples()]
+    return [EventRow(*row) for row in await connection.execute(query)]
 
 
 async def join(connection: AsyncConnection, user_id: int, event_id: int) -> bool:
@@ -176,8 +164,10 @@ async def count_photos_by_status(
     connection: AsyncConnection, event_id: int | None = None
 ) -> dict[str, int]:
     """Return how many photos are in each processing status, of one event or of all."""
-    query = select(photos.c.processing_status, func.count()).group_by(photos.c.processing_status)
+    query = select(photos.c.processing_status, func.count().label("photos")).group_by(
+        photos.c.processing_status
+    )
     if event_id is not None:
         query = query.where(photos.c.event_id == event_id)
     rows = await connection.execute(query)
-    return dict(rows.tuples().all())
+    return {row.processing_status: row.photos for row in rows}

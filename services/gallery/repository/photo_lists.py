@@ -166,7 +166,7 @@ async def processing_errors(
             photos.c.id == func.any(list(photo_ids))
         )
     )
-    return dict(rows.tuples().all())
+    return {row.id: row.processing_error for row in rows}
 
 
 def general_conditions(event_id: int, only_shown: bool) -> list[ColumnElement[bool]]:  # noqa: FBT001
@@ -198,4 +198,4 @@ async def _photos(
                 literal(after.photo_id, BigInteger),
             )
         )
-    return [PhotoRow(*row) for row in (await connection.execute(query)).tuples()]
+    return [PhotoRow(**row._asdict()) for row in await connection.execute(query)]

@@ -48,21 +48,17 @@ class PhotoJob:
 async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoFacts | None:
     """Return the photo, None when there is none."""
     row = (
-        (
-            await connection.execute(
-                select(
-                    photos.c.id,
-                    photos.c.event_id,
-                    photos.c.filename,
-                    photos.c.width,
-                    photos.c.height,
-                ).where(photos.c.id == photo_id)
-            )
+        await connection.execute(
+            select(
+                photos.c.id,
+                photos.c.event_id,
+                photos.c.filename,
+                photos.c.width,
+                photos.c.height,
+            ).where(photos.c.id == photo_id)
         )
-        .tuples()
-        .one_or_none()
-    )
-    return PhotoFacts(*row) if row else None
+    ).one_or_none()
+    return PhotoFacts(**row._asdict()) if row else None
 
 
 async def face_boxes(
@@ -82,13 +78,13 @@ async def face_boxes(
             faces.c.width,
             faces.c.height,
             faces.c.confidence,
-            matches.c.face_id.is_not(None),
+            matches.c.face_id.is_not(None).label("matched"),
         )
         .outerjoin(matches, mine)
         .where(faces.c.photo_id == photo.id)
         .order_by(faces.c.position)
     )
-    return [FaceBox(*row) for row in rows.tuples()]
+    return [FaceBox(**row._asdict()) for row in rows]
 
 
 async def show_photos(
@@ -105,7 +101,7 @@ async def show_photos(
         .values(show_in_general=show)
         .returning(photos.c.id, photos.c.event_id)
     )
-    return [(photo_id, event_id) for photo_id, event_id in rows.tuples()]
+    return [(row.id, row.event_id) for row in rows]
 
 
 async def delete_photos(
@@ -121,7 +117,7 @@ async def delete_photos(
         )
         .returning(photos.c.id, photos.c.event_id, photos.c.filename)
     )
-    return [(photo_id, event_id, name) for photo_id, event_id, name in rows.tuples()]
+    return [(row.id, row.event_id, row.filename) for row in rows]
 
 
 async def find_job(connection: AsyncConnection, job_id: str) -> PhotoJob | None:
@@ -140,5 +136,5 @@ async def find_job(connection: AsyncConnection, job_id: str) -> PhotoJob | None:
             photos.c.filename < f"{job_id}zzzz",
         )
     )
-    found = (PhotoJob(*row) for row in rows.tuples())
+    found = (PhotoJob(**row._asdict()) for row in rows)
     return next((job for job in found if job.filename.partition(".")[0] == job_id), None)

@@ -22,18 +22,14 @@ class SelfieRow:
 async def live_selfie(connection: AsyncConnection, user_id: int) -> SelfieRow | None:
     """Return the newest selfie, the one that is matched."""
     row = (
-        (
-            await connection.execute(
-                select(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
-                .where(selfies.c.user_id == user_id)
-                .order_by(selfies.c.id.desc())
-                .limit(1)
-            )
+        await connection.execute(
+            select(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
+            .where(selfies.c.user_id == user_id)
+            .order_by(selfies.c.id.desc())
+            .limit(1)
         )
-        .tuples()
-        .one_or_none()
-    )
-    return SelfieRow(*row) if row else None
+    ).one_or_none()
+    return SelfieRow(**row._asdict()) if row else None
 
 
 async def live_selfie_in_events(connection: AsyncConnection, user_id: int) -> list[SelfieInEvent]:
@@ -47,10 +43,10 @@ async def live_selfie_in_events(connection: AsyncConnection, user_id: int) -> li
     )
     rows = await connection.execute(
         select(
-            func.greatest(newest.c.created_at, memberships.c.joined_at),
+            func.greatest(newest.c.created_at, memberships.c.joined_at).label("due_since"),
             selfie_indexes.c.status,
             selfie_indexes.c.finished_at,
-            func.coalesce(selfie_indexes.c.matched, 0),
+            func.coalesce(selfie_indexes.c.matched, 0).label("matched"),
             selfie_indexes.c.error,
         )
         .select_from(memberships)
@@ -63,7 +59,7 @@ async def live_selfie_in_events(connection: AsyncConnection, user_id: int) -> li
             ),
         )
     )
-    return [SelfieInEvent(*row) for row in rows.tuples()]
+    return [SelfieInEvent(**row._asdict()) for row in rows]
 
 
 async def events_of_selfies(connection: AsyncConnection, user_id: int) -> list[int]:
@@ -84,4 +80,4 @@ async def delete_selfies(connection: AsyncConnection, user_id: int) -> list[Self
         .where(selfies.c.user_id == user_id)
         .returning(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
     )
-    return [SelfieRow(*row) for row in rows.tuples()]
+    return [SelfieRow(**row._asdict()) for row in rows]

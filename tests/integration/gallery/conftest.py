@@ -1,0 +1,35 @@
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from libs.common.bus.in_process import InProcessBus
+from libs.common.bus.topology import findme_topology
+from libs.common.database import Database
+from libs.common.resources import Resources
+from libs.common.storage.folder import FolderStore
+from services.gallery.app import create_app
+from tests.integration.gallery.world import World, settings_for
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """The service, called without a socket; no relay runs, so messages stay in the outbox."""
+    settings = settings_for(database_url)
+    topology = findme_topology()
+    bus = InProcessBus(topology)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(bus.close)
+        database = await stack.enter_async_context(Database.open(settings))
+        store = await FolderStore.open(tmp_path / "store")
+        app = create_app(settings, Resources(database, bus, store, topology))
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+                base_url="http://gallery",
+            )
+        )
+        yield World(app, client, database, bus)

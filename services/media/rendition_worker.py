@@ -1,12 +1,14 @@
 """What a worker process does: decode untrusted bytes, make them smaller, encode as WebP.
 
-Imported by every worker, so it imports libvips and nothing of the service.
+Imported by every worker, so it imports image libraries and nothing else of the service.
 """
 
 import os
 import signal
 
 import pyvips
+
+from services.media.heic import HeicFile, is_heic
 
 WEBP_QUALITY = 80
 #: 229 ms for both sizes of a 12 MP photo; libwebp's default of 4 costs a third more.
@@ -34,24 +36,30 @@ def prepare(niceness: int) -> None:
 def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
     """Return the picture upright, in sRGB, without metadata. Raises CannotDecode."""
     try:
-        # Reads the header only. libvips has no limit of its own.
-        header = pyvips.Image.new_from_file(path, access="sequential")
-        if header.width * header.height > max_pixels:
-            raise CannotDecode(f"it has more than {max_pixels / 1e6:.0f} megapixels")
-        small = pyvips.Image.thumbnail(
-            path,
-            longest_side_px,
-            height=longest_side_px,
-            size="down",
-            # "error" would let files through that are corrupt in the middle.
-            fail_on="warning",
-            export_profile="srgb",
-        )
+        small = _shrunk(path, longest_side_px, max_pixels)
         encoded: bytes = small.colourspace("srgb").webpsave_buffer(
             Q=WEBP_QUALITY,
             effort=WEBP_EFFORT,
             keep="none",  # a place and a camera's serial number are not for every guest
         )
-    except pyvips.Error as error:
+    except (pyvips.Error, OSError, ValueError) as error:
         raise CannotDecode("it is damaged, or of a kind that cannot be shown") from error
     return encoded
+
+
+def _shrunk(path: str, longest_side_px: int, max_pixels: int) -> pyvips.Image:
+    size = {"height": longest_side_px, "size": "down", "export_profile": "srgb"}
+    if is_heic(path):
+        heic = HeicFile(path)
+        _check_pixels(heic.width * heic.height, max_pixels)
+        return heic.decode().thumbnail_image(longest_side_px, **size)
+    # Reads the header only. libvips has no limit of its own.
+    header = pyvips.Image.new_from_file(path, access="sequential")
+    _check_pixels(header.width * header.height, max_pixels)
+    # "error" would let files through that are corrupt in the middle.
+    return pyvips.Image.thumbnail(path, longest_side_px, fail_on="warning", **size)
+
+
+def _check_pixels(pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise CannotDecode(f"it has more than {max_pixels / 1e6:.0f} megapixels")

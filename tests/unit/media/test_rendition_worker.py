@@ -3,12 +3,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
 from services.media.rendition_worker import CannotDecode, render
 
 MEGAPIXELS_100 = 100_000_000
+
+pillow_heif.register_heif_opener()
 
 
 def _gradient() -> Image.Image:
@@ -23,7 +26,7 @@ def _rendered(image: Image.Image, path: Path, kind: str, **options: Any) -> Imag
     return Image.open(io.BytesIO(render(str(path), 400, MEGAPIXELS_100)))
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 def test_every_accepted_kind_of_file_keeps_its_picture(tmp_path: Path, kind: str) -> None:
     small = _rendered(_gradient(), tmp_path / "a", kind)
 
@@ -34,7 +37,15 @@ def test_every_accepted_kind_of_file_keeps_its_picture(tmp_path: Path, kind: str
 
 @pytest.mark.parametrize(
     ("mode", "kind"),
-    [("L", "JPEG"), ("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("LA", "PNG"), ("1", "PNG")],
+    [
+        ("L", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("CMYK", "TIFF"),
+        ("P", "PNG"),
+        ("LA", "PNG"),
+        ("1", "PNG"),
+        ("L", "HEIF"),
+    ],
 )
 def test_every_colour_mode_keeps_its_brightness(tmp_path: Path, mode: str, kind: str) -> None:
     small = _rendered(_gradient().convert(mode), tmp_path / "a", kind)
@@ -81,18 +92,29 @@ def test_what_is_no_photo_cannot_be_decoded(tmp_path: Path, data: bytes) -> None
         render(str(path), 400, MEGAPIXELS_100)
 
 
-def test_half_a_photo_cannot_be_decoded(tmp_path: Path) -> None:
+def test_rows_that_are_padded_stay_straight(tmp_path: Path) -> None:
+    odd = _gradient().resize((333, 251))
+
+    small = _rendered(odd, tmp_path / "a", "HEIF")
+
+    difference = np.abs(np.asarray(small, dtype=float) - np.asarray(odd, dtype=float))
+    assert difference.mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "HEIF"])
+def test_half_a_photo_cannot_be_decoded(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a"
-    _gradient().save(path, "JPEG")
-    path.write_bytes(path.read_bytes()[:-5000])
+    _gradient().save(path, kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
     with pytest.raises(CannotDecode, match="damaged"):
         render(str(path), 400, MEGAPIXELS_100)
 
 
-def test_a_photo_above_the_limit_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["PNG", "HEIF"])
+def test_a_photo_above_the_limit_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a"
-    _gradient().save(path, "PNG")
+    _gradient().save(path, kind)
 
     assert render(str(path), 400, 800 * 600)
     with pytest.raises(CannotDecode, match="megapixels"):

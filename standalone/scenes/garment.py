@@ -1,5 +1,7 @@
 """Shoulders and clothes: drawn, because the portraits end at the chest."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
@@ -10,6 +12,8 @@ RGB = tuple[int, int, int]
 
 WIDTH = 620
 """Width of the drawn body in canvas pixels; the neck is in the middle."""
+HEIGHT = 2600
+"""Enough for the smallest head high up in an upright photo."""
 
 _MIDDLE = WIDTH / 2
 _TROUSERS: RGB = (40, 42, 52)
@@ -19,21 +23,25 @@ _CONTOUR = (
     (254, 480), (240, 640), (236, 700),
 )  # fmt: skip
 _HEM = 690
-_LEGS = ((186, _HEM - 20), (190, 760), (170, 1000), (140, 1500), (130, 3000))
+_LEGS = ((186, _HEM - 20), (190, 760), (170, 1000), (140, 1500), (130, HEIGHT))
 _LEG_GAP = 860
 
 
-def body(colour: RGB, *, chin: float, height: int, seed: int) -> Image.Image:
-    """RGBA, `WIDTH` x `height` canvas pixels: a body whose neck starts at the row `chin`."""
-    alpha = Image.new("L", (WIDTH, height))
+@lru_cache(maxsize=16)
+def body(colour: RGB, *, chin: float, seed: int) -> Image.Image:
+    """RGBA, `WIDTH` x `HEIGHT`: a body whose neck starts at the row `chin`.
+
+    The image is shared: crop or copy it before drawing on it.
+    """
+    alpha = Image.new("L", (WIDTH, HEIGHT))
     draw = ImageDraw.Draw(alpha)
     for contour in (_CONTOUR, _LEGS):
         right = [(_MIDDLE + x, chin + y) for x, y in contour]
         left = [(2 * _MIDDLE - x, y) for x, y in reversed(right)]
         draw.polygon(right + left, fill=255)
-    gap = [(_MIDDLE - 40, chin + 3000), (_MIDDLE, chin + _LEG_GAP), (_MIDDLE + 40, chin + 3000)]
+    gap = [(_MIDDLE - 40, chin + HEIGHT), (_MIDDLE, chin + _LEG_GAP), (_MIDDLE + 40, chin + HEIGHT)]
     draw.polygon(gap, fill=0)
-    image = Image.fromarray(_cloth(colour, chin, height, seed))
+    image = Image.fromarray(_cloth(colour, chin, seed))
     image.putalpha(alpha.filter(ImageFilter.GaussianBlur(1.5)))
     return image
 
@@ -52,13 +60,13 @@ def collar(head: Head, colour: RGB, *, chin: float) -> Image.Image | None:
     return image.filter(ImageFilter.GaussianBlur(1.6))
 
 
-def _cloth(colour: RGB, chin: float, height: int, seed: int) -> NDArray[np.uint8]:
+def _cloth(colour: RGB, chin: float, seed: int) -> NDArray[np.uint8]:
     """Folds, the roundness of the body, sleeves apart from the chest, and dark trousers."""
     rng = np.random.default_rng(seed)
-    grain = Image.fromarray(rng.integers(0, 256, (height // 110 + 3, 17), dtype=np.uint8))
-    folds = np.asarray(grain.resize((WIDTH, height), Image.Resampling.BICUBIC), dtype=np.float32)
+    grain = Image.fromarray(rng.integers(0, 256, (HEIGHT // 110, 17), dtype=np.uint8))
+    folds = np.asarray(grain.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), dtype=np.float32)
     across = np.abs(np.arange(WIDTH, dtype=np.float32) - _MIDDLE) / 250
-    below = np.arange(height, dtype=np.float32)[:, None] - chin
+    below = np.arange(HEIGHT, dtype=np.float32)[:, None] - chin
     down = below.clip(0, _HEM) / _HEM
     shade = 1.08 - 0.45 * across[None, :] ** 3 - 0.2 * down + (folds - 128) / 128 * 0.07
     # The arm hangs apart from the chest from the armpit on.

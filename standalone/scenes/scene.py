@@ -94,8 +94,8 @@ def _paste(image: Image.Image, placement: Placement, spec: SceneSpec) -> None:
 def _figure(person: Person, placement: Placement, rows: int) -> Image.Image:
     """RGBA of a whole person at the canvas's scale, lit, flipped and tilted."""
     chin = float(shaped(person.look.head, person.look.shape)[8, 1])
-    canvas_rows = max(rows, CANVAS[1])
-    figure = garment.body(person.clothes, chin=chin, height=canvas_rows, seed=person.seed)
+    body = garment.body(person.clothes, chin=chin, seed=person.seed)
+    figure = body.crop((0, 0, body.width, max(rows, CANVAS[1])))
     head = Image.fromarray(cutout(person.look))
     neck = (CANVAS[0] / 2, chin + 10)
     head = head.rotate(placement.tilt, Image.Resampling.BICUBIC, center=neck)
@@ -103,11 +103,12 @@ def _figure(person: Person, placement: Placement, rows: int) -> Image.Image:
     collar = garment.collar(person.look.head, person.clothes, chin=chin)
     if collar is not None:
         figure.alpha_composite(collar)
+    figure = figure.crop((0, 0, figure.width, rows))
     if placement.flip:
         figure = figure.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if placement.blur:
         figure = figure.filter(ImageFilter.GaussianBlur(placement.blur))
-    pixels = np.asarray(figure.crop((0, 0, figure.width, rows)))
+    pixels = np.asarray(figure)
     return Image.fromarray(np.dstack([placement.light.on(pixels[..., :3]), pixels[..., 3]]))
 
 

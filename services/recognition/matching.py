@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.similarity import similarity_matrix
+from services.recognition.engine.similarity import alike_pairs
 
 Embeddings = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -51,18 +51,17 @@ def best_matches(selfies: SelfieSet, faces: FaceSet, *, threshold: float) -> lis
 
     One matrix product of (n, d) and (d, m); memory is n x m float32.
     """
-    if not len(selfies) or not len(faces):
-        return []
-    similarity = similarity_matrix(selfies.embeddings, faces.embeddings)
-    rows, columns = np.nonzero(similarity >= threshold)
+    pairs = alike_pairs(selfies.embeddings, faces.embeddings, threshold)
     best: dict[tuple[int, int], Match] = {}
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+    for row, column, similarity in zip(
+        pairs.selfies.tolist(), pairs.faces.tolist(), pairs.similarities.tolist(), strict=True
+    ):
         match = Match(
             user_id=int(selfies.user_ids[row]),
             photo_id=int(faces.photo_ids[column]),
             selfie_id=int(selfies.selfie_ids[row]),
             face_id=int(faces.face_ids[column]),
-            similarity=float(similarity[row, column]),
+            similarity=similarity,
         )
         key = (match.user_id, match.photo_id)
         if key not in best or match.similarity > best[key].similarity:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
-from libs.common.internal_token import verify_internal_token
 
 from libs.common.errors import NotAllowed, TooLarge
+from libs.common.internal_token import verify_internal_token
 from services.recognition.check_face import FaceVerdict, check_face
 from services.recognition.engine.workers import WorkerPool
 

@@ -67,9 +67,7 @@ def service(name: str, environment: dict[str, str], log: Path) -> Iterator[subpr
 async def test_the_four_services_apart_do_the_same_job_as_standalone(
     environment: dict[str, str], small_event: SmallEvent, run: str, tmp_path: Path
 ) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "standalone", "migrate"], env=environment, check=True, timeout=60
-    )
+    migrate(environment)
     ports = {name: free_port() for name in SERVICES}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     with ExitStack() as stack:
@@ -77,8 +75,12 @@ async def test_the_four_services_apart_do_the_same_job_as_standalone(
             own = environment | {"PORT": str(ports[name]), "RECOGNITION_URL": urls["recognition"]}
             stack.enter_context(service(name, own, tmp_path / f"{name}.log"))
         await wait_until_ready(urls, tmp_path)
-        place = await make_place(environment["DATABASE_URL"], run)
-        place = Place("http://findme.test", *place, PASSWORD, transport=GatewayTransport(urls))
+        place = Place(
+            "http://findme.test",
+            *await make_event(environment["DATABASE_URL"], run),
+            PASSWORD,
+            transport=GatewayTransport(urls),
+        )
         result = await run_scenario(
             place, small_event.photos, small_event.guests(run), password=PASSWORD
         )
@@ -102,6 +104,12 @@ def test_a_service_without_its_queues_refuses_to_start_and_names_the_command(
     assert "findme migrate" in started.stderr
 
 
+def migrate(environment: dict[str, str]) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "standalone", "migrate"], env=environment, check=True, timeout=60
+    )
+
+
 async def wait_until_ready(urls: dict[str, str], logs: Path) -> None:
     async with httpx.AsyncClient() as client:
 
@@ -119,7 +127,7 @@ async def wait_until_ready(urls: dict[str, str], logs: Path) -> None:
         )
 
 
-async def make_place(database_url: str, run: str) -> tuple[int, str, str]:
+async def make_event(database_url: str, run: str) -> tuple[int, str, str]:
     settings = CommonSettings(database_url=database_url, secret_key="x" * 32, db_pool_size=2)
     async with Database.open(settings) as database:
         name = f"photographer-{run}"

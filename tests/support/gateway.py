@@ -24,3 +24,6 @@ class GatewayTransport(httpx.AsyncBaseTransport):
         request.url = request.url.copy_with(host=target.host, port=target.port)
         request.headers["Host"] = target.netloc.decode()
         return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()

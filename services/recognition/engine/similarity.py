@@ -6,6 +6,7 @@ dlib's embeddings are compared by Euclidean distance; they are not of unit lengt
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE, FloatArray
 
@@ -23,12 +24,12 @@ _SQUARED_DISTANCE_SLACK = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A selfie (row of the first matrix) and the face (row of the second) most like it."""
+class AlikePairs:
+    """Pairs of a selfie (row of the first matrix) and a face (row of the second), each (k,)."""
 
-    selfie: int
-    face: int
-    similarity: float
+    selfies: npt.NDArray[np.int64]
+    faces: npt.NDArray[np.int64]
+    similarities: npt.NDArray[np.float64]
 
 
 def similarity(distance: float) -> float:
@@ -41,39 +42,21 @@ def distance_of(similarity: float) -> float:
     return float(np.interp(similarity, _SIMILARITIES[::-1], _DISTANCES[::-1]))
 
 
-def match(
+def alike_pairs(
     selfies: FloatArray, faces: FloatArray, threshold: float = DEFAULT_THRESHOLD
-) -> list[Match]:
-    """For each of `selfies` (n, 128) the best of `faces` (m, 128), if at least `threshold` alike.
+) -> AlikePairs:
+    """All pairs of `selfies` (n, 128) and `faces` (m, 128) that are at least `threshold` alike.
 
-    One float32 matrix product, (n, m) in memory; selfies without such a face are left out.
+    One float32 matrix product, (n, m) in memory; pairs are in the order of the selfies.
     """
-    if not len(selfies) or not len(faces):
-        return []
-    # |selfie|² is the same for all of a selfie's faces: it is added to the winners only.
-    partial = selfies @ (faces.T * np.float32(-2))
-    partial += _squared_lengths(faces)
-    best = partial.argmin(axis=1)
-    squared = partial[np.arange(len(selfies)), best] + _squared_lengths(selfies)
-
-    limit = distance_of(threshold) ** 2 + _SQUARED_DISTANCE_SLACK
-    candidates = np.flatnonzero(squared <= limit)
-    distances = np.linalg.norm(selfies[candidates] - faces[best[candidates]], axis=1)
-    similarities = np.interp(distances, _DISTANCES, _SIMILARITIES)
-    return [
-        Match(int(selfie), int(best[selfie]), float(alike))
-        for selfie, alike in zip(candidates, similarities, strict=True)
-        if alike >= threshold
-    ]
-
-
-def similarity_matrix(selfies: FloatArray, faces: FloatArray) -> FloatArray:
-    """Return the similarity of each of `selfies` (n, 128) with each of `faces` (m, 128): (n, m)."""
     squared = selfies @ (faces.T * np.float32(-2))
     squared += _squared_lengths(faces)
-    squared += _squared_lengths(selfies)[:, None]
-    distances = np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
-    return np.interp(distances, _DISTANCES, _SIMILARITIES).astype(np.float32)
+    squared += _squared_lengths(selfies)[:, np.newaxis]
+    rows, columns = np.nonzero(squared <= distance_of(threshold) ** 2 + _SQUARED_DISTANCE_SLACK)
+    distances = np.linalg.norm(selfies[rows] - faces[columns], axis=1)
+    similarities = np.interp(distances, _DISTANCES, _SIMILARITIES)
+    enough = similarities >= threshold
+    return AlikePairs(rows[enough], columns[enough], similarities[enough])
 
 
 def to_bytes(embedding: FloatArray) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from libs.common.database import Database
-from libs.common.messages import PhotoUploaded, RematchRequested, SelfieUploaded
+from libs.common.messages import Message, PhotoUploaded, RematchRequested, SelfieUploaded
 from libs.common.tables import selfies
 from services.recognition import repository
 from services.recognition.matching import Match
@@ -68,8 +68,8 @@ async def test_photos_and_selfies_in_any_order_at_once_lose_no_match_and_make_no
         selfie_of[user] = await world.selfie(user, f"people {person}", publish=False)
         guests[user] = person
 
-    messages = [PhotoUploaded(event_id=event, photo_id=photo) for photo in people_of]
-    selfie_messages = [
+    messages: list[Message] = [PhotoUploaded(event_id=event, photo_id=photo) for photo in people_of]
+    selfie_messages: list[Message] = [
         SelfieUploaded(event_id=event, user_id=user, selfie_id=selfie)
         for user, selfie in selfie_of.items()
     ]
@@ -77,7 +77,7 @@ async def test_photos_and_selfies_in_any_order_at_once_lose_no_match_and_make_no
     everything = [*messages, *selfie_messages] * 2
     chosen.shuffle(everything)
 
-    async def publish(message: PhotoUploaded | SelfieUploaded) -> None:
+    async def publish(message: Message) -> None:
         async with world.database.unit_of_work() as unit:
             unit.publish(message)
 

@@ -10,7 +10,7 @@ from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.dlib_weights import FloatArray
 from services.recognition.engine.embedded import EmbeddedEngine, PhotoAnalysis
 from services.recognition.engine.selfie_check import check_selfie
-from services.recognition.engine.similarity import DEFAULT_THRESHOLD, match
+from services.recognition.engine.similarity import alike_pairs
 from tests.support.faces import astronaut, grace_hopper, labelled_faces
 
 
@@ -56,9 +56,9 @@ def test_the_people_of_an_event_photo_are_told_apart(
         selfie(engine, save(portrait, tmp_path / "selfie.jpg"))
         for portrait in (astronaut(), grace_hopper())
     ]
-    found = match(np.array(selfies), embeddings(analysis))
-    assert [item.selfie for item in found] == [0, 1]
-    astronaut_face, hopper_face = (analysis.faces[item.face] for item in found)
+    found = alike_pairs(np.array(selfies), embeddings(analysis))
+    assert found.selfies.tolist() == [0, 1]
+    astronaut_face, hopper_face = (analysis.faces[face] for face in found.faces)
     assert 0.17 < astronaut_face.left + astronaut_face.width / 2 < 0.27
     assert 0.63 < hopper_face.left + hopper_face.width / 2 < 0.80
 
@@ -136,8 +136,8 @@ def test_people_match_themselves_and_not_each_other_in_any_light(
     selfies = [selfie(engine, save(image, tmp_path / "selfie.jpg")) for image in people]
     for index, portrait in enumerate(people):
         path = save(VARIANTS[variant](portrait), tmp_path / "photo.jpg")
-        found = match(np.array(selfies), embeddings(engine.analyze(path)))
-        assert [item.selfie for item in found] == [index]
+        found = alike_pairs(np.array(selfies), embeddings(engine.analyze(path)))
+        assert found.selfies.tolist() == [index]
 
 
 def test_labelled_guests_are_all_found_and_nobody_is_mistaken(engine: EmbeddedEngine) -> None:
@@ -146,8 +146,8 @@ def test_labelled_guests_are_all_found_and_nobody_is_mistaken(engine: EmbeddedEn
     names = list(labelled.selfies)
     wrong, found = [], 0
     for path, people in labelled.photos.items():
-        matches = match(np.array(selfies), embeddings(engine.analyze(path)), DEFAULT_THRESHOLD)
-        matched = {names[item.selfie] for item in matches}
+        alike = alike_pairs(np.array(selfies), embeddings(engine.analyze(path)))
+        matched = {names[selfie] for selfie in alike.selfies}
         found += len(matched & people)
         wrong += [(path.name, name) for name in matched - people]
     assert wrong == []

@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE, FloatArray
 from services.recognition.engine.similarity import (
     DEFAULT_THRESHOLD,
-    Match,
+    alike_pairs,
     distance_of,
     from_bytes,
-    match,
     similarity,
     to_bytes,
 )
@@ -43,41 +42,38 @@ def test_the_distance_of_a_similarity_has_that_similarity(value: float) -> None:
     assert similarity(distance_of(value)) == pytest.approx(value, abs=1e-9)
 
 
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 10_000), st.floats(0, 100))
-def test_match_agrees_with_comparing_every_pair(
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 10_000), st.floats(0, 100))
+def test_the_alike_pairs_are_those_of_comparing_every_pair(
     selfies: int, faces: int, seed: int, threshold: float
 ) -> None:
     ours = _embeddings(selfies, seed)
     theirs = _embeddings(faces, seed + 1)
-    found = {item.selfie: item for item in match(ours, theirs, threshold)}
-    for index, selfie in enumerate(ours):
-        exact = np.linalg.norm(theirs.astype(np.float64) - selfie, axis=1)
-        best = similarity(float(exact.min()))
-        if abs(best - threshold) < 1e-3:
-            continue  # float32 may decide either way
-        assert (index in found) == (best > threshold)
-        if index in found:
-            assert found[index].similarity == pytest.approx(best, abs=1e-3)
-            assert exact[found[index].face] == pytest.approx(exact.min(), abs=1e-5)
+    found = alike_pairs(ours, theirs, threshold)
+    pairs = dict(zip(zip(found.selfies, found.faces, strict=True), found.similarities, strict=True))
+    for row in range(selfies):
+        for column in range(faces):
+            exact = similarity(float(np.linalg.norm(ours[row].astype(float) - theirs[column])))
+            if abs(exact - threshold) < 1e-3:
+                continue  # float32 may decide either way
+            assert ((row, column) in pairs) == (exact > threshold)
+            if (row, column) in pairs:
+                assert pairs[row, column] == pytest.approx(exact, abs=1e-3)
 
 
-def test_a_face_matches_its_own_selfie_completely() -> None:
+def test_a_face_is_completely_like_its_own_selfie() -> None:
     people = _embeddings(3, seed=7)
-    assert match(people[1:2], people) == [Match(selfie=0, face=1, similarity=100.0)]
+    found = alike_pairs(people[1:2], people)
+    assert found.selfies.tolist()[0] == 0
+    assert found.similarities[found.faces.tolist().index(1)] == 100.0
 
 
 def test_what_is_below_the_threshold_is_left_out() -> None:
     selfie = np.zeros((1, EMBEDDING_SIZE), np.float32)
     face = np.zeros((1, EMBEDDING_SIZE), np.float32)
     face[0, 0] = 0.6
-    assert match(selfie, face) == []
-    (found,) = match(selfie, face, threshold=80)
-    assert found.similarity == pytest.approx(similarity(0.6), abs=1e-3)
-
-
-@pytest.mark.parametrize(("selfies", "faces"), [(0, 3), (3, 0), (0, 0)])
-def test_nothing_matches_where_one_side_is_empty(selfies: int, faces: int) -> None:
-    assert match(_embeddings(selfies, 1), _embeddings(faces, 2), 0) == []
+    assert not len(alike_pairs(selfie, face).faces)
+    found = alike_pairs(selfie, face, threshold=80)
+    assert found.similarities == pytest.approx([similarity(0.6)], abs=1e-3)
 
 
 def test_an_embedding_survives_the_way_through_bytes() -> None:

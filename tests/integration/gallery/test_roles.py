@@ -1,0 +1,118 @@
+"""Who may call what: every route, every role."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from libs.common.tokens import Principal, Role, Tokens
+from tests.integration.gallery.world import SECRET, Person, World
+
+GUEST, PHOTOGRAPHER, ADMIN = Role.PARTICIPANT, Role.PHOTOGRAPHER, Role.ADMIN
+EVERYBODY = {GUEST, PHOTOGRAPHER, ADMIN}
+
+ROUTES: list[tuple[str, str, set[Role]]] = [
+    ("GET", "/api/me", EVERYBODY),
+    ("GET", "/api/profile", EVERYBODY),
+    ("GET", "/api/my-selfie", EVERYBODY),
+    ("DELETE", "/api/my-selfie", EVERYBODY),
+    ("GET", "/api/rematch-status", EVERYBODY),
+    ("GET", "/api/photo/1/faces", EVERYBODY),
+    ("GET", "/api/events/1/stream", EVERYBODY),
+    ("POST", "/api/join-event", {GUEST}),
+    ("GET", "/api/user/events", {GUEST}),
+    ("GET", "/api/user/event-expiration", {GUEST}),
+    ("GET", "/api/my-photos", {GUEST}),
+    ("GET", "/api/all-photos", {GUEST}),
+    ("GET", "/api/photographer/events", {PHOTOGRAPHER}),
+    ("GET", "/api/photographer/my-event", {PHOTOGRAPHER}),
+    ("GET", "/api/photographer/events/1/photos", {PHOTOGRAPHER, ADMIN}),
+    ("GET", "/api/photographer/events/1/progress", {PHOTOGRAPHER, ADMIN}),
+    ("POST", "/api/photographer/events/1/rematch", {PHOTOGRAPHER}),
+    ("GET", "/api/my-uploaded-photos", {PHOTOGRAPHER}),
+    ("PUT", "/api/photos/bulk/show-in-general", {PHOTOGRAPHER}),
+    ("PUT", "/api/photos/1/show-in-general", {PHOTOGRAPHER}),
+    ("DELETE", "/api/photos/1", {PHOTOGRAPHER}),
+    ("DELETE", "/api/photos?photo_ids=1", {PHOTOGRAPHER}),
+    ("POST", "/api/admin/create-admin", {ADMIN}),
+    ("POST", "/api/admin/create-photographer", {ADMIN}),
+    ("GET", "/api/admin/photographers", {ADMIN}),
+    ("POST", "/api/admin/photographers", {ADMIN}),
+    ("GET", "/api/admin/events", {ADMIN}),
+    ("POST", "/api/admin/create-event", {ADMIN}),
+    ("POST", "/api/admin/generate-event-code", {ADMIN}),
+    ("POST", "/api/admin/set-event-code", {ADMIN}),
+    ("GET", "/api/admin/events/1/users", {ADMIN}),
+    ("POST", "/api/admin/events/1/rematch", {ADMIN}),
+    ("GET", "/api/admin/queue/stats", {ADMIN}),
+    ("GET", "/api/admin/queue/jobs/1", {ADMIN}),
+    ("POST", "/api/admin/cache/clear", {ADMIN}),
+]
+#: Nobody is asked who they are.
+OPEN = {
+    "/api/check-event-code",
+    "/api/check-user-availability",
+    "/api/register-with-event-code",
+    "/api/register-invite",
+    "/api/login",
+    "/api/register-admin",
+    "/api/admin/register-admin",
+}
+
+
+async def call(world: World, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+    return await world.client.request(method, path, headers=headers)
+
+
+@pytest.fixture
+async def people(world: World) -> dict[Role, Person]:
+    return {role: await world.person(role) for role in Role}
+
+
+async def test_every_route_asks_for_a_valid_token(world: World, people: dict[Role, Person]) -> None:
+    admin = Principal(people[ADMIN].id, ADMIN)
+    expired = Tokens(SECRET).issue(admin, lifetime=timedelta(seconds=-1))
+    forged = Tokens("another secret of more than 32 letters").issue(
+        admin, lifetime=timedelta(days=1)
+    )
+    for method, path, _ in ROUTES:
+        for token in (None, expired, forged, "not-a-token"):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            answer = await call(world, method, path, headers)
+            assert answer.status_code == 401, f"{method} {path} with {token}"
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert isinstance(answer.json()["detail"], str)
+
+
+async def test_every_route_lets_through_its_roles_and_no_other(
+    world: World, people: dict[Role, Person]
+) -> None:
+    for method, path, allowed in ROUTES:
+        for role, person in people.items():
+            answer = await call(world, method, path, person.headers)
+            context = f"{method} {path} as {role.name}: {answer.status_code}"
+            assert (answer.status_code != 403) == (role in allowed), context
+            assert answer.status_code < 500, context
+
+
+async def test_no_route_was_forgotten_here(world: World) -> None:
+    listed = {(method, path.partition("?")[0].replace("/1", "/{}")) for method, path, _ in ROUTES}
+    listed |= {("POST", path) for path in OPEN}
+    listed |= {("GET", "/api/user/events/{}/photos"), ("GET", "/api/user/events/{}/all-photos")}
+    served = set()
+    for path, methods in world.app.openapi()["paths"].items():
+        bare = path
+        for name in ("event_id", "photo_id", "job_id"):
+            bare = bare.replace(f"{{{name}}}", "{}")
+        served |= {(method.upper(), bare) for method in methods}
+    hidden = {("POST", "/api/admin/register-admin")}
+    assert served == listed - hidden
+
+
+async def test_the_cookie_is_as_good_as_the_header(
+    world: World, people: dict[Role, Person]
+) -> None:
+    guest = people[GUEST]
+    cookie = {"Cookie": f"access_token={guest.token}"}
+    answer = await call(world, "GET", "/api/me", cookie)
+    assert answer.json()["id"] == guest.id

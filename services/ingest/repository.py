@@ -1,10 +1,10 @@
 """All SQL of ingest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +22,8 @@ from libs.common.tables import (
 
 #: The same bytes within this time are the same upload, sent again.
 DUPLICATE_WINDOW = timedelta(minutes=5)
-_EVENT_KEY = "photos_event_id_fkey"
+#: Ends the names of both tables' references to the event.
+_EVENT_KEY = "_event_id_fkey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,57 +72,65 @@ class OldSelfie:
     event_ids: tuple[int, ...]
 
 
+# Built once: for a photo's few statements, building them anew costs as much as running them.
+_RECENT_UPLOAD = (
+    select(photos.c.id, photos.c.filename)
+    .join(upload_digests, upload_digests.c.photo_id == photos.c.id)
+    .where(
+        upload_digests.c.event_id == bindparam("event_id"),
+        upload_digests.c.sha256 == bindparam("sha256"),
+        upload_digests.c.uploaded_at >= func.now() - DUPLICATE_WINDOW,
+    )
+)
+_PHOTO_COLUMNS = tuple(field.name for field in fields(NewPhoto))
+_NEW_PHOTO = (
+    insert(photos)
+    .values({name: bindparam(name, type_=photos.c[name].type) for name in _PHOTO_COLUMNS})
+    .returning(photos.c.id, photos.c.event_id, photos.c.sha256)
+    .cte("new_photo")
+)
+_CLAIM = upsert(upload_digests).from_select(
+    ["event_id", "sha256", "photo_id"],
+    select(_NEW_PHOTO.c.event_id, _NEW_PHOTO.c.sha256, _NEW_PHOTO.c.id),
+)
+_ADD_PHOTO = _CLAIM.on_conflict_do_update(
+    index_elements=[upload_digests.c.event_id, upload_digests.c.sha256],
+    set_={"photo_id": _CLAIM.excluded.photo_id, "uploaded_at": func.now()},
+    where=upload_digests.c.uploaded_at < func.now() - DUPLICATE_WINDOW,
+).returning(upload_digests.c.photo_id)
+
+
+class LostClaim(Exception):
+    """Another photo has these bytes; the transaction must be rolled back."""
+
+
 async def find_recent_upload(
     connection: AsyncConnection, event_id: int, sha256: bytes
 ) -> StoredPhoto | None:
     """Return the photo that the same bytes made within the window."""
     row = (
-        await connection.execute(
-            select(photos.c.id, photos.c.filename)
-            .join(upload_digests, upload_digests.c.photo_id == photos.c.id)
-            .where(
-                upload_digests.c.event_id == event_id,
-                upload_digests.c.sha256 == sha256,
-                upload_digests.c.uploaded_at >= func.now() - DUPLICATE_WINDOW,
-            )
-        )
+        await connection.execute(_RECENT_UPLOAD, {"event_id": event_id, "sha256": sha256})
     ).one_or_none()
     return None if row is None else StoredPhoto(row.id, row.filename)
 
 
 async def add_photo(connection: AsyncConnection, photo: NewPhoto) -> int:
-    """Insert the row and return its id. Raises NotFound when the event is gone."""
+    """Insert the row, make its bytes its own for the window, and return its id.
+
+    One statement does both. Of two transactions that claim the same bytes at once the second
+    waits for the first one's commit, and then raises LostClaim. Raises NotFound when the
+    event is gone.
+    """
+    values = {name: getattr(photo, name) for name in _PHOTO_COLUMNS}
     try:
-        photo_id: int = (
-            await connection.execute(
-                insert(photos)
-                .values({column: getattr(photo, column) for column in photo.__slots__})
-                .returning(photos.c.id)
-            )
-        ).scalar_one()
+        photo_id: int | None = await connection.scalar(_ADD_PHOTO, values)
     except IntegrityError as error:
         if _EVENT_KEY in str(error.orig):
             raise NotFound("Event", photo.event_id) from error
         raise
+    if photo_id is None:
+        raise LostClaim
     return photo_id
-
-
-async def claim_digest(
-    connection: AsyncConnection, event_id: int, sha256: bytes, photo_id: int
-) -> bool:
-    """Make these bytes the photo's for the window; False when another photo has them.
-
-    Of two transactions that claim at once the second waits for the first one's commit.
-    """
-    claim = upsert(upload_digests).values(event_id=event_id, sha256=sha256, photo_id=photo_id)
-    claimed = await connection.scalar(
-        claim.on_conflict_do_update(
-            index_elements=[upload_digests.c.event_id, upload_digests.c.sha256],
-            set_={"photo_id": claim.excluded.photo_id, "uploaded_at": func.now()},
-            where=upload_digests.c.uploaded_at < func.now() - DUPLICATE_WINDOW,
-        ).returning(upload_digests.c.photo_id)
-    )
-    return claimed is not None
 
 
 async def lock_user(connection: AsyncConnection, user_id: int) -> bool:

@@ -15,7 +15,7 @@ from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header
 from services.ingest.metrics import UPLOAD_BYTES
 from services.ingest.multipart import Part
 from services.ingest.outcomes import Kept
-from services.ingest.repository import NewPhoto, StoredPhoto
+from services.ingest.repository import LostClaim, NewPhoto, StoredPhoto
 from services.ingest.sizes import in_megabytes
 
 #: The photo that had the bytes first may be deleted while we look at it.
@@ -96,7 +96,7 @@ async def _record(
     for _ in range(RECORD_ATTEMPTS):
         try:
             photo_id = await _insert(photo, database)
-        except _LostClaim:
+        except LostClaim:
             async with database.read() as connection:
                 first = await repository.find_recent_upload(
                     connection, photo.event_id, photo.sha256
@@ -117,16 +117,8 @@ async def _record(
 async def _insert(photo: NewPhoto, database: Database) -> int:
     async with database.unit_of_work() as unit:
         photo_id = await repository.add_photo(unit.connection, photo)
-        if not await repository.claim_digest(
-            unit.connection, photo.event_id, photo.sha256, photo_id
-        ):
-            raise _LostClaim
         unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
     return photo_id
-
-
-class _LostClaim(Exception):
-    """Rolls the row back: another upload of the same bytes was first."""
 
 
 def _duplicate(name: str, first: StoredPhoto) -> Kept:

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from libs.common.storage.checked_key import PARTS_DIRECTORY
 from libs.common.storage.protocol import ObjectStore
+from libs.common.tables import events
 from services.ingest.settings import IngestSettings
 from tests.integration.ingest.conftest import Gallery, new_gallery, running_ingest
 from tests.support.http_server import served
@@ -74,6 +75,24 @@ async def test_a_client_that_goes_away_leaves_what_was_finished_and_nothing_else
     assert [photo.original_filename for photo in await gallery.ingest.photos()] == ["whole.jpg"]
     assert len(await gallery.ingest.objects()) == 1
     assert unfinished_parts(gallery) == []
+
+
+async def test_an_event_deleted_during_the_upload_takes_the_photo_with_it(
+    socket_gallery: tuple[Gallery, int],
+) -> None:
+    gallery, port = socket_gallery
+    body = file_head("late.jpg") + image_file() + form_end()
+    reader, writer = await start_request(gallery, port, announced=len(body))
+    writer.write(body[:100])
+    await eventually(lambda: not is_idle())
+
+    await gallery.ingest.world.delete(events, gallery.event_id)
+    writer.write(body[100:])
+    status = await reader.readline()
+    writer.close()
+
+    assert b"404" in status
+    assert not await gallery.ingest.objects()
 
 
 async def test_a_client_that_stalls_is_told_so_and_leaves_nothing(

@@ -11,6 +11,11 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.status import (
+    HTTP_206_PARTIAL_CONTENT,
+    HTTP_304_NOT_MODIFIED,
+    HTTP_416_RANGE_NOT_SATISFIABLE,
+)
 from starlette.types import Receive, Scope, Send
 
 from libs.common.storage.protocol import ObjectInfo, ObjectStore
@@ -45,15 +50,14 @@ class ObjectResponse(Response):
         self._answer = choose(_conditions(request), size_bytes=info.size_bytes, etag=info.etag)
         self._sends_body = request.method != "HEAD" and self._answer.length > 0
         self.status_code = self._answer.status
-        self.init_headers(
-            _headers(self._answer, info)
-            | {
-                "cache-control": cache_control,
+        headers = {"etag": info.etag, "cache-control": cache_control}
+        if self.status_code != HTTP_304_NOT_MODIFIED:
+            headers |= _body_headers(self._answer, info.size_bytes) | {
                 "content-disposition": content_disposition(filename),
                 "content-type": _safe_type(content_type),
                 "x-content-type-options": "nosniff",
             }
-        )
+        self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._sends_body:
@@ -129,14 +133,12 @@ def _conditions(request: Request) -> Conditions:
     )
 
 
-def _headers(answer: Answer, info: ObjectInfo) -> dict[str, str]:
-    headers = {"etag": info.etag, "accept-ranges": "bytes"}
-    if answer.status == 206:
-        headers["content-range"] = f"bytes {answer.start}-{answer.end - 1}/{info.size_bytes}"
-    if answer.status == 416:
-        headers["content-range"] = f"bytes */{info.size_bytes}"
-    if answer.status != 304:
-        headers["content-length"] = str(answer.length)
+def _body_headers(answer: Answer, size_bytes: int) -> dict[str, str]:
+    headers = {"accept-ranges": "bytes", "content-length": str(answer.length)}
+    if answer.status == HTTP_206_PARTIAL_CONTENT:
+        headers["content-range"] = f"bytes {answer.start}-{answer.end - 1}/{size_bytes}"
+    if answer.status == HTTP_416_RANGE_NOT_SATISFIABLE:
+        headers["content-range"] = f"bytes */{size_bytes}"
     return headers
 
 

@@ -17,6 +17,8 @@ from libs.common.storage.checked_key import checked_folder, checked_key, checked
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
 
 READ_PIECE_BYTES = 256 * 1024
+#: A thread is entered once per batch of a local copy.
+WRITE_BATCH_BYTES = 1024 * 1024
 #: An object up to one part is one request; memory in use of an upload is one part.
 PART_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS = 5
@@ -120,10 +122,7 @@ class S3Store:
         directory = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="findme-")
         try:
             path = Path(directory.name) / "object"
-            file = path.open("wb", buffering=PART_BYTES)
-            with file:
-                async for piece in self.read(key):
-                    await asyncio.to_thread(file.write, piece)
+            await self._download(key, path)
             yield path
         finally:
             await asyncio.shield(asyncio.to_thread(directory.cleanup))
@@ -161,6 +160,16 @@ class S3Store:
                 await self._client.head_bucket(Bucket=self._bucket)
         except ObjectNotFound as error:
             raise StoreUnavailable(f"there is no bucket {self._bucket}") from error
+
+    async def _download(self, key: str, path: Path) -> None:
+        with path.open("wb", buffering=0) as file:
+            batch = bytearray()
+            async for piece in self.read(key):
+                batch += piece
+                if len(batch) >= WRITE_BATCH_BYTES:
+                    await asyncio.to_thread(file.write, bytes(batch))
+                    batch.clear()
+            await asyncio.to_thread(file.write, batch)
 
     async def _pages(self, prefix: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
         """List up to 1,000 objects a page, which is also what one batch delete takes."""

@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.access import may_view_event
+from libs.common.database import Database
 from libs.common.errors import NotFound
 from libs.common.http.auth import CurrentPrincipal
-from libs.common.resources import Resources
 from libs.common.storage import keys
+from libs.common.storage.protocol import ObjectStore
 from libs.common.tokens import Principal
 from services.media import repository
 from services.media.object_response import ObjectResponse
@@ -28,10 +30,11 @@ async def photo_by_id(
     principal: CurrentPrincipal,
 ) -> ObjectResponse:
     """Serve the original; 404 also for those who may not know of it."""
-    resources: Resources = request.app.state.resources
-    async with resources.database.read() as connection:
+    database: Database = request.app.state.resources.database
+    async with database.read() as connection:
         photo = await repository.photo_by_id(connection, photo_id)
-    return await _serve(request, photo, photo_id, principal)
+        photo = await _visible(connection, photo, photo_id, principal)
+    return await _answer(request, photo)
 
 
 @router.get("/api/image/{filename}", summary="A photo by its filename")
@@ -40,25 +43,30 @@ async def photo_by_filename(
     request: Request, filename: str, principal: CurrentPrincipal
 ) -> ObjectResponse:
     """Serve the original; 404 also for those who may not know of it."""
-    resources: Resources = request.app.state.resources
-    async with resources.database.read() as connection:
+    database: Database = request.app.state.resources.database
+    async with database.read() as connection:
         photo = await repository.photo_by_filename(connection, filename)
-    return await _serve(request, photo, filename, principal)
+        photo = await _visible(connection, photo, filename, principal)
+    return await _answer(request, photo)
 
 
-async def _serve(
-    request: Request, photo: PhotoRecord | None, identifier: object, principal: Principal
-) -> ObjectResponse:
-    resources: Resources = request.app.state.resources
-    if photo is None:
+async def _visible(
+    connection: AsyncConnection,
+    photo: PhotoRecord | None,
+    identifier: object,
+    principal: Principal,
+) -> PhotoRecord:
+    if photo is None or not await may_view_event(connection, principal, photo.event_id):
         raise NotFound("Photo", identifier)
-    async with resources.database.read() as connection:
-        if not await may_view_event(connection, principal, photo.event_id):
-            raise NotFound("Photo", identifier)
+    return photo
+
+
+async def _answer(request: Request, photo: PhotoRecord) -> ObjectResponse:
+    store: ObjectStore = request.app.state.resources.store
     return ObjectResponse(
         request,
-        store=resources.store,
-        info=await resources.store.stat(keys.photo_key(photo.event_id, photo.filename)),
+        store=store,
+        info=await store.stat(keys.photo_key(photo.event_id, photo.filename)),
         content_type=photo.content_type,
         cache_control=PRIVATE_IMMUTABLE,
         filename=photo.original_filename,

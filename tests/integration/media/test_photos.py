@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import httpx
 import pytest
 
 from libs.common.http.auth import TOKEN_COOKIE
+from libs.common.storage.folder import FolderStore
+from libs.common.storage.protocol import ObjectInfo
 from libs.common.tokens import Role
-from tests.integration.media.world import Person, Photo, World
+from tests.integration.media.world import Person, Photo, World, running_world, settings_for
 
 #: Above what is sent at once, and no multiple of a piece.
 LARGE = bytes(range(256)) * 4000 + b"end"
@@ -95,6 +99,28 @@ async def test_a_photo_whose_bytes_are_lost_is_not_found(any_world: World) -> No
 
     for path in _paths(photo):
         assert (await any_world.client.get(path, headers=guest.headers)).status_code == 404
+
+
+async def test_a_photo_that_goes_away_before_its_first_byte_is_a_clean_not_found(
+    database_url: str, tmp_path: Path
+) -> None:
+    class ForgetfulStore(FolderStore):
+        """Loses an object as soon as it was looked at."""
+
+        async def stat(self, key: str) -> ObjectInfo:
+            info = await super().stat(key)
+            await self.delete(key)
+            return info
+
+    store = await ForgetfulStore.open(tmp_path / "store")
+    async with running_world(settings_for(database_url), store) as world:
+        for data in (b"small", LARGE):
+            guest, photo = await _guest_and_photo(world, data)
+
+            answer = await world.client.get(f"/api/photo/{photo.id}", headers=guest.headers)
+
+            assert answer.status_code == 404
+            assert answer.json() == {"detail": "object not found"}
 
 
 @pytest.mark.parametrize("path", ["/api/image/a%00b", f"/api/photo/{2**63 - 1}", "/api/image/%2e"])

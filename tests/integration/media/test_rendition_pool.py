@@ -12,6 +12,7 @@ from libs.common.errors import Unavailable
 from services.media.rendition_pool import RenditionPool
 from services.media.rendition_worker import CannotDecode
 from tests.integration.media.world import jpeg
+from tests.support.polling import eventually
 
 
 @pytest.fixture
@@ -41,8 +42,15 @@ def _pool(timeout_seconds: float = 60) -> RenditionPool:
 
 
 def _workers() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    """The living ones; a zombie is dead and waits to be counted."""
+    return [child for child in psutil.Process().children() if _is_worker(child)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # of which ZombieProcess is one
+        return False
 
 
 async def _kill_worker_reading(pipe: Path, *, then_put: Path | None = None) -> None:
@@ -51,13 +59,17 @@ async def _kill_worker_reading(pipe: Path, *, then_put: Path | None = None) -> N
     descriptor = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
     if then_put is not None:
         await asyncio.to_thread(then_put.replace, pipe)
-    for worker in _workers():
+    doomed = _workers()
+    for worker in doomed:
         worker.kill()
+    # Until they are dead the pipe still has a reader, and the next call would take it for its own.
+    await eventually(lambda: not any(_is_worker(worker) for worker in doomed))
     os.close(descriptor)
 
 
 async def test_a_worker_killed_while_idle_is_replaced(pool: RenditionPool, picture: Path) -> None:
     await pool.render(picture, 400)
+    assert _workers()
     for worker in _workers():
         worker.kill()
 

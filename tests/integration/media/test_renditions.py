@@ -1,5 +1,7 @@
 import asyncio
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -9,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from libs.common.storage.folder import FolderStore
 from tests.integration.media.world import World, jpeg, running_world, settings_for
+from tests.support.polling import eventually
 
 
 def _size(answer: httpx.Response) -> tuple[int, int]:
@@ -67,21 +70,35 @@ async def test_many_who_ask_at_once_cause_one_rendition(world: World) -> None:
 
 
 async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
-    database_url: str, folder_store: FolderStore
+    database_url: str, tmp_path: Path
 ) -> None:
+    may_go_on = asyncio.Event()
+
+    class HeldStore(FolderStore):
+        """Holds whoever wants an original, and with it a worker's place."""
+
+        @asynccontextmanager
+        async def local_file(self, key: str) -> AsyncIterator[Path]:
+            await may_go_on.wait()
+            async with super().local_file(key) as path:
+                yield path
+
     settings = settings_for(database_url, rendition_workers=1, rendition_queue_limit=1)
-    async with running_world(settings, folder_store) as world:
+    store = await HeldStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world:
         event = await world.event()
-        photos = [await world.photo(event, jpeg()) for _ in range(5)]
+        photos = [await world.photo(event, jpeg()) for _ in range(3)]
         links = [world.link(photo.rendition_key("preview")) for photo in photos]
+        waiting = [asyncio.create_task(world.client.get(link)) for link in links[:2]]
+        await eventually(lambda: REGISTRY.get_sample_value("findme_renditions_in_hand") == 2)
 
-        answers = await asyncio.gather(*(world.client.get(link) for link in links))
-        refused = [answer for answer in answers if answer.status_code == 503]
+        refused = await world.client.get(links[2])
+        may_go_on.set()
 
-        assert len(refused) == 3
-        assert {answer.headers["retry-after"] for answer in refused} == {"2"}
-        for link in links:
-            assert _size(await world.client.get(link)) == (1200, 900)
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "2"
+        for answer in [*await asyncio.gather(*waiting), await world.client.get(links[2])]:
+            assert _size(answer) == (1200, 900)
 
 
 async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(world: World) -> None:

@@ -24,8 +24,12 @@ class StandaloneSettings(BaseSettings):
     photo_queue_workers: int = Field(
         default=2, ge=1, le=64, description="Worker processes that analyse photos."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "console"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe records that are written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="console", description="One JSON object a line, or text for a terminal."
+    )
 
     @property
     def data_dir(self) -> Path:

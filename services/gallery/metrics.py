@@ -9,4 +9,3 @@ LIVE_STREAMS = Gauge("findme_live_streams", "Open live streams.")
 LIVE_OVERFLOWS = Counter(
     "findme_live_overflows_total", "Times a slow client's events were replaced by a gap."
 )
-LISTENER_GAPS = Counter("findme_listener_gaps_total", "Times notifications may have been missed.")

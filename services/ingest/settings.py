@@ -11,6 +11,7 @@ MEGAPIXEL = 1_000_000
 class IngestSettings(CommonSettings):
     """Names are upper-case environment variables."""
 
+    port: int = Field(default=8001, ge=0, le=65535, description="Port to listen on.")
     recognition_url: str = Field(
         default="http://127.0.0.1:8002", description="Where recognition answers, for selfies."
     )

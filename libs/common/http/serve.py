@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from libs.common import logs
 from libs.common.settings import CommonSettings
@@ -17,8 +18,11 @@ S = TypeVar("S", bound=CommonSettings)
 
 
 def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
-    """Read the settings from the environment and serve until SIGTERM or SIGINT."""
-    settings = settings_class()
+    """Read the settings from the environment and serve until SIGTERM or SIGINT.
+
+    Settings that are missing or wrong end the process with one sentence each.
+    """
+    settings = _read(settings_class)
     logs.configure(settings.log_level, settings.log_format)
     uvicorn.run(
         create_app(settings),
@@ -29,3 +33,18 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
+
+
+def _read(settings_class: type[S]) -> S:
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        problems = [
+            f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+        ]
+        raise SystemExit("\n".join(problems)) from error
+    if settings.amqp_url is None:
+        # The bus in process ends at the process: no other service would hear a word.
+        msg = "AMQP_URL: a service by itself needs RabbitMQ; `findme up` runs without it"
+        raise SystemExit(msg)
+    return settings

@@ -1,0 +1,82 @@
+"""The README's tables name exactly what the code has."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from pydantic_core import PydanticUndefined
+
+import libs.common.bus.metrics
+import libs.common.metrics
+import services.gallery.metrics
+import services.ingest.metrics
+import services.media.metrics
+import services.recognition.metrics  # noqa: F401 - importing a metrics module registers its metrics
+from libs.common.settings import CommonSettings
+from services.gallery.settings import GallerySettings
+from services.ingest.settings import IngestSettings
+from services.media.settings import MediaSettings
+from services.recognition.settings import RecognitionSettings
+from standalone.settings import StandaloneSettings
+
+README = Path(__file__).parents[3] / "README.md"
+SETTINGS = {
+    "all": CommonSettings,
+    "ingest": IngestSettings,
+    "recognition": RecognitionSettings,
+    "gallery": GallerySettings,
+    "media": MediaSettings,
+    "standalone": StandaloneSettings,
+}
+
+
+def table(name: str) -> list[list[str]]:
+    """The rows of the table behind the marker, without its heading."""
+    text = README.read_text().partition(f"<!-- {name}: checked by tests -->")[2]
+    lines = re.match(r"\n*((?:\|.*\n)+)", text)
+    assert lines is not None
+    rows = [line.strip("|").split("|") for line in lines[1].splitlines()[2:]]
+    return [[cell.strip().replace("`", "") for cell in row] for row in rows]
+
+
+def defaults() -> dict[tuple[str, str], str]:
+    """(setting, service): default, for every setting that a service has of its own."""
+    found = {}
+    for service, settings in SETTINGS.items():
+        for name, field in settings.model_fields.items():
+            inherited = CommonSettings.model_fields.get(name)
+            own = inherited is None or inherited.default != field.default
+            if not own and service not in ("all", "standalone"):
+                continue
+            if (service, name) == ("all", "port"):
+                continue  # every service has another
+            default = "unset" if field.default is None else str(field.default)
+            required = field.default is PydanticUndefined
+            found[name.upper(), service] = "required" if required else default
+    return found
+
+
+def test_the_settings_table_names_every_setting_its_services_and_its_default() -> None:
+    documented = {
+        (name, service.strip()): default
+        for name, services, default, _ in table("settings")
+        for service in services.split(",")
+    }
+    assert documented == defaults()
+
+
+def test_the_metrics_table_names_every_metric() -> None:
+    exposed = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in REGISTRY.collect()
+        if metric.name.startswith("findme_")
+    }
+    assert {row[0] for row in table("metrics")} == exposed
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test", "make up"])
+def test_the_commands_it_shows_are_targets_of_the_makefile(command: str) -> None:
+    assert command in README.read_text()
+    target = command.removeprefix("make ")
+    assert re.search(rf"^{target}:", (README.parent / "Makefile").read_text(), re.MULTILINE)

@@ -2,6 +2,7 @@
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -41,6 +42,7 @@ DEFAULT_RETRY_AFTER_SECONDS = 5
 def install(app: FastAPI) -> None:
     """Answer domain errors, a lost database and surprises in the contract's form."""
     app.add_exception_handler(FindMeError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
     app.add_exception_handler(OSError, _database_error)
@@ -60,6 +62,13 @@ async def _domain_error(_: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(seconds)
         log.warning("unavailable", error=str(error), kind=type(error).__name__)
     return JSONResponse({"detail": str(error)}, status_code=status, headers=headers)
+
+
+async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
+    """FastAPI's list without the input: that may be a password, or no valid Unicode."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in problems]
+    return JSONResponse({"detail": detail}, status_code=422)
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:

@@ -185,6 +185,21 @@ async def test_a_character_the_database_cannot_keep_is_refused(world: World) -> 
     ]
     for path, body in bodies:
         assert (await world.client.post(path, json=body)).status_code == 422
+    half_a_character = b'{"event_code": "\\ud800"}'
+    answer = await world.client.post(
+        "/api/check-event-code",
+        content=half_a_character,
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "event_code"]
+
+
+async def test_a_refused_request_does_not_repeat_the_password(world: World) -> None:
+    body = {"username": ["not", "a", "name"], "password": PASSWORD, "secret": PASSWORD}
+    answer = await world.client.post("/api/login", json=[body])
+    assert answer.status_code == 422
+    assert PASSWORD not in answer.text
 
 
 async def test_passwords_beyond_the_queue_are_asked_to_come_back(

@@ -23,7 +23,7 @@ class LinkInvalid(NotAllowed):
     """The signature does not belong to this object and expiry."""
 
     def __init__(self, key: str) -> None:
-        super().__init__("this link is not valid")
+        super().__init__("This link is not valid.")
         self.key = key
 
 
@@ -31,7 +31,7 @@ class LinkExpired(NotAllowed):
     """The link was ours; its time is over."""
 
     def __init__(self, key: str) -> None:
-        super().__init__("this link has expired")
+        super().__init__("This link has expired.")
         self.key = key
 
 

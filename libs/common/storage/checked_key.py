@@ -14,7 +14,7 @@ class InvalidKey(InvalidInput):
     """The key cannot name an object, or would leave the store."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"not an object key: {key[:100]!r}")
+        super().__init__(f"This is not an object key: {key[:100]!r}")
         self.key = key
 
 

@@ -289,5 +289,5 @@ def _written() -> Iterator[None]:
 
 def _unavailable(error: OSError) -> StoreUnavailable:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StoreUnavailable("the photo store is full")
-    return StoreUnavailable(f"the photo store failed: {error.strerror}")
+        return StoreUnavailable("The photo store is full.")
+    return StoreUnavailable(f"The photo store failed: {error.strerror}.")

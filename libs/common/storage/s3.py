@@ -150,7 +150,9 @@ class S3Store:
                     Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
                 )
             if errors := answer.get("Errors"):
-                raise StoreUnavailable(f"the photo store kept {len(errors)} of {len(keys)} objects")
+                raise StoreUnavailable(
+                    f"The photo store kept {len(errors)} of {len(keys)} objects."
+                )
             deleted += len(keys)
         return deleted
 
@@ -159,7 +161,7 @@ class S3Store:
             with _translated(self._bucket):
                 await self._client.head_bucket(Bucket=self._bucket)
         except ObjectNotFound as error:
-            raise StoreUnavailable(f"there is no bucket {self._bucket}") from error
+            raise StoreUnavailable(f"There is no bucket {self._bucket}.") from error
 
     async def _download(self, key: str, path: Path) -> None:
         with path.open("wb", buffering=0) as file:
@@ -249,6 +251,6 @@ def _translated(key: str) -> Iterator[None]:
     except ClientError as error:
         if _code(error) in NOT_FOUND_CODES:
             raise ObjectNotFound(key) from error
-        raise StoreUnavailable(f"the photo store refused: {_code(error)}") from error
+        raise StoreUnavailable(f"The photo store refused: {_code(error)}.") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"the photo store failed: {type(error).__name__}") from error
+        raise StoreUnavailable(f"The photo store failed: {type(error).__name__}.") from error

@@ -1,5 +1,10 @@
+import pytest
+
+from libs.common.bus.protocol import Delivery
+from libs.common.errors import PermanentError
 from libs.common.messages import Message, PhotoDeleted, SelfieDeleted
 from libs.common.storage import keys
+from services.media.consumers import clean_up
 from tests.integration.media.world import World
 from tests.support.polling import eventually
 
@@ -47,6 +52,17 @@ async def test_a_message_cannot_delete_what_is_not_the_guest_s(world: World) -> 
         await _publish(world, SelfieDeleted(event_id=1, user_id=7, selfie_id=1, object_key=key))
 
     await eventually(lambda: len(world.bus.dead_letters) == 3)
+    assert await world.keys() == {photo.key}
+
+
+async def test_a_message_of_another_kind_is_set_aside_and_changes_nothing(world: World) -> None:
+    photo = await world.photo(await world.event())
+    stray = PhotoDeleted(event_id=photo.event_id, photo_id=photo.id, filename=photo.filename)
+    delivery = Delivery("findme.cleanup", "photo.uploaded.07", stray.outgoing().body, "1", 1, False)
+
+    with pytest.raises(PermanentError):
+        await clean_up(delivery, store=world.store)
+
     assert await world.keys() == {photo.key}
 
 

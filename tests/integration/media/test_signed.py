@@ -38,7 +38,7 @@ async def test_an_expired_link_says_so(world: World) -> None:
     answer = await world.client.get(world.signed_urls.sign(photo.key, past))
 
     assert answer.status_code == 403
-    assert answer.json() == {"detail": "this link has expired"}
+    assert answer.json() == {"detail": "This link has expired."}
 
 
 @pytest.mark.parametrize("query", ["", "?e=1&s=x", "?e=9999999999&s=x", "?e=x&s=y", "?s=y"])
@@ -48,7 +48,7 @@ async def test_a_link_that_was_not_signed_is_refused(world: World, query: str) -
     answer = await world.client.get(f"/api/media/{photo.key}{query}")
 
     assert answer.status_code == 403
-    assert answer.json() == {"detail": "this link is not valid"}
+    assert answer.json() == {"detail": "This link is not valid."}
 
 
 async def test_a_link_opens_no_other_photo(world: World) -> None:

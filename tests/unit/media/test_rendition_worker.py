@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from services.media.rendition_worker import CannotDecode, render
 
@@ -92,6 +92,16 @@ def test_what_is_no_photo_cannot_be_decoded(tmp_path: Path, data: bytes) -> None
         render(str(path), 400, MEGAPIXELS_100)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "HEIF"])
+def test_a_colour_profile_is_applied_and_not_just_dropped(tmp_path: Path, kind: str) -> None:
+    image = Image.new("RGB", (800, 600), (128, 128, 128))
+
+    small = _rendered(image, tmp_path / "a", kind, icc_profile=_linear_profile())
+
+    # Half of the light is 188 in sRGB.
+    assert np.abs(np.asarray(small, dtype=float) - 188).max() < 4
+
+
 def test_rows_that_are_padded_stay_straight(tmp_path: Path) -> None:
     odd = _gradient().resize((333, 251))
 
@@ -125,3 +135,12 @@ def test_a_small_photo_is_not_enlarged(tmp_path: Path) -> None:
     small = _rendered(_gradient().resize((40, 30)), tmp_path / "a", "PNG")
 
     assert small.size == (40, 30)
+
+
+def _linear_profile() -> bytes:
+    """The sRGB profile with the identity in place of the curve that its channels share."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert profile.count(b"para") == 1
+    start = profile.index(b"para")
+    identity = b"curv" + bytes(8)
+    return profile[:start] + identity + profile[start + len(identity) :]

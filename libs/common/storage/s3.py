@@ -151,7 +151,7 @@ class S3Store:
                 )
             if errors := answer.get("Errors"):
                 raise StoreUnavailable(
-                    f"The photo store kept {len(errors)} of {len(keys)} objects."
+                    f"{len(errors)} of {len(keys)} objects were not deleted."
                 )
             deleted += len(keys)
         return deleted

@@ -23,7 +23,7 @@ def _provided(service: AbstractContextManager[T]) -> Iterator[T]:
         try:
             server = stack.enter_context(service)
         except ServiceMissing as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield server
 
 
@@ -59,9 +59,14 @@ def postgres_faults(postgres_server: Postgres) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_server() -> Iterator[RabbitMQ]:
+def rabbitmq_server(pytestconfig: pytest.Config) -> Iterator[RabbitMQ]:
     """The RabbitMQ broker of the session."""
-    with _provided(running_rabbitmq()) as broker:
+
+    def say(text: str) -> None:
+        with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{text}", flush=True)  # noqa: T201 - an installation must not be silent
+
+    with _provided(running_rabbitmq(say)) as broker:
         yield broker
 
 

@@ -5,10 +5,9 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, Protocol
 from urllib.parse import quote, urlsplit
@@ -81,8 +80,10 @@ class LocalRabbitMQ:
 
     def start(self) -> None:
         if self._epmd is None:
+            epmd_folder = self._folder / "epmd"
+            epmd_folder.mkdir()
             self._epmd = GuardedProcess(
-                [_program("epmd")], log=self._folder / "epmd.log", env=self._environment
+                [_program("epmd")], log=epmd_folder / "epmd.log", env=self._environment
             )
         self._process = GuardedProcess(
             [str(self._server)], log=self._folder / "rabbitmq.log", env=self._environment
@@ -166,14 +167,17 @@ class ContainerRabbitMQ:
 
 
 @contextlib.contextmanager
-def running_rabbitmq() -> Iterator[RabbitMQ]:
-    """Provide a broker by the first means that this machine has, and end it afterwards."""
+def running_rabbitmq(say: Callable[[str], None]) -> Iterator[RabbitMQ]:
+    """Provide a broker by the first means that this machine has, and end it afterwards.
+
+    `say` tells people what is being installed.
+    """
     if url := os.environ.get(AMQP_URL_VARIABLE):
         yield ForeignRabbitMQ(url)
         return
     folder = Path(tempfile.mkdtemp(prefix="findme-mq-"))
     broker: ContainerRabbitMQ | LocalRabbitMQ
-    broker = ContainerRabbitMQ() if docker_answers() else LocalRabbitMQ(folder, _find_server())
+    broker = ContainerRabbitMQ() if docker_answers() else LocalRabbitMQ(folder, _find_server(say))
     try:
         broker.start()
         yield broker
@@ -216,9 +220,10 @@ def _program(name: str) -> str:
     return path
 
 
-def _find_server() -> Path:
+def _find_server(say: Callable[[str], None]) -> Path:
     found = _installed_server()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        say("installing rabbitmq-server by apt for the tests ...")
         _install()
         found = _installed_server()
     if found is None:
@@ -234,7 +239,6 @@ def _installed_server() -> Path | None:
 
 
 def _install() -> None:
-    print("installing rabbitmq-server by apt for the tests ...", file=sys.__stderr__)
     # The package would start a broker on the default port, which nobody asked for.
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()

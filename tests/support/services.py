@@ -42,6 +42,7 @@ class GuardedProcess:
                     str(Path(__file__).with_name("guard.py")),
                     str(int(stop_signal)),
                     user or "",
+                    str(log.parent),
                     *command,
                 ],
                 stdin=subprocess.PIPE,
@@ -66,6 +67,9 @@ class GuardedProcess:
     def stop(self) -> None:
         """Stop as an operator would, and wait until it is gone."""
         assert self._guard.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._guard.stdin.write(b".")
+            self._guard.stdin.flush()
         self._guard.stdin.close()
         try:
             self._guard.wait(STOP_SECONDS)
@@ -76,15 +80,20 @@ class GuardedProcess:
         """SIGKILL the server and all its children, and wait until they are gone."""
         processes: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
-            guard = psutil.Process(self._guard.pid)
-            # Some children (PostgreSQL's backends) leave the process group.
-            processes = [*guard.children(recursive=True), guard]
+            # Some of them (PostgreSQL's backends) leave the process group.
+            processes = psutil.Process(self._guard.pid).children(recursive=True)
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        # The guard ends by itself once it has collected the server, whose pid is free only then:
+        # PostgreSQL does not start while the pid in its lock file is taken.
+        try:
+            self._guard.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait(STOP_SECONDS)
         assert self._guard.stdin is not None
         self._guard.stdin.close()
-        self._guard.wait(STOP_SECONDS)
         wait_until(lambda: all(map(_is_gone, processes)), what="the end of killed processes")
 
 

@@ -147,17 +147,30 @@ async def test_a_partitions_messages_are_handled_one_by_one_in_order(
         nonlocal at_work, most_at_work
         at_work += 1
         most_at_work = max(most_at_work, at_work)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         bodies.append(delivery.body)
         at_work -= 1
 
     sent = [str(number).encode() for number in range(50)]
     for body in sent:
         await bus.publish(message("photo.analyzed.00", body))
-    await bus.subscribe(topology.match[0], handler)
+    await bus.subscribe(replace(topology.match[0], prefetch=5), handler)
     await eventually(lambda: len(bodies) == len(sent))
     assert bodies == sent
     assert most_at_work == 1
+
+
+async def test_a_lane_hands_out_as_many_messages_at_a_time_as_its_prefetch(
+    bus: Bus, topology: Topology
+) -> None:
+    handler = Gate()
+    await bus.subscribe(replace(topology.analyze[0], prefetch=3), handler)
+    for _ in range(5):
+        await bus.publish(message("photo.uploaded.00"))
+    await eventually(lambda: len(handler.got) == 3)
+    assert handler.finished == []
+    handler.open.set()
+    await eventually(lambda: len(handler.finished) == 5)
 
 
 async def test_a_message_whose_consumer_crashed_is_delivered_again(
@@ -232,6 +245,10 @@ async def test_a_message_that_keeps_failing_ends_as_a_dead_letter_with_its_reaso
         else (topology.match[0], "photo.analyzed.00")
     )
     attempts = queue.retry.max_attempts
+    counters = {
+        outcome: MESSAGES.labels(queue.name, outcome) for outcome in ("retried", "dead_lettered")
+    }
+    before = {outcome: counter._value.get() for outcome, counter in counters.items()}
     handler = Recorder(errors=[TransientError("no disk")] * attempts)
     await bus.subscribe(queue, handler)
     sent = message(key, b"hopeless")
@@ -243,6 +260,11 @@ async def test_a_message_that_keeps_failing_ends_as_a_dead_letter_with_its_reaso
     assert dead.delivery.attempt == attempts
     assert dead.reason == "TransientError: no disk"
     assert len(handler.got) == attempts
+
+    def counted() -> dict[str, float]:
+        return {name: counter._value.get() - before[name] for name, counter in counters.items()}
+
+    await eventually(lambda: counted() == {"retried": attempts - 1, "dead_lettered": 1})
 
 
 async def test_a_message_that_can_never_succeed_is_a_dead_letter_at_once(

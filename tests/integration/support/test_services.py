@@ -72,11 +72,16 @@ def test_a_fresh_bucket_takes_objects(s3: S3Bucket) -> None:
     assert client.get_object(Bucket=s3.bucket, Key="a/b")["Body"].read() == b"bytes"
 
 
-async def test_a_server_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+async def test_a_server_and_its_files_go_with_the_process_that_started_it(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
     parent_program = (
         "import subprocess, sys, time\n"
-        f"subprocess.Popen([sys.executable, '-I', {str(GUARD)!r}, '15', '', 'sleep', '60'],"
-        " stdin=subprocess.PIPE, start_new_session=True)\n"
+        f"guard = [sys.executable, '-I', {str(GUARD)!r}, '15', '', {str(folder)!r}]\n"
+        "subprocess.Popen("
+        "[*guard, 'sleep', '60'], stdin=subprocess.PIPE, start_new_session=True)\n"
         "time.sleep(60)\n"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", parent_program)
@@ -91,3 +96,4 @@ async def test_a_server_ends_when_the_process_that_started_it_is_killed(tmp_path
         parent.kill()
         await parent.wait()
     await eventually(lambda: not any(p.is_running() for p in left), message="orphans are left")
+    assert not folder.exists()

@@ -1,0 +1,36 @@
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from libs.common.bus.retry import DeadLetter, Retry, decide
+from libs.common.bus.topology import RetryPolicy
+from libs.common.errors import PermanentError, TransientError
+
+POLICY = RetryPolicy(delays_seconds=(5.0, 60.0))
+
+
+class Body(BaseModel):
+    photo_id: int
+
+
+def validation_error() -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        Body.model_validate_json("{}")
+    return caught.value
+
+
+@pytest.mark.parametrize("error", [TransientError("away"), RuntimeError("a defect")])
+def test_what_may_pass_is_retried_after_growing_delays_and_then_given_up(error: Exception) -> None:
+    assert decide(error, 1, POLICY) == Retry(5.0)
+    assert decide(error, 2, POLICY) == Retry(60.0)
+    assert decide(error, 3, POLICY) == DeadLetter(f"{type(error).__name__}: {error}")
+
+
+@pytest.mark.parametrize("error", [PermanentError("not an image"), validation_error()])
+def test_what_can_never_work_is_given_up_at_once(error: Exception) -> None:
+    assert isinstance(decide(error, 1, POLICY), DeadLetter)
+
+
+def test_a_reason_is_short_enough_for_a_header() -> None:
+    decision = decide(PermanentError("x" * 5000), 1, POLICY)
+    assert isinstance(decision, DeadLetter)
+    assert len(decision.reason) == 1000

@@ -1,0 +1,39 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from libs.common.settings import CommonSettings, sqlalchemy_url
+
+SECRET = "a secret that is used by the tests only"
+
+
+def settings(**values: Any) -> CommonSettings:
+    return CommonSettings(
+        **{"database_url": "postgresql://db/findme", "secret_key": SECRET} | values
+    )
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_every_customary_form_of_the_database_url_is_taken(scheme: str) -> None:
+    assert sqlalchemy_url(f"{scheme}://u:p@h/d") == "postgresql+asyncpg://u:p@h/d"
+
+
+def test_another_database_is_refused() -> None:
+    with pytest.raises(ValueError, match="postgresql://"):
+        sqlalchemy_url("mysql://h/d")
+
+
+def test_a_short_secret_is_refused_with_the_command_that_makes_one() -> None:
+    with pytest.raises(ValidationError, match="openssl rand"):
+        settings(secret_key="short")
+
+
+def test_the_secret_does_not_show_in_logs() -> None:
+    assert SECRET not in repr(settings())
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMQP_URL", "")
+    monkeypatch.setenv("PHOTO_BUCKET_NAME", "")
+    assert (settings().amqp_url, settings().photo_bucket_name) == (None, None)

@@ -18,9 +18,6 @@ from services.ingest.outcomes import Kept
 from services.ingest.repository import LostClaim, NewPhoto, StoredPhoto
 from services.ingest.sizes import in_megabytes
 
-#: The photo that had the bytes first may be deleted while we look at it.
-RECORD_ATTEMPTS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
@@ -93,25 +90,15 @@ async def _record(
     When the database fails, the object stays: the commit may have succeeded, and a photo
     without its bytes is lost, while bytes without a photo go with the event's prefix.
     """
-    for _ in range(RECORD_ATTEMPTS):
-        try:
-            photo_id = await _insert(photo, database)
-        except LostClaim:
-            async with database.read() as connection:
-                first = await repository.find_recent_upload(
-                    connection, photo.event_id, photo.sha256
-                )
-            if first is None:
-                continue
-            await store.delete(key)
-            return _duplicate(name, first)
-        except NotFound:
-            await store.delete(key)
-            raise
-        return Kept(name, "queued", job_id, photo_id)
-    await store.delete(key)
-    msg = "The same photo was uploaded and deleted at this moment. Send it again."
-    raise TransientError(msg)
+    try:
+        photo_id = await _insert(photo, database)
+    except LostClaim:
+        await store.delete(key)
+        return await _first_upload(photo, name, database)
+    except NotFound:
+        await store.delete(key)
+        raise
+    return Kept(name, "queued", job_id, photo_id)
 
 
 async def _insert(photo: NewPhoto, database: Database) -> int:
@@ -119,6 +106,15 @@ async def _insert(photo: NewPhoto, database: Database) -> int:
         photo_id = await repository.add_photo(unit.connection, photo)
         unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
     return photo_id
+
+
+async def _first_upload(photo: NewPhoto, name: str, database: Database) -> Kept:
+    async with database.read() as connection:
+        first = await repository.find_recent_upload(connection, photo.event_id, photo.sha256)
+    if first is None:
+        msg = f"the photo that had the bytes of {photo.filename} first is gone again"
+        raise TransientError(msg)
+    return _duplicate(name, first)
 
 
 def _duplicate(name: str, first: StoredPhoto) -> Kept:

@@ -55,6 +55,7 @@ async def upload_photos(
             is_ours = isinstance(outcome, Rejected) and outcome.is_ours
             failures_in_a_row = failures_in_a_row + 1 if is_ours else 0
             outcomes.append(_counted(outcome))
+            name = UNNAMED  # until the next one's is read
     except BodyTooLarge as error:
         reason = f"{error} This file and those after it were not kept."
         outcomes.append(_counted(Rejected(name, reason)))

@@ -18,6 +18,7 @@ from tests.integration.ingest.conftest import Gallery, new_gallery, running_inge
 from tests.support.http_server import served
 from tests.support.image_files import image_file, large_jpeg
 from tests.support.polling import eventually
+from tests.support.postgres import Postgres
 
 BOUNDARY = "frontier"
 MEGABYTE = 1024 * 1024
@@ -93,6 +94,29 @@ async def test_an_event_deleted_during_the_upload_takes_the_photo_with_it(
 
     assert b"404" in status
     assert not await gallery.ingest.objects()
+
+
+async def test_a_database_lost_during_the_upload_asks_the_client_to_come_back(
+    socket_gallery: tuple[Gallery, int], postgres_faults: Postgres
+) -> None:
+    gallery, port = socket_gallery
+    content = image_file()
+    body = file_head("again.jpg") + content + form_end()
+    reader, writer = await start_request(gallery, port, announced=len(body))
+    writer.write(body[:100])
+    await eventually(lambda: not is_idle())
+
+    await asyncio.to_thread(postgres_faults.stop)
+    writer.write(body[100:])
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    await asyncio.to_thread(postgres_faults.start)
+
+    assert b" 503 " in head
+    assert b"retry-after" in head.lower()
+    assert not await gallery.ingest.objects()
+    async with client(gallery, port) as http:
+        assert (await http.post(gallery.url, files=one_file(content))).json()["enqueued"] == 1
 
 
 async def test_a_client_that_stalls_is_told_so_and_leaves_nothing(

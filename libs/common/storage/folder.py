@@ -1,10 +1,8 @@
 """The object store as a folder: one file per object, visible only when it is whole."""
 
 import asyncio
-import errno
 import os
 import stat
-import threading
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -12,7 +10,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from libs.common.storage.checked_key import (
     PARTS_DIRECTORY,
@@ -20,15 +17,18 @@ from libs.common.storage.checked_key import (
     checked_key,
     checked_prefix,
 )
-from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
+from libs.common.storage.folder_part import (
+    FolderWriter,
+    Part,
+    translated_write_errors,
+    unavailable,
+)
+from libs.common.storage.protocol import ObjectInfo, ObjectNotFound
 
 READ_PIECE_BYTES = 256 * 1024
-WRITE_BATCH_BYTES = 1024 * 1024
 LIST_BATCH = 1000
 #: A part is touched by every batch written; one untouched for so long has lost its writer.
 PART_MAX_AGE_SECONDS = 3600.0
-#: Tries to move a part in while deletions remove the directory it is to go to.
-PUBLISH_ATTEMPTS = 10
 
 
 class FolderStore:
@@ -51,10 +51,10 @@ class FolderStore:
         return store
 
     @asynccontextmanager
-    async def create(self, key: str, *, content_type: str) -> AsyncIterator["FolderWriter"]:
+    async def create(self, key: str, *, content_type: str) -> AsyncIterator[FolderWriter]:
         """Write to a part file; the name tells the type, so `content_type` is not kept."""
         # Opened on the loop: cancelled while it waits for a thread, it would lose the file.
-        part = _Part.create(self._parts, self._path(key))
+        part = Part.create(self._parts, self._path(key))
         try:
             yield FolderWriter(part)
         finally:
@@ -116,13 +116,13 @@ class FolderStore:
 
     async def check(self) -> None:
         probe = self._parts / f"{uuid.uuid4().hex}.part"
-        await asyncio.to_thread(lambda: _Part.create(self._parts, probe).discard())
+        await asyncio.to_thread(lambda: Part.create(self._parts, probe).discard())
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
     def _prepare(self) -> None:
-        with _written():
+        with translated_write_errors():
             self._parts.mkdir(parents=True, exist_ok=True)
             oldest = time.time() - PART_MAX_AGE_SECONDS
             for part in self._parts.glob("*.part"):
@@ -132,7 +132,7 @@ class FolderStore:
                         part.unlink()
 
     def _put(self, target: Path, data: bytes) -> None:
-        part = _Part.create(self._parts, target)
+        part = Part.create(self._parts, target)
         try:
             part.write(data)
             part.publish()
@@ -174,79 +174,6 @@ class FolderStore:
         return sum(self._delete(self._root / info.key) for info in [*self._walk(prefix)])
 
 
-class FolderWriter:
-    """Collects small writes into batches, so that a thread is entered once per megabyte."""
-
-    def __init__(self, part: "_Part") -> None:
-        self._part = part
-        self._batch = bytearray()
-
-    async def write(self, data: bytes) -> None:
-        self._batch += data
-        if len(self._batch) >= WRITE_BATCH_BYTES:
-            await self._flush()
-
-    async def commit(self) -> None:
-        await self._flush()
-        await asyncio.to_thread(self._part.publish)
-
-    async def _flush(self) -> None:
-        batch, self._batch = self._batch, bytearray()
-        await asyncio.to_thread(self._part.write, batch)
-
-
-class _Part:
-    """An unfinished object on disk. Its methods block.
-
-    The lock keeps `discard` from closing the file under a write whose caller was cancelled
-    while the thread goes on.
-    """
-
-    def __init__(self, path: Path, target: Path, file: BinaryIO) -> None:
-        self._path = path
-        self._target = target
-        self._file = file
-        self._lock = threading.Lock()
-
-    @classmethod
-    def create(cls, parts: Path, target: Path) -> "_Part":
-        path = parts / f"{uuid.uuid4().hex}.part"
-        with _written():
-            file = path.open("xb", buffering=0)  # "x" is O_EXCL
-        return cls(path, target, file)
-
-    def write(self, data: bytes | bytearray) -> None:
-        with self._lock, _written():
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
-
-    def publish(self) -> None:
-        with self._lock, _written():
-            os.fsync(self._file.fileno())
-            self._move_in()
-            _fsync_directory(self._target.parent)
-
-    def discard(self) -> None:
-        # What cannot be removed now is swept at a later start.
-        with self._lock, suppress(OSError):
-            self._file.close()
-            self._path.unlink(missing_ok=True)
-
-    def _move_in(self) -> None:
-        for attempt in range(1, PUBLISH_ATTEMPTS + 1):
-            try:
-                self._target.parent.mkdir(parents=True, exist_ok=True)
-                self._path.replace(self._target)
-            except (FileNotFoundError, FileExistsError):
-                # A deletion took the empty directory between the two calls, or between
-                # mkdir's own look at what exists and its verdict.
-                if attempt == PUBLISH_ATTEMPTS:
-                    raise
-            else:
-                return
-
-
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
     if not stat.S_ISREG(status.st_mode):
         raise ObjectNotFound(key)
@@ -257,16 +184,6 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
     return ObjectInfo(key=key, size_bytes=status.st_size, etag=etag, modified_at=modified)
 
 
-def _fsync_directory(path: Path) -> None:
-    # Without it a power cut can lose the name of a file whose bytes are safe.
-    with suppress(FileNotFoundError):  # the object was deleted again meanwhile
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
 @contextmanager
 def _translated(key: str) -> Iterator[None]:
     """Translate the errors of reading: no such file is no such object."""
@@ -275,19 +192,4 @@ def _translated(key: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ObjectNotFound(key) from error
     except OSError as error:
-        raise _unavailable(error) from error
-
-
-@contextmanager
-def _written() -> Iterator[None]:
-    """Translate the errors of writing: no such directory is the store's fault."""
-    try:
-        yield
-    except OSError as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(error: OSError) -> StoreUnavailable:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StoreUnavailable("The photo store is full.")
-    return StoreUnavailable(f"The photo store failed: {error.strerror}.")
+        raise unavailable(error) from error

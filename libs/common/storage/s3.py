@@ -150,9 +150,7 @@ class S3Store:
                     Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
                 )
             if errors := answer.get("Errors"):
-                raise StoreUnavailable(
-                    f"{len(errors)} of {len(keys)} objects were not deleted."
-                )
+                raise StoreUnavailable(f"{len(errors)} of {len(keys)} objects were not deleted.")
             deleted += len(keys)
         return deleted
 

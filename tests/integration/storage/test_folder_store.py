@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from libs.common.storage.checked_key import PARTS_DIRECTORY
-from libs.common.storage.folder import PART_MAX_AGE_SECONDS, FolderStore, _Part
+from libs.common.storage.folder import PART_MAX_AGE_SECONDS, FolderStore
+from libs.common.storage.folder_part import Part
 from libs.common.storage.protocol import StoreUnavailable
 
 KEY = "events/1/photos/a.jpg"
@@ -57,7 +58,7 @@ async def test_a_write_that_the_disk_refuses_leaves_nothing(tmp_path: Path) -> N
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb", buffering=0) as full:
-        part = _Part(tmp_path / "a.part", tmp_path / "a", full)
+        part = Part(tmp_path / "a.part", tmp_path / "a", full)
 
         with pytest.raises(StoreUnavailable, match="full"):
             part.write(b"x")

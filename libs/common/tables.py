@@ -248,3 +248,39 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     _moment("next_attempt_at"),
 )
+
+#: The replicas of recognition that have been seen lately; a stopped one removes itself.
+recognition_replicas = Table(
+    "recognition_replicas",
+    metadata,
+    Column("replica_id", Text, primary_key=True),
+    _moment("started_at"),
+    _moment("seen_at"),
+)
+
+#: Who consumes each match partition. A row without an owner, or whose lease is over, is free.
+match_partitions = Table(
+    "match_partitions",
+    metadata,
+    Column("partition", SmallInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text),
+    #: Raised at every change of owner.
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    _moment("lease_until", nullable=True),
+    _moment("changed_at"),
+)
+
+#: Messages that were given up, until an admin replays or drops them.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    _id(),
+    Column("message_id", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("died_at"),
+    Index("dead_letters_message_key", "message_id", "queue", unique=True),
+)

@@ -187,7 +187,37 @@ CREATE TABLE outbox (
     attempts INTEGER DEFAULT 0 NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT outbox_pkey PRIMARY KEY (id)
+);;
+
+CREATE TABLE recognition_replicas (
+    replica_id TEXT NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT recognition_replicas_pkey PRIMARY KEY (replica_id)
 );
+
+CREATE TABLE match_partitions (
+    partition SMALLINT NOT NULL,
+    owner TEXT,
+    epoch BIGINT DEFAULT 0 NOT NULL,
+    lease_until TIMESTAMP WITH TIME ZONE,
+    changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT match_partitions_pkey PRIMARY KEY (partition)
+);
+
+CREATE TABLE dead_letters (
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    message_id TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    routing_key TEXT NOT NULL,
+    body BYTEA NOT NULL,
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    died_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT dead_letters_pkey PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX dead_letters_message_key ON dead_letters (message_id, queue)
 """
 
 

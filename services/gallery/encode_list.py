@@ -12,7 +12,7 @@ from services.gallery.repository.photo_lists import PhotoRow
 from services.gallery.views import View
 
 #: Rows read and encoded at a time; between two chunks other requests get their turn.
-CHUNK = 1000
+CHUNK = 500
 
 #: Reads up to `limit` photos behind a place.
 Read = Callable[[Place | None, int], Awaitable[list[PhotoRow]]]

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
+from services.gallery.body_limit import BodyLimit
 from services.gallery.consumers import PATTERNS, NotificationListener
 from services.gallery.gallery import Gallery
 from services.gallery.routes import accounts, admin, live, participants, photographers
@@ -29,7 +30,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             await subscription.stop()
             await gallery.cache.close()
 
-    return build_app(
+    app = build_app(
         "gallery",
         settings=settings,
         resources=resources,
@@ -43,3 +44,5 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
         ],
         start=start,
     )
+    app.add_middleware(BodyLimit)
+    return app

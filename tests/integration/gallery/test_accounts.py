@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -200,6 +201,26 @@ async def test_a_refused_request_does_not_repeat_the_password(world: World) -> N
     answer = await world.client.post("/api/login", json=[body])
     assert answer.status_code == 422
     assert PASSWORD not in answer.text
+
+
+async def chunks(count: int) -> AsyncIterator[bytes]:
+    yield b'{"username": "'
+    for _ in range(count):
+        yield b"a" * 100_000
+    yield b'", "password": "b"}'
+
+
+async def test_a_body_larger_than_any_request_is_refused_with_and_without_its_length(
+    world: World,
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    whole = b"".join([chunk async for chunk in chunks(11)])
+    for content in (whole, chunks(11)):
+        answer = await world.client.post("/api/login", content=content, headers=headers)
+        assert answer.status_code == 413
+        assert "larger than" in answer.json()["detail"]
+    answer = await world.client.post("/api/login", content=chunks(1), headers=headers)
+    assert answer.status_code == 422
 
 
 async def test_passwords_beyond_the_queue_are_asked_to_come_back(

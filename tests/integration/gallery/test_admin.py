@@ -164,6 +164,22 @@ async def test_events_made_at_once_with_one_code_are_one_event(world: World) -> 
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
 
 
+async def test_of_events_given_one_code_at_once_one_gets_it(world: World) -> None:
+    admin = await world.admin()
+    event_ids = [await world.event() for _ in range(5)]
+    answers = await asyncio.gather(
+        *(
+            world.client.post(
+                "/api/admin/set-event-code",
+                json={"event_id": event_id, "event_code": "AB12"},
+                headers=admin.headers,
+            )
+            for event_id in event_ids
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400]
+
+
 async def test_a_code_is_set_kept_or_generated(world: World) -> None:
     admin = await world.admin()
     event_id = await world.event(code="OLD")

@@ -11,7 +11,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _CHATTY = (
     "aio_pika",
     "aiobotocore",
-    "aiormq",
     "alembic",
     "botocore",
     "httpx",
@@ -57,6 +56,8 @@ def configure(level: str, log_format: Literal["json", "console"]) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # A traceback for each lost connection, of which the bus adapter tells in a line of its own.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 def _add_request_id(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:

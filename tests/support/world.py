@@ -124,7 +124,7 @@ class World:
 
     async def _joined(self, unit: UnitOfWork, user_id: int) -> list[int]:
         query = select(memberships.c.event_id).where(memberships.c.user_id == user_id)
-        return [int(event_id) for event_id in await unit.connection.scalars(query)]
+        return [row.event_id for row in await unit.connection.execute(query)]
 
     async def _insert(self, table: Any, unit: UnitOfWork | None = None, **values: object) -> int:
         statement = insert(table).values(**values).returning(table.c.id)

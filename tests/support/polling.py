@@ -11,7 +11,7 @@ POLL_SECONDS = 0.02
 async def eventually(
     condition: Callable[[], object],
     *,
-    timeout: float = 10.0,  # noqa: ASYNC109 - the message says what was awaited
+    timeout: float = 10.0,
     message: str | Callable[[], str] = "the condition never became true",
 ) -> None:
     """Poll `condition` (plain or async) until it is truthy.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from libs.common.settings import CommonSettings
 from services.gallery.settings import GallerySettings
@@ -24,7 +25,7 @@ METRICS_MODULES = (
     "services.media.metrics",
     "services.recognition.metrics",
 )
-SETTINGS = {
+SETTINGS: dict[str, type[BaseSettings]] = {
     "all": CommonSettings,
     "ingest": IngestSettings,
     "recognition": RecognitionSettings,

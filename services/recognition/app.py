@@ -67,7 +67,12 @@ def create_app(
             )
             consumers = _consumers(settings, connected, pool)
             try:
-                async with consuming(connected.bus, connected.topology, consumers):
+                async with consuming(
+                    connected.bus,
+                    connected.topology,
+                    consumers,
+                    photos_at_once=settings.photo_queue_workers,
+                ):
                     yield
             finally:
                 reconciler.cancel()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from libs.common.bus.protocol import Bus, Delivery, Subscription
 from libs.common.bus.subscriptions import stop_all
@@ -73,13 +74,18 @@ class Consumers:
 
 
 @asynccontextmanager
-async def consuming(bus: Bus, topology: Topology, consumers: Consumers) -> AsyncIterator[None]:
+async def consuming(
+    bus: Bus, topology: Topology, consumers: Consumers, *, photos_at_once: int
+) -> AsyncIterator[None]:
     """Consume every lane and partition for the length of the block."""
     subscriptions: list[Subscription] = []
     try:
         # One by one, so that those that run are stopped when a later one fails.
-        for queue in topology.analyze:
-            subscriptions.append(await bus.subscribe(queue, consumers.analyze))  # noqa: PERF401
+        for lane in topology.analyze:
+            # An event is in one lane: with fewer, a single hot event leaves workers idle
+            # (3 workers: 4.8 photos/s with 1 per lane, 13.9 with 3). With more, they only wait.
+            queue = replace(lane, prefetch=photos_at_once)
+            subscriptions.append(await bus.subscribe(queue, consumers.analyze))
         for queue in topology.match:
             subscriptions.append(await bus.subscribe(queue, consumers.match))  # noqa: PERF401
         yield

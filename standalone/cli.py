@@ -92,7 +92,7 @@ def migrate(data_dir: DataDir = None) -> None:
         asyncio.run(upgrade(url))
     console.print("The database is at the newest schema.")
     if settings.amqp_url:
-        asyncio.run(declare(settings.amqp_url, findme_topology()))
+        asyncio.run(declare(settings.amqp_url, findme_topology(settings.retry_delays_seconds)))
         console.print("The exchanges, queues and bindings are declared.")
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from libs.common.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.settings import RetryDelays
+
 
 class StandaloneSettings(BaseSettings):
     """Everything has a default: one folder holds database, objects, models and the secret."""
@@ -18,6 +21,10 @@ class StandaloneSettings(BaseSettings):
     )
     amqp_url: str | None = Field(
         default=None, description="RabbitMQ; `findme migrate` declares its queues."
+    )
+    retry_delays_seconds: RetryDelays = Field(
+        default=DEFAULT_RETRY_DELAYS_SECONDS,
+        description="Pauses before a photo's further attempts; `findme migrate` makes the queues.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0: any.")

@@ -28,7 +28,7 @@ class Resources:
 @asynccontextmanager
 async def open_resources(settings: CommonSettings, *, name: str) -> AsyncIterator[Resources]:
     """Connect to everything the settings name, and run the outbox relay beside it."""
-    topology = findme_topology()
+    topology = findme_topology(settings.retry_delays_seconds)
     async with (
         Database.open(settings, name=name) as database,
         open_store(settings) as store,

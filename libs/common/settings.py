@@ -1,12 +1,32 @@
 """Settings every service reads from its environment; a service adds its own by inheriting."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from libs.common.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
 
 MIN_SECRET_LENGTH = 32
+
+
+def _split(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _usable_delays(delays: tuple[float, ...]) -> tuple[float, ...]:
+    if not delays or min(delays) < 0.001:
+        msg = "must be one or more numbers of seconds, such as 5,60,600"
+        raise ValueError(msg)
+    return delays
+
+
+#: Written as 5,60,600. The broker's queues are declared by it, so migrations and services
+#: must be given the same; a service that was given another refuses to start.
+RetryDelays = Annotated[
+    tuple[float, ...], NoDecode, BeforeValidator(_split), AfterValidator(_usable_delays)
+]
 
 
 class CommonSettings(BaseSettings):
@@ -24,6 +44,10 @@ class CommonSettings(BaseSettings):
 
     amqp_url: str | None = Field(
         default=None, description="RabbitMQ, as amqp://user:password@host:port/vhost."
+    )
+    retry_delays_seconds: RetryDelays = Field(
+        default=DEFAULT_RETRY_DELAYS_SECONDS,
+        description="Pauses before a photo's further attempts; `findme migrate` makes the queues.",
     )
     secret_key: SecretStr = Field(
         description="Signs tokens and media URLs; the same in all services, 32 characters or more."

@@ -37,3 +37,18 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AMQP_URL", "")
     monkeypatch.setenv("PHOTO_BUCKET_NAME", "")
     assert (settings().amqp_url, settings().photo_bucket_name) == (None, None)
+
+
+def test_retry_delays_are_written_as_numbers_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings().retry_delays_seconds == (5, 60, 600)
+    monkeypatch.setenv("RETRY_DELAYS_SECONDS", "0.5, 2")
+    assert settings().retry_delays_seconds == (0.5, 2)
+
+
+@pytest.mark.parametrize("delays", ["", "soon", "5,0", "-1"])
+def test_retry_delays_that_cannot_be_waited_for_are_refused(
+    delays: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRY_DELAYS_SECONDS", delays)
+    with pytest.raises(ValidationError, match="retry_delays_seconds"):
+        settings()

@@ -44,6 +44,15 @@ def table(name: str) -> list[list[str]]:
     return [[cell.strip().replace("`", "") for cell in row] for row in rows]
 
 
+def shown(default: object) -> str:
+    """A default as one writes it into the environment."""
+    if default is None:
+        return "unset"
+    if isinstance(default, tuple):
+        return ",".join(f"{item:g}" for item in default)
+    return "required" if default is PydanticUndefined else str(default)
+
+
 def defaults() -> dict[tuple[str, str], str]:
     """(setting, service): default, for every setting that a service has of its own."""
     found = {}
@@ -55,9 +64,7 @@ def defaults() -> dict[tuple[str, str], str]:
                 continue
             if (service, name) == ("all", "port"):
                 continue  # every service has another
-            default = "unset" if field.default is None else str(field.default)
-            required = field.default is PydanticUndefined
-            found[name.upper(), service] = "required" if required else default
+            found[name.upper(), service] = shown(field.default)
     return found
 
 

@@ -4,9 +4,8 @@ It forgets everything when the process ends; the outbox and the reconciler bring
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from libs.common.bus import metrics
@@ -14,6 +13,7 @@ from libs.common.bus.handling import Done, LetGo, handle
 from libs.common.bus.mailbox import Mailbox
 from libs.common.bus.protocol import (
     BusUnavailable,
+    Death,
     Delivery,
     Handler,
     OutgoingMessage,
@@ -22,22 +22,13 @@ from libs.common.bus.protocol import (
 )
 from libs.common.bus.retry import DeadLetter, Decision, Retry
 from libs.common.bus.routing import matches
-from libs.common.bus.running import RunningSubscription
-from libs.common.bus.topology import Queue, Topology
+from libs.common.bus.running import RunningSubscription, unless_set
+from libs.common.bus.topology import DEAD_LETTER_QUEUE, Queue, Topology
 from libs.common.bus.work_queue import WorkQueue
 
 #: Messages per queue, of a few hundred bytes each; the rest waits in the outbox.
 QUEUE_CAPACITY = 10_000
-DEAD_LETTERS_KEPT = 1000
 PUBLISH_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLettered:
-    """A message that was given up, and why."""
-
-    delivery: Delivery
-    reason: str
 
 
 class InProcessBus:
@@ -50,12 +41,15 @@ class InProcessBus:
         queue_capacity: int = QUEUE_CAPACITY,
         publish_seconds: float = PUBLISH_SECONDS,
     ) -> None:
-        self._queues = {queue.name: WorkQueue(queue, queue_capacity) for queue in topology.queues}
+        self._queues = {
+            queue.name: WorkQueue(queue, queue_capacity)
+            for queue in (*topology.queues, topology.dead_letters)
+        }
+        self._dead_letters = self._queues[topology.dead_letters.name]
         self._publish_seconds = publish_seconds
         self._listeners: dict[Mailbox, tuple[str, ...]] = {}
         self._subscriptions: set[RunningSubscription] = set()
         self._is_closed = False
-        self.dead_letters: deque[DeadLettered] = deque(maxlen=DEAD_LETTERS_KEPT)
 
     async def publish(self, message: OutgoingMessage) -> None:
         """See `Bus.publish`; a full queue is waited for, up to `publish_seconds`."""
@@ -86,7 +80,7 @@ class InProcessBus:
         """See `Bus.subscribe`."""
         await self.check()
         stopping = asyncio.Event()
-        consumer = _Consumer(self._queues[queue.name], queue, handler, stopping, self._give_up)
+        consumer = _Consumer(self._queues[queue.name], queue, handler, stopping, self._dead_letters)
         return self._start(consumer.run(), stopping, name=queue.name, at_end=consumer.leave)
 
     async def listen(
@@ -134,9 +128,6 @@ class InProcessBus:
         subscription.on_end(lambda _: at_end())
         return subscription
 
-    def _give_up(self, delivery: Delivery, reason: str) -> None:
-        self.dead_letters.append(DeadLettered(delivery, reason))
-
 
 class _Consumer:
     """Takes messages from one queue, settles them by what the handler did."""
@@ -147,13 +138,13 @@ class _Consumer:
         queue: Queue,
         handler: Handler,
         stopping: asyncio.Event,
-        give_up: Callable[[Delivery, str], None],
+        dead_letters: WorkQueue,
     ) -> None:
         self._source = source
         self._queue = queue
         self._handler = handler
         self._stopping = stopping
-        self._give_up = give_up
+        self._dead_letters = dead_letters
         source.join(self)
 
     def leave(self) -> None:
@@ -170,15 +161,15 @@ class _Consumer:
                 last, result = await handle(
                     self._queue, self._handler, delivery, stopping=self._stopping
                 )
+                is_settled = not isinstance(result, LetGo) and await self._settle(last, result)
             except asyncio.CancelledError:
                 self._source.give_back(delivery)
                 raise
-            if isinstance(result, LetGo):
+            if not is_settled:
                 self._source.give_back(delivery)
-            else:
-                self._settle(last, result)
 
-    def _settle(self, delivery: Delivery, result: Done | Decision) -> None:
+    async def _settle(self, delivery: Delivery, result: Done | Decision) -> bool:
+        """Do what was decided; False when stopped while the dead letters had no room."""
         name = self._queue.name
         match result:
             case Done():
@@ -189,9 +180,24 @@ class _Consumer:
                 self._source.retry_later(again, delay_seconds)
                 metrics.count(name, metrics.Outcome.RETRIED)
             case DeadLetter(reason):
-                self._give_up(delivery, reason)
+                # Held while there is no room, as a broker's consumer holds it: never dropped.
+                while not self._dead_letters.offer(_dead_letter(delivery, reason)):
+                    await unless_set(self._dead_letters.changed(), self._stopping)
+                    if self._stopping.is_set():
+                        return False
                 self._source.settle()
                 metrics.count(name, metrics.Outcome.DEAD_LETTERED)
+        return True
+
+
+def _dead_letter(delivery: Delivery, reason: str) -> Delivery:
+    return replace(
+        delivery,
+        queue=DEAD_LETTER_QUEUE,
+        attempt=1,
+        redelivered=False,
+        death=Death(queue=delivery.queue, reason=reason, attempts=delivery.attempt),
+    )
 
 
 def _delivery(message: OutgoingMessage, queue: str) -> Delivery:

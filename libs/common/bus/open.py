@@ -12,7 +12,7 @@ from libs.common.bus.topology import Topology
 async def open_bus(amqp_url: str | None, topology: Topology) -> AsyncIterator[Bus]:
     """Open RabbitMQ, checked for the topology; without a URL the bus is in this process.
 
-    Raises BusUnavailable, TopologyMissing.
+    Raises TopologyMissing. A broker that is away is no error: work waits in the outbox.
     """
     if amqp_url is None:
         local = InProcessBus(topology)
@@ -26,8 +26,7 @@ async def open_bus(amqp_url: str | None, topology: Topology) -> AsyncIterator[Bu
 
     remote = RabbitMQBus(amqp_url)
     try:
-        await remote.open()
-        await remote.verify(topology)
+        await remote.open(topology)
         yield remote
     finally:
         await remote.close()

@@ -35,8 +35,24 @@ class OutgoingMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Death:
+    """Where and why a message was given up, after how many attempts.
+
+    `crashed`: no attempt ended; every consumer went away with the message in hand.
+    """
+
+    queue: str
+    reason: str
+    attempts: int
+    crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as a handler gets it; `attempt` is 1 for the first."""
+    """A message as a handler gets it; `attempt` is 1 for the first.
+
+    A dead letter comes as it was first published, with its `death`.
+    """
 
     queue: str
     routing_key: str
@@ -45,6 +61,7 @@ class Delivery:
     attempt: int
     redelivered: bool
     headers: Mapping[str, str] = field(default_factory=dict)
+    death: Death | None = None
 
 
 #: Returns when the effects are committed; raising hands the decision to `bus.retry`.

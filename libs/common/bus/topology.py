@@ -14,6 +14,7 @@ DEAD_LETTER_QUEUE = "findme.dlq"
 DELIVERY_LIMIT = 6
 DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
 IN_PROCESS_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0)
+COLLECT_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 30.0)
 
 #: What a match partition consumes. Notifications (photo.matched, selfie.matched) are not here.
 MATCH_TOPICS = ("photo.analyzed", "selfie.uploaded", "selfie.deleted", "rematch.requested")
@@ -29,10 +30,12 @@ class RetryPolicy:
 
     delays_seconds: tuple[float, ...] = DEFAULT_RETRY_DELAYS_SECONDS
     keeps_order: bool = False
+    #: False: the last delay repeats until an attempt succeeds.
+    gives_up: bool = True
 
     @property
     def max_attempts(self) -> int:
-        """Attempts in all, the first included."""
+        """Attempts in all, the first included, of a policy that gives up."""
         return len(self.delays_seconds) + 1
 
 
@@ -53,17 +56,28 @@ class Queue:
         return 1 if self.single_active else self.prefetch
 
 
+#: What was given up, on its way to the table that operators look at. It has nowhere else to
+#: go, so its consumers never give up.
+DEAD_LETTERS = Queue(
+    name=DEAD_LETTER_QUEUE,
+    bindings=(),
+    retry=RetryPolicy(COLLECT_RETRY_DELAYS_SECONDS, keeps_order=True, gives_up=False),
+    max_length=100_000,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """All work queues of the system."""
+    """All queues of the system that are consumed."""
 
     analyze: tuple[Queue, ...]
     match: tuple[Queue, ...]
     cleanup: Queue
+    dead_letters: Queue = DEAD_LETTERS
 
     @property
     def queues(self) -> tuple[Queue, ...]:
-        """Every work queue; the dead-letter and retry queues follow from these."""
+        """Every work queue; the retry queues follow from these."""
         return (*self.analyze, *self.match, self.cleanup)
 
 

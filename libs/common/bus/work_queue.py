@@ -21,12 +21,22 @@ class WorkQueue:
         self._timers: set[asyncio.TimerHandle] = set()
         self._changed = asyncio.Event()
 
-    async def put(self, delivery: Delivery) -> None:
-        """Append a message; wait while the queue is full."""
-        while len(self._ready) + self._held >= self._capacity:
-            await self._changed.wait()
+    def offer(self, delivery: Delivery) -> bool:
+        """Append a message; False when the queue is full."""
+        if len(self._ready) + self._held >= self._capacity:
+            return False
         self._ready.append(delivery)
         self._notify()
+        return True
+
+    async def put(self, delivery: Delivery) -> None:
+        """Append a message; wait while the queue is full."""
+        while not self.offer(delivery):
+            await self.changed()
+
+    async def changed(self) -> None:
+        """Wait until a message came or went."""
+        await self._changed.wait()
 
     def join(self, consumer: object) -> None:
         """Queue up as a consumer; of a single-active queue the longest-serving one is served."""

@@ -274,7 +274,6 @@ async def test_subscribing_to_a_queue_that_is_not_there_is_a_clear_error(bus: Bu
         await bus.subscribe(Queue("findme.nowhere", ()), Recorder())
 
 
-async def test_a_broker_that_is_away_is_a_clear_error(topology: Topology) -> None:
+async def test_declaring_in_a_broker_that_is_away_is_a_clear_error(topology: Topology) -> None:
     with pytest.raises(BusUnavailable, match="cannot be reached"):
-        async with open_bus("amqp://guest:guest@127.0.0.1:1/", topology):
-            pass
+        await declare("amqp://guest:guest@127.0.0.1:1/", topology)

@@ -8,7 +8,7 @@ import pytest
 from libs.common import outbox
 from libs.common.bus.in_process import InProcessBus
 from libs.common.bus.open import open_bus
-from libs.common.bus.protocol import Bus, Delivery
+from libs.common.bus.protocol import Bus, BusUnavailable, Delivery
 from libs.common.bus.rabbitmq.declare import declare
 from libs.common.bus.topology import findme_topology
 from libs.common.database import Database
@@ -157,6 +157,21 @@ async def test_while_the_broker_is_down_messages_wait_and_then_arrive(
             await asyncio.to_thread(rabbitmq_faults.start)
             await eventually(lambda: set(received.photos) == {1, 2, 3}, timeout=60)
             assert not relay.done()
+
+
+async def test_a_service_that_starts_without_the_broker_works_once_it_is_there(
+    database: Database, amqp_url: str, rabbitmq_faults: RabbitMQ
+) -> None:
+    await declare(amqp_url, TOPOLOGY)
+    rabbitmq_faults.stop()
+    received = Received()
+    async with open_bus(amqp_url, TOPOLOGY) as bus, relaying(database, bus):
+        await bus.subscribe(LANE, received)
+        await publish(database, 1)
+        with pytest.raises(BusUnavailable):
+            await bus.check()
+        await asyncio.to_thread(rabbitmq_faults.start)
+        await eventually(lambda: received.photos == [1], timeout=60)
 
 
 async def test_a_restart_of_the_database_is_survived(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import structlog
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from libs.common.bus.mailbox import Mailbox
@@ -16,6 +17,8 @@ from libs.common.bus.rabbitmq.listener import Listener
 from libs.common.bus.rabbitmq.publisher import Publisher
 from libs.common.bus.running import RunningSubscription
 from libs.common.bus.topology import EVENTS_EXCHANGE, Queue, Topology
+
+log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 3.0
 
@@ -33,10 +36,18 @@ class RabbitMQBus:
         self._publisher = Publisher(self._publishing)
         self._subscriptions: set[RunningSubscription] = set()
 
-    async def open(self) -> None:
-        """Connect. Raises BusUnavailable."""
-        await self._publishing.open()
-        await self._consuming.open()
+    async def open(self, topology: Topology) -> None:
+        """Connect, and check that the broker has it all.
+
+        A broker that is away is waited for in the background: until it comes, publishing
+        raises BusUnavailable and subscriptions are quiet. Raises TopologyMissing.
+        """
+        connected = await self._publishing.open_when_possible()
+        await self._consuming.open_when_possible()
+        if connected:
+            await self.verify(topology)
+        else:
+            log.warning("broker_unreachable_at_start")
 
     async def close(self) -> None:
         """Abort what still runs, and disconnect."""

@@ -47,6 +47,18 @@ class Link:
     async def open(self) -> None:
         """Connect, and stay connected from now on. Raises BusUnavailable."""
         await self._connect()
+        self._start_keeping()
+
+    async def open_when_possible(self) -> bool:
+        """Connect now or as soon as the broker is there; return whether it was there."""
+        try:
+            await self._connect()
+        except BusUnavailable:
+            self._is_lost.set()
+        self._start_keeping()
+        return self._is_up.is_set()
+
+    def _start_keeping(self) -> None:
         self._keeper = asyncio.create_task(self._keep(), name=f"amqp link: {self._name}")
 
     async def close(self) -> None:

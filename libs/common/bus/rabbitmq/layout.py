@@ -7,7 +7,6 @@ from pamqp.common import FieldValue
 
 from libs.common.bus.topology import (
     DEAD_LETTER_EXCHANGE,
-    DEAD_LETTER_QUEUE,
     DELIVERY_LIMIT,
     EVENTS_EXCHANGE,
     REQUEUE_EXCHANGE,
@@ -16,8 +15,10 @@ from libs.common.bus.topology import (
     Topology,
 )
 
-DEAD_LETTERS_KEPT = 100_000
 RETRIES_KEPT = 1_000_000
+#: RabbitMQ 4 gives up after 20 deliveries unless told otherwise, which here would be dropping.
+#: Its word for "never", -1, is an error in RabbitMQ 3.
+NO_DELIVERY_LIMIT = 1_000_000_000
 
 Arguments = dict[str, FieldValue]
 
@@ -82,12 +83,12 @@ def layout(topology: Topology) -> Layout:
             (DEAD_LETTER_EXCHANGE, "topic"),
         ),
         queues=(
-            _dead_letter_queue(),
+            _dead_letter_queue(topology.dead_letters),
             *(_retry_queue(delay) for delay in delays),
             *(_work_queue(queue) for queue in topology.queues),
         ),
         bindings=(
-            Binding(DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, "#"),
+            Binding(DEAD_LETTER_EXCHANGE, topology.dead_letters.name, "#"),
             *(
                 Binding(RETRY_EXCHANGE, retry_queue_name(delay), retry_routing_key(queue, delay))
                 for queue in retried
@@ -149,12 +150,13 @@ def _retry_queue(delay_seconds: float) -> BrokerQueue:
     )
 
 
-def _dead_letter_queue() -> BrokerQueue:
+def _dead_letter_queue(queue: Queue) -> BrokerQueue:
     return BrokerQueue(
-        DEAD_LETTER_QUEUE,
+        queue.name,
         {
             "x-queue-type": "quorum",
-            "x-max-length": DEAD_LETTERS_KEPT,
+            "x-delivery-limit": NO_DELIVERY_LIMIT,
+            "x-max-length": queue.max_length,
             "x-overflow": "reject-publish",
         },
     )

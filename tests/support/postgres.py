@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -29,7 +29,7 @@ DATABASE_URL_VARIABLE = "FINDME_TEST_DATABASE_URL"
 IMAGE = "postgres:17-alpine"
 #: Durability against power loss costs time and is not what the tests look at.
 FAST_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-SETTINGS = (*FAST_SETTINGS, "max_connections=200", "shared_buffers=64MB")
+SETTINGS = ("max_connections=200", "shared_buffers=64MB")
 PASSWORD = "findme"
 
 T = TypeVar("T")
@@ -66,10 +66,13 @@ class ForeignPostgres:
 class LocalPostgres:
     """A server process on a Unix socket in a folder of its own."""
 
-    def __init__(self, folder: Path, binaries: Path, user: str | None) -> None:
+    def __init__(
+        self, folder: Path, binaries: Path, user: str | None, settings: Sequence[str]
+    ) -> None:
         self._folder = folder
         self._binaries = binaries
         self._user = user
+        self._settings = settings
         self._process: GuardedProcess | None = None
         self.url = URL.create(
             "postgresql+asyncpg",
@@ -79,7 +82,7 @@ class LocalPostgres:
         )
 
     def start(self) -> None:
-        settings = [part for setting in SETTINGS for part in ("-c", setting)]
+        settings = [part for setting in self._settings for part in ("-c", setting)]
         data = str(self._folder / "data")
         self._process = GuardedProcess(
             [str(self._binaries / "postgres"), "-D", data, "-k", data, "-h", "", *settings],
@@ -101,14 +104,14 @@ class LocalPostgres:
 class ContainerPostgres:
     """A server in a container, on a host port that stays the same over restarts."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str]) -> None:
         from testcontainers.core.container import DockerContainer
 
         port = free_port()
         self._container = (
             DockerContainer(IMAGE)
             .with_env("POSTGRES_PASSWORD", PASSWORD)
-            .with_command(" ".join(["postgres", *(f"-c {setting}" for setting in SETTINGS)]))
+            .with_command(" ".join(["postgres", *(f"-c {setting}" for setting in settings)]))
             .with_bind_ports(5432, port)
         )
         self._started = False
@@ -135,12 +138,16 @@ class ContainerPostgres:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Provide a server by the first means that this machine has, and end it afterwards."""
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Provide a server by the first means that this machine has, and end it afterwards.
+
+    `durable` leaves PostgreSQL's own defaults for durability: for measurements.
+    """
+    settings = SETTINGS if durable else (*FAST_SETTINGS, *SETTINGS)
     if url := os.environ.get(DATABASE_URL_VARIABLE):
         yield ForeignPostgres(url)
     elif docker_answers():
-        container = ContainerPostgres()
+        container = ContainerPostgres(settings)
         try:
             container.start()
             yield container
@@ -150,7 +157,7 @@ def running_postgres() -> Iterator[Postgres]:
         # A short path: a Unix socket's may have 107 bytes at most.
         folder = Path(tempfile.mkdtemp(prefix="findme-pg-"))
         try:
-            server = LocalPostgres(folder, *_prepare_local(folder / "data"))
+            server = LocalPostgres(folder, *_prepare_local(folder / "data"), settings)
             try:
                 server.start()
                 yield server

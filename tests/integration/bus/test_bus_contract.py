@@ -1,16 +1,15 @@
 import asyncio
 import uuid
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from libs.common.bus.metrics import MESSAGES
-from libs.common.bus.protocol import Bus, Delivery, OutgoingMessage, Subscription, Unroutable
+from libs.common.bus.protocol import Bus, Death, Delivery, OutgoingMessage, Unroutable
 from libs.common.bus.topology import RetryPolicy, Topology
 from libs.common.errors import PermanentError, TransientError
 from tests.integration.bus.conftest import Deployment
-from tests.integration.bus.dead_letters import dead_letters
+from tests.support.dead_letters import crash, dead_letters
 from tests.support.handlers import Gate, Recorder
 from tests.support.polling import eventually
 
@@ -23,15 +22,6 @@ def message(
 
 async def no_gap() -> None:
     raise AssertionError("nothing was missed")
-
-
-async def crash(subscription: Subscription) -> None:
-    """Stop without the patience for the message in hand, as at the end of a grace period."""
-    stopping = asyncio.create_task(subscription.stop())
-    await asyncio.sleep(0)
-    stopping.cancel()
-    with suppress(asyncio.CancelledError):
-        await stopping
 
 
 async def test_a_published_message_arrives_as_it_was_sent(bus: Bus, topology: Topology) -> None:
@@ -237,7 +227,7 @@ async def test_nothing_overtakes_a_failed_message_of_a_partition(
 
 @pytest.mark.parametrize("kind", ["analyze", "match"])
 async def test_a_message_that_keeps_failing_ends_as_a_dead_letter_with_its_reason(
-    deployment: Deployment, bus: Bus, topology: Topology, kind: str
+    bus: Bus, topology: Topology, kind: str
 ) -> None:
     queue, key = (
         (topology.analyze[0], "photo.uploaded.00")
@@ -251,14 +241,18 @@ async def test_a_message_that_keeps_failing_ends_as_a_dead_letter_with_its_reaso
     before = {outcome: counter._value.get() for outcome, counter in counters.items()}
     handler = Recorder(errors=[TransientError("no disk")] * attempts)
     await bus.subscribe(queue, handler)
-    sent = message(key, b"hopeless")
+    sent = message(key, b"hopeless", traceparent="00-abc")
     await bus.publish(sent)
-    (dead,) = await dead_letters(deployment, bus, 1)
-    assert dead.delivery.message_id == sent.message_id
-    assert dead.delivery.routing_key == key
-    assert dead.delivery.queue == queue.name
-    assert dead.delivery.attempt == attempts
-    assert dead.reason == "TransientError: no disk"
+    (dead,) = await dead_letters(bus, 1)
+    assert (dead.message_id, dead.routing_key, dead.body, dead.headers) == (
+        sent.message_id,
+        key,
+        b"hopeless",
+        {"traceparent": "00-abc"},
+    )
+    assert dead.death == Death(queue.name, "TransientError: no disk", attempts)
+    # It is the reader's first attempt, whatever became of the message before.
+    assert (dead.queue, dead.attempt) == (topology.dead_letters.name, 1)
     assert len(handler.got) == attempts
 
     def counted() -> dict[str, float]:
@@ -268,14 +262,61 @@ async def test_a_message_that_keeps_failing_ends_as_a_dead_letter_with_its_reaso
 
 
 async def test_a_message_that_can_never_succeed_is_a_dead_letter_at_once(
-    deployment: Deployment, bus: Bus, topology: Topology
+    bus: Bus, topology: Topology
 ) -> None:
     handler = Recorder(errors=[PermanentError("not an image")])
     await bus.subscribe(topology.analyze[0], handler)
     await bus.publish(message("photo.uploaded.00"))
-    (dead,) = await dead_letters(deployment, bus, 1)
-    assert dead.reason == "PermanentError: not an image"
+    (dead,) = await dead_letters(bus, 1)
+    assert dead.death == Death(topology.analyze[0].name, "PermanentError: not an image", 1)
     assert len(handler.got) == 1
+
+
+async def test_a_dead_letter_that_cannot_be_collected_is_tried_until_it_can(
+    bus: Bus, topology: Topology
+) -> None:
+    impatient = replace(
+        topology.dead_letters, retry=replace(topology.dead_letters.retry, delays_seconds=(0.01,))
+    )
+    collector = Recorder(errors=[TransientError("no database"), PermanentError("no")] * 3)
+    await bus.subscribe(impatient, collector)
+    await bus.subscribe(topology.analyze[0], Recorder(errors=[PermanentError("no")] * 2))
+    for body in (b"first", b"second"):
+        await bus.publish(message("photo.uploaded.00", body))
+    await eventually(lambda: b"second" in collector.bodies)
+    assert collector.bodies == [b"first"] * 7 + [b"second"]
+
+
+async def test_collectors_of_several_replicas_share_the_dead_letters(
+    deployment: Deployment, topology: Topology
+) -> None:
+    one, other = Gate(), Gate()
+    async with deployment.replica() as first, deployment.replica() as second:
+        await first.subscribe(topology.dead_letters, one)
+        await second.subscribe(topology.dead_letters, other)
+        await first.subscribe(topology.analyze[0], Recorder(errors=[PermanentError("no")] * 2))
+        for body in (b"1", b"2"):
+            await first.publish(message("photo.uploaded.00", body))
+        await eventually(lambda: len(one.got) == len(other.got) == 1)
+        one.open.set()
+        other.open.set()
+        await eventually(lambda: len(one.finished) == len(other.finished) == 1)
+        assert sorted(one.finished + other.finished) == [b"1", b"2"]
+
+
+async def test_a_collector_that_stops_leaves_the_letter_it_could_not_store(
+    bus: Bus, topology: Topology
+) -> None:
+    failing, successor = Recorder(errors=[TransientError("no database")] * 100), Recorder()
+    collector = await bus.subscribe(topology.dead_letters, failing)
+    await bus.subscribe(topology.analyze[0], Recorder(errors=[PermanentError("no")]))
+    await bus.publish(message("photo.uploaded.00", b"dead"))
+    await eventually(lambda: failing.got)
+    await collector.stop()
+    await bus.subscribe(topology.dead_letters, successor)
+    await eventually(lambda: successor.got)
+    assert successor.bodies == [b"dead"]
+    assert successor.got[0].death == failing.got[0].death
 
 
 async def test_listeners_get_copies_of_what_matches_their_patterns(

@@ -4,23 +4,22 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import quote
 
-import aio_pika
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from libs.common.bus.open import open_bus
-from libs.common.bus.protocol import Bus, BusUnavailable, OutgoingMessage, Subscription
+from libs.common.bus.protocol import Bus, BusUnavailable, Death, OutgoingMessage
 from libs.common.bus.rabbitmq import IncompatibleTopology, TopologyMissing, declare
 from libs.common.bus.rabbitmq.layout import layout
 from libs.common.bus.topology import (
     DEAD_LETTER_EXCHANGE,
-    DEAD_LETTER_QUEUE,
     DELIVERY_LIMIT,
     Queue,
     Topology,
 )
-from libs.common.errors import PermanentError
+from libs.common.errors import PermanentError, TransientError
+from tests.support.dead_letters import crash_until_given_up, dead_letters
 from tests.support.handlers import Gate, Recorder
 from tests.support.polling import eventually
 from tests.support.rabbitmq import RabbitMQ
@@ -35,14 +34,6 @@ def message(routing_key: str, body: bytes = b"{}", *, mandatory: bool = True) ->
 
 async def nothing() -> None:
     """A listener that does not mind gaps."""
-
-
-async def crash(subscription: Subscription) -> None:
-    stopping = asyncio.create_task(subscription.stop())
-    await asyncio.sleep(0)
-    stopping.cancel()
-    with suppress(asyncio.CancelledError):
-        await stopping
 
 
 class Management:
@@ -145,29 +136,36 @@ async def test_a_lost_connection_brings_the_message_in_hand_again(
 
 
 async def test_a_message_that_crashes_every_consumer_ends_as_a_dead_letter(
-    bus: Bus, topology: Topology, declared: str
+    bus: Bus, topology: Topology
 ) -> None:
+    queue = topology.analyze[0]
     await bus.publish(message("photo.uploaded.00", b"poison"))
-    deliveries = 0
-    while deliveries <= DELIVERY_LIMIT:
-        handler = Gate()
-        subscription = await bus.subscribe(topology.analyze[0], handler)
-        await eventually(lambda handler=handler: handler.got)  # type: ignore[misc]
-        deliveries += 1
-        await crash(subscription)
-    assert deliveries == DELIVERY_LIMIT + 1
-    async with await aio_pika.connect(declared, timeout=10) as connection:
-        channel = await connection.channel()
-        dead = await channel.get_queue(DEAD_LETTER_QUEUE)
-        bodies: list[bytes] = []
+    crashes = await crash_until_given_up(bus, queue)
+    (dead,) = await dead_letters(bus, 1)
+    assert (dead.body, dead.routing_key) == (b"poison", "photo.uploaded.00")
+    assert dead.death == Death(
+        queue.name,
+        "its consumer went away 7 times with this message in hand",
+        attempts=crashes,
+        crashed=True,
+    )
 
-        async def take() -> bool:
-            if letter := await dead.get(fail=False, no_ack=True):
-                bodies.append(letter.body)
-            return bool(bodies)
 
-        await eventually(take)
-    assert bodies == [b"poison"]
+async def test_a_message_that_crashes_consumers_after_a_retry_keeps_its_routing_key(
+    bus: Bus, topology: Topology
+) -> None:
+    queue = topology.analyze[0]
+    failing = Recorder(errors=[TransientError("not yet")])
+    subscription = await bus.subscribe(queue, failing)
+    await bus.publish(message("photo.uploaded.08", b"poison"))
+    await eventually(lambda: failing.got)
+    await subscription.stop()
+    await crash_until_given_up(bus, queue)
+    (dead,) = await dead_letters(bus, 1)
+    assert dead.routing_key == "photo.uploaded.08"
+    assert dead.death is not None
+    assert (dead.death.queue, dead.death.crashed) == (queue.name, True)
+    assert dead.death.attempts == 1 + DELIVERY_LIMIT + 1
 
 
 async def test_a_dead_letter_that_cannot_be_kept_is_not_dropped(

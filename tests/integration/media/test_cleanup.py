@@ -6,6 +6,7 @@ from libs.common.messages import Message, PhotoDeleted, SelfieDeleted
 from libs.common.storage import keys
 from services.media.consumers import clean_up
 from tests.integration.media.world import World
+from tests.support.dead_letters import dead_letters
 from tests.support.polling import eventually
 
 
@@ -51,7 +52,7 @@ async def test_a_message_cannot_delete_what_is_not_the_guest_s(world: World) -> 
     for key in (photo.key, keys.selfie_key(77, "a.jpg"), keys.user_prefix(7)):
         await _publish(world, SelfieDeleted(event_id=1, user_id=7, selfie_id=1, object_key=key))
 
-    await eventually(lambda: len(world.bus.dead_letters) == 3)
+    assert len(await dead_letters(world.bus, 3)) == 3
     assert await world.keys() == {photo.key}
 
 

@@ -42,15 +42,35 @@ async def test_a_queue_that_stays_full_refuses() -> None:
     await bus.close()
 
 
-async def test_dead_letters_are_bounded_by_forgetting_the_oldest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("libs.common.bus.in_process.DEAD_LETTERS_KEPT", 2)
-    bus = InProcessBus(TOPOLOGY)
-    await bus.subscribe(LANE, Recorder(errors=[PermanentError("no")] * 3))
-    for body in (b"1", b"2", b"3"):
+async def test_a_message_without_room_among_the_dead_letters_is_held_until_there_is() -> None:
+    bus = InProcessBus(TOPOLOGY, queue_capacity=1)
+    lane = Recorder(errors=[PermanentError("no")] * 2)
+    await bus.subscribe(LANE, lane)
+    for body in (b"1", b"2"):
         await bus.publish(message(body))
-    await eventually(lambda: [d.delivery.body for d in bus.dead_letters] == [b"2", b"3"])
+    await eventually(lambda: lane.bodies == [b"1", b"2"])
+    # The second has no room there, and keeps its room here.
+    publishing = asyncio.create_task(bus.publish(message(b"3")))
+    await asyncio.sleep(0)
+    assert not publishing.done()
+    collector = Recorder()
+    await bus.subscribe(TOPOLOGY.dead_letters, collector)
+    await eventually(lambda: collector.bodies == [b"1", b"2"])
+    await publishing
+    await eventually(lambda: lane.bodies == [b"1", b"2", b"3"])
+    await bus.close()
+
+
+async def test_a_stopped_consumer_gives_back_the_message_that_it_held() -> None:
+    bus = InProcessBus(TOPOLOGY, queue_capacity=1)
+    holding, successor = Recorder(errors=[PermanentError("no")] * 2), Recorder()
+    subscription = await bus.subscribe(LANE, holding)
+    for body in (b"1", b"2"):
+        await bus.publish(message(body))
+    await eventually(lambda: holding.bodies == [b"1", b"2"])
+    await subscription.stop()
+    await bus.subscribe(LANE, successor)
+    await eventually(lambda: successor.bodies == [b"2"])
     await bus.close()
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +30,17 @@ def test_what_may_pass_is_retried_after_growing_delays_and_then_given_up(error: 
 @pytest.mark.parametrize("error", [PermanentError("not an image"), validation_error()])
 def test_what_can_never_work_is_given_up_at_once(error: Exception) -> None:
     assert isinstance(decide(error, 1, POLICY), DeadLetter)
+
+
+@pytest.mark.parametrize("error", [PermanentError("no"), TransientError("away")])
+def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -> None:
+    policy = replace(POLICY, gives_up=False)
+    assert [decide(error, attempt, policy) for attempt in (1, 2, 3, 99)] == [
+        Retry(5.0),
+        Retry(60.0),
+        Retry(60.0),
+        Retry(60.0),
+    ]
 
 
 def test_a_reason_is_short_enough_for_a_header() -> None:

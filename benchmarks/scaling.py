@@ -1,0 +1,211 @@
+"""Recognition's replicas on one hot event, and a small event beside it.
+
+The engine takes 200 ms per photo and no CPU, so that what is measured is how the work is
+spread, on a machine of any size. Matching runs as always.
+
+python -m benchmarks.scaling [--quick] [--json FILE]
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import text
+
+from benchmarks.private_services import PrivateServices, private_services
+from benchmarks.replicas import Replicas
+from benchmarks.report import Goal, Report, main
+from libs.common.buckets import bucket_of, lane_of
+from libs.common.database import Database
+from libs.common.messages import PhotoUploaded
+from libs.common.storage.folder import FolderStore
+from tests.support.polling import eventually
+from tests.support.world import World
+
+SECONDS_PER_PHOTO = 0.2
+REPLICAS = (1, 2, 4, 8)
+#: Workers of a replica where fairness and a replica's use of its workers are measured.
+DEFAULT_WORKERS = 3
+FAIRNESS_REPLICAS = 2
+SMALL_EVENT_PHOTOS = 20
+GUESTS = 3
+PATIENCE_SECONDS = 300.0
+
+GOALS = {
+    "efficiency_2": Goal(">=", 0.9),
+    "efficiency_4": Goal(">=", 0.9),
+    "efficiency_8": Goal(">=", 0.9),
+    "efficiency_workers_3": Goal(">=", 0.9),
+    "fairness_ratio": Goal("<=", 3),
+}
+
+_FINISHED = text(
+    "SELECT count(*) FROM photos WHERE id = ANY(:photos) AND processing_status = 'done'"
+)
+_INDEXED = text("SELECT count(*) FROM selfie_indexes WHERE event_id = :event AND status = 'done'")
+#: By the database's clock, so that polling costs the figure nothing.
+_SECONDS = text(
+    "SELECT extract(epoch FROM max(finished_at) - :started)::float8"
+    " FROM photos WHERE id = ANY(:photos)"
+)
+_NOW = text("SELECT clock_timestamp()")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is measured; a worker gets `photos_per_worker` each time."""
+
+    photos_per_worker: int
+    hot_event_photos: int
+    #: Numbers of replicas, in their order: up and down, so that drift hits all alike.
+    steps: Sequence[int]
+    fairness_rounds: int
+
+
+FULL = Load(40, 600, (*REPLICAS, *reversed(REPLICAS), *REPLICAS), fairness_rounds=3)
+QUICK = Load(15, 150, REPLICAS, fairness_rounds=1)
+
+
+def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
+    """Scale one event over replicas, then let a small event come second."""
+    return asyncio.run(_measure(QUICK if quick else FULL))
+
+
+async def _measure(load: Load) -> Report:
+    report = Report("scaling", GOALS)
+    with tempfile.TemporaryDirectory(prefix="findme-bench-") as temporary:
+        folder = Path(temporary)
+        async with (
+            private_services() as services,
+            Database.open(services.settings()) as database,
+        ):
+            bench = Bench(World(database, await FolderStore.open(folder / "objects")))
+            per_second = await _replicas_on_one_event(bench, services, folder, load)
+            for count in REPLICAS[1:]:
+                report.figures[f"efficiency_{count}"] = round(
+                    per_second[count] / (count * per_second[1]), 3
+                )
+            with Replicas(
+                services, folder, workers=DEFAULT_WORKERS, seconds_per_photo=SECONDS_PER_PHOTO
+            ) as replicas:
+                await asyncio.to_thread(replicas.scale, 1)
+                rate = await bench.photos_per_second(load.photos_per_worker * DEFAULT_WORKERS)
+                report.figures["efficiency_workers_3"] = round(
+                    rate / (DEFAULT_WORKERS * per_second[1]), 3
+                )
+                await asyncio.to_thread(replicas.scale, FAIRNESS_REPLICAS)
+                ratios = [await bench.fairness(load) for _ in range(load.fairness_rounds)]
+            report.figures["fairness_ratio"] = round(median(ratios), 2)
+    return report
+
+
+async def _replicas_on_one_event(
+    bench: "Bench", services: PrivateServices, folder: Path, load: Load
+) -> dict[int, float]:
+    """Return photos per second by number of replicas, of one worker each: medians."""
+    measured: dict[int, list[float]] = {count: [] for count in REPLICAS}
+    with Replicas(services, folder, workers=1, seconds_per_photo=SECONDS_PER_PHOTO) as replicas:
+        for count in load.steps:
+            await asyncio.to_thread(replicas.scale, count)
+            measured[count].append(await bench.photos_per_second(load.photos_per_worker * count))
+    table = Table(title="photos per second of one event", title_justify="left")
+    table.add_column("replicas of 1 worker", justify="right")
+    table.add_column("median", justify="right")
+    table.add_column("each time", justify="right")
+    for count, rates in measured.items():
+        table.add_row(str(count), f"{median(rates):.2f}", " ".join(f"{rate:.2f}" for rate in rates))
+    Console().print(table)
+    return {count: median(rates) for count, rates in measured.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Makes events and photos, and times their way to `done`."""
+
+    world: World
+
+    async def photos_per_second(self, photos: int) -> float:
+        """The rate of a fresh event, with guests, from the first message to the last match."""
+        event = await self._event()
+        ids = await self._photos(event, photos)
+        started = await self._publish(event, ids)
+        return photos / await self._seconds(ids, since=started)
+
+    async def fairness(self, load: Load) -> float:
+        """A small event's time behind a hot one, over its time on the idle system.
+
+        The events are in different lanes, as 7 of 8 pairs are.
+        """
+        hot = await self._event()
+        small = await self._event(other_lane_than=hot)
+        hot_photos = await self._photos(hot, load.hot_event_photos)
+        times = []
+        for waits_behind in ((), hot_photos):
+            small_photos = await self._photos(small, SMALL_EVENT_PHOTOS)
+            if waits_behind:
+                await self._publish(hot, waits_behind)
+                await self._finished(waits_behind[:10])
+            started = await self._publish(small, small_photos)
+            times.append(await self._seconds(small_photos, since=started))
+        await self._finished(hot_photos)
+        return times[1] / times[0]
+
+    async def _event(self, *, other_lane_than: int | None = None) -> int:
+        while True:
+            event = await self.world.event()
+            if other_lane_than is None or _lane(event) != _lane(other_lane_than):
+                break
+        for person in range(GUESTS):
+            await self.world.guest(event, person)
+        # A selfie costs a worker as much time as a photo; it is not to be in the figures.
+        await eventually(lambda: self._all_are_indexed(event), timeout=PATIENCE_SECONDS)
+        return event
+
+    async def _all_are_indexed(self, event: int) -> bool:
+        async with self.world.database.read() as connection:
+            return bool(await connection.scalar(_INDEXED, {"event": event}) == GUESTS)
+
+    async def _photos(self, event: int, count: int) -> list[int]:
+        """Photos with two people each, one of them a guest; their messages come later."""
+        return await asyncio.gather(
+            *(
+                self.world.photo(event, f"people {number % GUESTS} 99", publish=False)
+                for number in range(count)
+            )
+        )
+
+    async def _publish(self, event: int, photos: Sequence[int]) -> datetime:
+        """Send their messages; return the database's time just before."""
+        async with self.world.database.unit_of_work() as unit:
+            started: datetime = (await unit.connection.execute(_NOW)).scalar_one()
+            for photo in photos:
+                unit.publish(PhotoUploaded(event_id=event, photo_id=photo))
+        return started
+
+    async def _finished(self, photos: Sequence[int]) -> None:
+        async def all_done() -> bool:
+            async with self.world.database.read() as connection:
+                return bool(await connection.scalar(_FINISHED, {"photos": photos}) == len(photos))
+
+        await eventually(all_done, timeout=PATIENCE_SECONDS, message="photos were left over")
+
+    async def _seconds(self, photos: Sequence[int], *, since: datetime) -> float:
+        """Wait until all are done; return the time of the last one."""
+        await self._finished(photos)
+        async with self.world.database.read() as connection:
+            parameters = {"photos": photos, "started": since}
+            return float((await connection.execute(_SECONDS, parameters)).scalar_one())
+
+
+def _lane(event: int) -> int:
+    return lane_of(bucket_of(event))
+
+
+if __name__ == "__main__":
+    main(measure)

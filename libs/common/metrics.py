@@ -8,6 +8,17 @@ OUTBOX_PUBLISHED = Counter("findme_outbox_published_total", "Messages the bus ha
 OUTBOX_REFUSED = Counter(
     "findme_outbox_refused_total", "Publishes that failed for the message's own sake."
 )
+DEAD_LETTERS = Gauge(
+    "findme_dead_letters", "Messages given up that wait for an operator.", ["queue"]
+)
+DEAD_LETTERS_COLLECTED = Counter(
+    "findme_dead_letters_collected_total", "Messages given up and kept for operators.", ["queue"]
+)
+DEAD_LETTERS_SETTLED = Counter(
+    "findme_dead_letters_settled_total",
+    "Dead letters by what operators did: replayed, dropped.",
+    ["queue", "settlement"],
+)
 HTTP_REQUESTS = Counter(
     "findme_http_requests_total",
     "Answered requests.",

@@ -31,9 +31,13 @@ class OutboxRow:
 
 async def append(connection: AsyncConnection, messages: Sequence[Message]) -> None:
     """Add messages to the transaction and wake the relay when it commits."""
+    await append_outgoing(connection, [message.outgoing(str(uuid.uuid4())) for message in messages])
+
+
+async def append_outgoing(connection: AsyncConnection, messages: Sequence[OutgoingMessage]) -> None:
+    """Add messages that are encoded already; their ids must be UUIDs."""
     if not messages:
         return
-    encoded = [message.outgoing(str(uuid.uuid4())) for message in messages]
     await connection.execute(
         insert(outbox),
         [
@@ -43,7 +47,7 @@ async def append(connection: AsyncConnection, messages: Sequence[Message]) -> No
                 "body": message.body,
                 "mandatory": message.mandatory,
             }
-            for message in encoded
+            for message in messages
         ],
     )
     await connection.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))

@@ -1,0 +1,1 @@
+"""Messages that were given up: kept as rows until an operator replays or drops them."""

@@ -104,11 +104,13 @@ def _face_values(
     }
 
 
-async def mark_photo_failed(connection: AsyncConnection, photo_id: int, reason: str) -> bool:
-    """Record why a queued photo cannot be analysed; False when it is not queued any more."""
+async def mark_photo_failed(
+    connection: AsyncConnection, photo_id: int, reason: str, *, status: str = "queued"
+) -> bool:
+    """Record why a photo cannot be processed; False when its status is another by now."""
     updated = await connection.execute(
         update(photos)
-        .where(photos.c.id == photo_id, photos.c.processing_status == "queued")
+        .where(photos.c.id == photo_id, photos.c.processing_status == status)
         .values(processing_status="failed", processing_error=reason, finished_at=func.now())
     )
     return bool(updated.rowcount)

@@ -147,3 +147,31 @@ async def fail_selfie(
         )
         .values(status="failed", error=error, finished_at=func.now())
     )
+
+
+_GIVE_UP = text(
+    """
+    INSERT INTO selfie_indexes AS i
+        (selfie_id, event_id, user_id, status, claimed_by, error, finished_at)
+    SELECT s.id, m.event_id, s.user_id, 'failed', '', :error, now()
+    FROM selfies s JOIN memberships m ON m.user_id = s.user_id
+    WHERE s.id = :selfie_id AND m.event_id = :event_id
+    FOR KEY SHARE OF s, m
+    ON CONFLICT (selfie_id, event_id) DO UPDATE
+    SET status = 'failed', error = excluded.error, finished_at = excluded.finished_at
+    WHERE i.status IN ('claimed', 'indexed')
+    """
+)
+
+
+async def give_up_selfie(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, error: str
+) -> bool:
+    """Fail a selfie that no attempt has finished, whether or not one came as far as claiming it.
+
+    False when it is finished, or gone.
+    """
+    failed = await connection.execute(
+        _GIVE_UP, {"selfie_id": selfie_id, "event_id": event_id, "error": error}
+    )
+    return bool(failed.rowcount)

@@ -40,5 +40,6 @@ def gateway_app(services: Mapping[str, FastAPI]) -> Starlette:
             yield
 
     app = Starlette(lifespan=lifespan)
+    app.state.stopping = [service.state.stopping for service in services.values()]
     app.mount("/", Gateway(services))
     return app

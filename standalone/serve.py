@@ -10,6 +10,7 @@ import uvloop
 
 from libs.common import logs
 from libs.common.errors import Unavailable
+from libs.common.http.graceful_server import GracefulServer
 from standalone.settings import StandaloneSettings
 from standalone.stack import database_url, standalone_app
 
@@ -46,14 +47,15 @@ async def _serve(
     settings: StandaloneSettings, url: str, listener: socket.socket, ready: Callable[[], None]
 ) -> None:
     async with standalone_app(settings, url) as app:
-        server = uvicorn.Server(
+        server = GracefulServer(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
                 timeout_keep_alive=75,
-            )
+            ),
+            app.state.stopping,
         )
         announce = asyncio.create_task(_announce(server, ready))
         try:

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from libs.common.http.stopping import Stopping
+
 CHECK_TIMEOUT_SECONDS = 3.0
 
 router = APIRouter(include_in_schema=False)
@@ -30,6 +32,9 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(request: Request) -> JSONResponse:
     """200 when requests can be served, else 503; the body says what is missing."""
+    stopping: Stopping = request.app.state.stopping
+    if stopping.has_begun:
+        return JSONResponse({"status": "stopping", "checks": {}}, status_code=503)
     checks: Mapping[str, Check] = request.app.state.checks
     results = dict(
         zip(

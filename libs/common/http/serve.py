@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from libs.common import logs
+from libs.common.http.graceful_server import GracefulServer
 from libs.common.settings import CommonSettings
 
-#: Time for requests in flight after SIGTERM; an open live stream is cut at its end.
+#: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
 GRACEFUL_SHUTDOWN_SECONDS = 20
 
 
@@ -24,8 +25,9 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
     """
     settings = _read(settings_class)
     logs.configure(settings.log_level, settings.log_format)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -33,6 +35,7 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
+    GracefulServer(config, [app.state.stopping]).run()
 
 
 def _read(settings_class: type[S]) -> S:

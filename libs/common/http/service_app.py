@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from libs.common.http import errors, health
 from libs.common.http.health import Check
 from libs.common.http.metrics_middleware import MetricsMiddleware
+from libs.common.http.stopping import Stopping
 from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
 from libs.common.tokens import Tokens
@@ -47,6 +48,8 @@ def build_app(
                 "bus": Check(connected.bus.check, required=False),
             }
             await stack.enter_async_context(start(app, connected))
+            # Where the server does not begin the end (see serve.py), the lifespan does.
+            stack.push_async_callback(app.state.stopping.begin)
             yield
 
     app = FastAPI(
@@ -57,6 +60,7 @@ def build_app(
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.stopping = Stopping()
     app.state.tokens = Tokens(settings.secret_key.get_secret_value())
     errors.install(app)
     app.include_router(health.router)

@@ -69,6 +69,7 @@ async def _analyze(photo: PhotoRow, using: Analyzer) -> PhotoAnalysis:
     async with using.slots:
         started = time.perf_counter()
         async with using.store.local_file(photo_key(photo.event_id, photo.filename)) as path:
+            metrics.ENGINE_CALLS.labels("analyze_photo").inc()
             analysis = await using.pool.analyze(path)
     metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
     metrics.FACES_PER_PHOTO.observe(len(analysis.faces))

@@ -15,14 +15,20 @@ from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
 from services.recognition import routes
 from services.recognition.analyze_photo import Analyzer
+from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
 from services.recognition.engine.embedded import ENGINE_NAME, EmbeddedEngine
 from services.recognition.engine.workers import EngineFactory, WorkerPool
 from services.recognition.match_photo import Matcher
 from services.recognition.match_selfie import SelfieIndexer
+from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.reconcile import keep_reconciling, reconcile
 from services.recognition.selfie_cache import SelfieCache
 from services.recognition.settings import RecognitionSettings
+
+#: The only process on its data folder: after a crash it takes its own leases and claims back
+#: at once, where a name of its own would make it wait for its dead predecessor's to end.
+LONE_REPLICA = "standalone"
 
 
 def create_app(
@@ -65,13 +71,29 @@ def create_app(
                 ),
                 name="reconciler",
             )
-            consumers = _consumers(settings, connected, pool)
+            replica = _replica_name() if keeps_messages else LONE_REPLICA
+            consumers = _consumers(settings, connected, pool, replica)
+            partitions = PartitionOwner(
+                connected.database,
+                connected.bus,
+                connected.topology.match,
+                consumers.match,
+                replica=replica,
+                times=LeaseTimes(
+                    settings.partition_lease_seconds, settings.partition_renew_seconds
+                ),
+            )
             try:
-                async with consuming(
-                    connected.bus,
-                    connected.topology,
-                    consumers,
-                    photos_at_once=settings.photo_queue_workers,
+                async with (
+                    collecting(connected.bus, connected.topology, connected.database),
+                    consuming(
+                        connected.bus,
+                        connected.topology,
+                        consumers,
+                        photos_at_once=settings.photo_queue_workers,
+                        partitions=partitions,
+                        stopping=app.state.stopping,
+                    ),
                 ):
                     yield
             finally:
@@ -88,7 +110,13 @@ def create_app(
     )
 
 
-def _consumers(settings: RecognitionSettings, resources: Resources, pool: WorkerPool) -> Consumers:
+def _replica_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def _consumers(
+    settings: RecognitionSettings, resources: Resources, pool: WorkerPool, replica: str
+) -> Consumers:
     matcher = Matcher(
         database=resources.database,
         selfies=SelfieCache(engine=ENGINE_NAME),
@@ -106,7 +134,7 @@ def _consumers(settings: RecognitionSettings, resources: Resources, pool: Worker
             matcher=matcher,
             store=resources.store,
             pool=pool,
-            claimant=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+            claimant=replica,
             lease_seconds=settings.selfie_claim_seconds,
         ),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from libs.common.errors import PermanentError
+from services.recognition import metrics
 from services.recognition.engine.selfie_check import check_selfie
 from services.recognition.engine.workers import WorkerPool
 
@@ -21,6 +22,7 @@ async def check_face(path: Path, *, pool: WorkerPool) -> FaceVerdict:
 
     Raises what may pass (WorkerCrashed, WorkerTimedOut).
     """
+    metrics.ENGINE_CALLS.labels("check_face").inc()
     try:
         analysis = await pool.analyze(path)
     except PermanentError as error:

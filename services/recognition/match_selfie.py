@@ -97,6 +97,7 @@ async def _index(
 
 async def _embed(object_key: str, using: SelfieIndexer) -> bytes:
     async with using.store.local_file(object_key) as path:
+        metrics.ENGINE_CALLS.labels("index_selfie").inc()
         analysis = await using.pool.analyze(path)
     if not analysis.faces:
         msg = "No face was found in the selfie. Send another one."

@@ -1,6 +1,6 @@
 """Metrics of the recognition service."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 PHOTOS = Counter("findme_photos_total", "Photos by the end of their analysis.", ["outcome"])
 ANALYZE_SECONDS = Histogram(
@@ -20,4 +20,18 @@ SELFIES_INDEXED = Counter("findme_selfies_indexed_total", "Selfies by outcome.",
 MATCHES = Counter("findme_matches_total", "Matches written.")
 REPUBLISHED = Counter(
     "findme_reconciled_total", "Unfinished work published again, by kind.", ["kind"]
+)
+ENGINE_CALLS = Counter(
+    "findme_engine_calls_total", "Images given to the face engine, by operation.", ["operation"]
+)
+PARTITIONS_OWNED = Gauge("findme_partitions_owned", "Match partitions consumed by this process.")
+PARTITION_MOVES = Counter(
+    "findme_partition_moves_total",
+    "Changes of a match partition's owner, by kind: claimed, taken_over, given_back, lost.",
+    ["kind"],
+)
+HANDOVER_SECONDS = Histogram(
+    "findme_partition_handover_seconds",
+    "Seconds a match partition was without a consumer between two owners.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )

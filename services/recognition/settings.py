@@ -1,9 +1,9 @@
 """Settings of the recognition service."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from libs.common.settings import CommonSettings
 
@@ -33,9 +33,23 @@ class RecognitionSettings(CommonSettings):
     selfie_claim_seconds: float = Field(
         default=60, gt=0, description="After this, another replica may index a claimed selfie."
     )
+    partition_lease_seconds: float = Field(
+        default=10, gt=0, description="A dead replica's match partitions are taken over after this."
+    )
+    partition_renew_seconds: float = Field(
+        default=2, gt=0, description="How often a replica renews the leases of its partitions."
+    )
     reconcile_after_seconds: float = Field(
         default=600, gt=0, description="Unfinished work older than this is published again."
     )
     reconcile_every_seconds: float = Field(
         default=60, gt=0, description="How often unfinished work is looked for."
     )
+
+    @model_validator(mode="after")
+    def _renewed_in_time(self) -> Self:
+        """A lease must survive one renewal that comes too late."""
+        if self.partition_lease_seconds < 3 * self.partition_renew_seconds:
+            msg = "PARTITION_LEASE_SECONDS must be at least three times PARTITION_RENEW_SECONDS"
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,307 @@
+"""Keeps this replica's share of the match partitions: claims, renews, hands over, lets go."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.bus.protocol import Bus, Delivery, Handler
+from libs.common.bus.topology import Queue
+from libs.common.database import Database
+from services.recognition import metrics
+from services.recognition.partitions import leases
+from services.recognition.partitions.holding import Holding
+from services.recognition.partitions.leases import Claimed
+from services.recognition.partitions.moves import plan_moves, seconds_until_next_look
+
+log = structlog.get_logger(__name__)
+
+RECONNECT_SECONDS = 0.5
+#: How long a cancelled stop may take to free the rows; without it their leases must run out.
+LAST_WORD_SECONDS = 2.0
+_PASSING_ERRORS = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """How long a lease lasts and how often it is renewed, in seconds."""
+
+    lease_seconds: float
+    renew_seconds: float
+
+    @property
+    def stop_seconds(self) -> float:
+        """Consuming stops this long before the lease ends, for the message in hand."""
+        return self.lease_seconds / 10
+
+    @property
+    def statement_seconds(self) -> float:
+        """A database silent for longer is connected to anew, while the lease still lasts."""
+        return self.lease_seconds / 3
+
+
+class PartitionOwner:
+    """A `Subscription` to this replica's share of the queues, whatever that is at the time.
+
+    One task does all SQL on one connection; each partition has a task of its own, and a timer
+    ends them all before the lease does. So neither a hanging database nor a slow handler keeps
+    a partition longer than other replicas believe.
+
+    Correctness does not rest on any of this (see the package): a process that was frozen past
+    its lease may still finish a statement when it wakes.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        queues: Sequence[Queue],
+        handler: Handler,
+        *,
+        replica: str,
+        times: LeaseTimes,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._queues = queues
+        self._handler = handler
+        self._replica = replica
+        self._times = times
+        self._holdings: dict[int, Holding] = {}
+        #: On this process's monotonic clock, and earlier than by the database's.
+        self._lease_ends = 0.0
+        self._lease_timer: asyncio.TimerHandle | None = None
+        self._wake = asyncio.Event()
+        self._is_leaving = False
+        self._has_left = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions consumed now, those being handed over included."""
+        return frozenset(
+            partition for partition, holding in self._holdings.items() if not holding.has_ended
+        )
+
+    def start(self) -> None:
+        """Begin to claim; the first partitions are consumed a few milliseconds later."""
+        self._task = asyncio.create_task(self._run(), name="match partitions")
+
+    async def stop(self) -> None:
+        """See `Subscription.stop`: every partition is freed as soon as it is idle."""
+        if self._task is None:
+            return
+        self._is_leaving = True
+        for holding in self._holdings.values():
+            self._give_back(holding, to=None)
+        self._wake.set()
+        try:
+            await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            for holding in self._holdings.values():
+                holding.end(patience_seconds=0)
+            await asyncio.wait([self._task], timeout=LAST_WORD_SECONDS)
+            self._task.cancel()
+            raise
+        finally:
+            if self._lease_timer is not None:
+                self._lease_timer.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._stay_connected()
+            except _PASSING_ERRORS as error:
+                log.warning("partitions_database_lost", error=str(error) or type(error).__name__)
+            except Exception:
+                # A replica without this task would be alive and do nothing.
+                log.exception("partitions_failed")
+            else:
+                return
+            if self._is_leaving and not self.owned:
+                return  # the rows free themselves as their leases end
+            self._wake.clear()
+            await self._sleep(RECONNECT_SECONDS)
+
+    async def _stay_connected(self) -> None:
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(self._times.statement_seconds):
+                connection = await stack.enter_async_context(self._database.read())
+                # The pool must not hand a connection that listens to anybody else.
+                stack.push_async_callback(connection.invalidate)
+                await self._listen(connection)
+                await leases.add_missing(connection, range(len(self._queues)))
+            while not self._has_left:
+                self._wake.clear()
+                async with asyncio.timeout(self._times.statement_seconds):
+                    seconds = await self._look(connection)
+                await self._sleep(seconds)
+
+    async def _listen(self, connection: AsyncConnection) -> None:
+        driver = (await connection.get_raw_connection()).driver_connection
+        if driver is None:
+            raise ConnectionError("the connection is closed")
+        own = driver.get_server_pid()
+
+        def on_notify(_: object, pid: int, *__: object) -> None:
+            if pid != own:
+                self._wake.set()
+
+        await driver.add_listener(leases.NOTIFY_CHANNEL, on_notify)
+
+    async def _look(self, connection: AsyncConnection) -> float:
+        """Renew, release, and make the moves that are due; return when to look again."""
+        changed = await self._renew(connection)
+        changed |= await self._release(connection)
+        if changed:
+            await leases.notify(connection)
+        if self._is_leaving:
+            self._has_left = not self._holdings
+            return self._times.renew_seconds
+        live = await leases.live_replicas(connection, lease_seconds=self._times.lease_seconds)
+        rows = await leases.read_all(connection)
+        rows = [row for row in rows if row.partition < len(self._queues)]
+        moves = plan_moves(rows, live, me=self._replica, held=self._holdings)
+        for partition in moves.give_back:
+            self._give_back(self._holdings[partition], to=moves.targets.get(partition))
+        if moves.claim:
+            for claimed in await leases.claim(
+                connection,
+                self._replica,
+                moves.claim,
+                lease_seconds=self._times.lease_seconds,
+            ):
+                self._take(claimed)
+        return seconds_until_next_look(
+            rows, me=self._replica, renew_seconds=self._times.renew_seconds
+        )
+
+    async def _renew(self, connection: AsyncConnection) -> bool:
+        """Prolong what is held; return whether the others have to hear that we come or go."""
+        # Taken before the statement, so that the lease ends here before it does there.
+        sent_at = time.monotonic()
+        lease_seconds = self._times.lease_seconds
+        if self._is_leaving:
+            await leases.withdraw(connection, self._replica)
+            is_news = False  # freeing the partitions is
+        else:
+            is_news = await leases.announce(connection, self._replica, lease_seconds=lease_seconds)
+        epochs = {
+            holding.partition: holding.epoch
+            for holding in self._holdings.values()
+            if not holding.is_lost
+        }
+        kept = await leases.renew(connection, self._replica, epochs, lease_seconds=lease_seconds)
+        for partition in epochs.keys() - kept:
+            self._lose(self._holdings[partition], why="taken by another replica")
+        self._set_lease(sent_at + lease_seconds)
+        return is_news
+
+    async def _release(self, connection: AsyncConnection) -> bool:
+        """Free the rows of partitions that are not consumed any more; return whether any."""
+        ended = [holding for holding in self._holdings.values() if holding.has_ended]
+        if not ended:
+            return False
+        await leases.release(
+            connection, self._replica, {holding.partition: holding.epoch for holding in ended}
+        )
+        for holding in ended:
+            del self._holdings[holding.partition]
+        metrics.PARTITIONS_OWNED.dec(len(ended))
+        return True
+
+    def _take(self, claimed: Claimed) -> None:
+        is_takeover = claimed.previous not in (None, self._replica)
+        metrics.PARTITION_MOVES.labels("taken_over" if is_takeover else "claimed").inc()
+        metrics.PARTITIONS_OWNED.inc()
+        log.info(
+            "partition_taken_over" if is_takeover else "partition_claimed",
+            partition=claimed.partition,
+            epoch=claimed.epoch,
+            previous=claimed.previous,
+            replica=self._replica,
+        )
+        claimed_at = time.monotonic()
+
+        def on_start() -> None:
+            if claimed.seconds_free is not None:
+                metrics.HANDOVER_SECONDS.observe(
+                    claimed.seconds_free + time.monotonic() - claimed_at
+                )
+
+        holding = Holding(
+            claimed.partition,
+            claimed.epoch,
+            partial(self._bus.subscribe, self._queues[claimed.partition], self._handle),
+            on_start=on_start,
+            on_end=self._wake.set,
+        )
+        self._holdings[claimed.partition] = holding
+        if self._is_leaving:
+            self._give_back(holding, to=None)
+
+    def _give_back(self, holding: Holding, *, to: str | None) -> None:
+        if holding.is_ending:
+            return
+        metrics.PARTITION_MOVES.labels("given_back").inc()
+        log.info(
+            "partition_given_back",
+            partition=holding.partition,
+            epoch=holding.epoch,
+            replica=self._replica,
+            to=to,
+        )
+        holding.end()
+
+    def _lose(self, holding: Holding, *, why: str, patience_seconds: float = 0) -> None:
+        holding.is_lost = True
+        metrics.PARTITION_MOVES.labels("lost").inc()
+        log.warning(
+            "partition_lost",
+            partition=holding.partition,
+            epoch=holding.epoch,
+            replica=self._replica,
+            why=why,
+        )
+        holding.end(patience_seconds=patience_seconds)
+
+    def _set_lease(self, ends: float) -> None:
+        self._lease_ends = ends
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
+        self._lease_timer = asyncio.get_running_loop().call_later(
+            max(ends - self._times.stop_seconds - time.monotonic(), 0), self._expire
+        )
+
+    def _expire(self) -> None:
+        """Nothing was renewed for a lease's length: stop before others may claim."""
+        patience_seconds = self._lease_ends - time.monotonic()
+        for holding in self._holdings.values():
+            if not holding.is_lost:
+                self._lose(
+                    holding, why="the lease was not renewed", patience_seconds=patience_seconds
+                )
+
+    async def _handle(self, delivery: Delivery) -> None:
+        if time.monotonic() >= self._lease_ends:
+            # A process that was frozen past its lease has just woken, with a message at hand.
+            # The timer is due as well and ends this wait; the message goes back.
+            await asyncio.Event().wait()
+        await self._handler(delivery)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)

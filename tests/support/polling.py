@@ -12,6 +12,7 @@ async def eventually(
     condition: Callable[[], object],
     *,
     timeout: float = 10.0,
+    poll_seconds: float = POLL_SECONDS,
     message: str | Callable[[], str] = "the condition never became true",
 ) -> None:
     """Poll `condition` (plain or async) until it is truthy.
@@ -27,4 +28,4 @@ async def eventually(
         if time.monotonic() > deadline:
             text = message if isinstance(message, str) else message()
             raise AssertionError(f"{text} (waited {timeout:g} s)")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(poll_seconds)

@@ -1,10 +1,13 @@
 """A face engine that does what the photo's text says, for tests that CPU would only blur.
 
-A photo is a line such as `people 1 7` (those people are in it), `people` (nobody), `bad no
-picture` (permanently undecodable) or `crash` (kills the worker process).
+A photo's script is a line such as `people 1 7` (those people are in it), `people` (nobody),
+`bad no picture` (permanently undecodable), `crash` (kills the worker process) or `kill` (kills
+the worker's parent, the whole service). A second line may name the photo, for the log of calls.
+The text is the file itself or, where the file must pass for an image, a JPEG's comment.
 """
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +18,32 @@ import numpy.typing as npt
 from libs.common.errors import PermanentError
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.embedded import DetectedFace, PhotoAnalysis
+from tests.support.engine_calls import logged_call
+from tests.support.tiny_jpeg import comment_of
 
 
 @dataclass(frozen=True)
 class ScriptedEngine:
-    """`seconds` is what every photo costs, without CPU."""
+    """`seconds` is what every photo costs, without CPU; calls are appended to `log`."""
 
     seconds: float = 0.0
+    log: Path | None = None
 
     def analyze(self, path: Path) -> PhotoAnalysis:
-        command, *words = path.read_text().split()
+        text = comment_of(path.read_bytes())
+        if self.log is None:
+            return self.perform(text)
+        with logged_call(self.log, name=text.partition("\n")[2], path=path):
+            return self.perform(text)
+
+    def perform(self, text: str) -> PhotoAnalysis:
+        """Do what the first line says."""
+        command, *words = text.partition("\n")[0].split()
         time.sleep(self.seconds)
         if command == "crash":
             os.abort()
+        if command == "kill":
+            os.kill(os.getppid(), signal.SIGKILL)
         if command == "bad":
             raise PermanentError(" ".join(words))
         people = [int(word) for word in words]

@@ -64,6 +64,17 @@ class GuardedProcess:
             tail = self._log.read_text(errors="replace")[-3000:]
             raise RuntimeError(f"{what} did not start; its log ends with:\n{tail}")
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server is gone, by itself or by our doing."""
+        return self._guard.poll() is not None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server alone, not to its children."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for server in psutil.Process(self._guard.pid).children():
+                server.send_signal(number)
+
     def stop(self) -> None:
         """Stop as an operator would, and wait until it is gone."""
         assert self._guard.stdin is not None

@@ -1,0 +1,77 @@
+"""A photographer's and guests' clients, which send again until they are told that it is safe."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Self
+
+import httpx
+
+from libs.common.tokens import Principal, Role, Tokens
+from tests.faults.truth import Guest, Photo
+from tests.support.tiny_jpeg import tiny_jpeg
+
+GIVE_UP_SECONDS = 120.0
+PAUSE_SECONDS = 0.3
+
+#: A path and the one file to send there: field, (name, content).
+Request = tuple[str, dict[str, tuple[str, bytes]]]
+
+
+class Clients:
+    """Uploads through ingest's API; an answer that is not 2xx, or none, means: again."""
+
+    def __init__(self, url: str, secret: str, photographer_id: int) -> None:
+        self._client = httpx.AsyncClient(base_url=url, timeout=20)
+        self._tokens = Tokens(secret)
+        self._photographer = Principal(photographer_id, Role.PHOTOGRAPHER)
+        self.resent = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def upload(self, photo: Photo) -> None:
+        """Send one photo until it is accepted; the second time it may be a duplicate."""
+        await self._until_accepted(
+            lambda: (
+                f"/api/photographer/events/{photo.event_id}/upload-photos",
+                {"files": (photo.name, tiny_jpeg(photo.script))},
+            ),
+            self._photographer,
+        )
+
+    async def send_selfie(self, guest: Guest) -> None:
+        """Send a selfie until it is accepted; each attempt is another picture."""
+        attempts = itertools.count()
+        await self._until_accepted(
+            lambda: (
+                "/api/upload-selfie",
+                {"file": ("me.jpg", tiny_jpeg(guest.selfie_script(next(attempts))))},
+            ),
+            Principal(guest.user_id, Role.PARTICIPANT),
+        )
+
+    async def _until_accepted(self, request: Callable[[], Request], principal: Principal) -> None:
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        token = self._tokens.issue(principal, lifetime=timedelta(hours=1))
+        while True:
+            path, files = request()
+            try:
+                answer = await self._client.post(
+                    path, files=files, headers={"Authorization": f"Bearer {token}"}
+                )
+            except httpx.TransportError as error:
+                problem = repr(error)
+            else:
+                if answer.is_success:
+                    return
+                assert answer.status_code >= 500, answer.text
+                problem = answer.text
+            assert time.monotonic() < deadline, f"{path} was never accepted: {problem}"
+            self.resent += 1
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -5,17 +5,12 @@ import pytest
 
 from libs.common.database import Database
 from libs.common.settings import CommonSettings
+from tests.support.settings import settings_of
 
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> CommonSettings:
-    return CommonSettings(
-        database_url=database_url,
-        db_pool_size=5,
-        db_max_overflow=5,
-        secret_key="a secret that is used by the tests only",
-        photo_store_dir=tmp_path / "objects",
-    )
+    return settings_of(CommonSettings, database_url, photo_store_dir=tmp_path / "objects")
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from libs.common.http.auth import Admin, CurrentPrincipal
 from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
 from libs.common.settings import CommonSettings
-from libs.common.tokens import Principal, Role, Tokens
+from libs.common.tokens import Role
+from tests.support.http_server import calling
+from tests.support.people import bearer, issue_token
 from tests.support.postgres import Postgres
 
 ERRORS = {
@@ -46,20 +48,8 @@ async def client(settings: CommonSettings) -> AsyncIterator[httpx.AsyncClient]:
         yield
 
     app = build_app("test", settings=settings, resources=None, routers=[router], start=start)
-    # The last handler answers and raises on, for the server's log.
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
-    ):
+    async with calling(app) as client:
         yield client
-
-
-def token_for(role: Role, settings: CommonSettings) -> str:
-    from datetime import timedelta
-
-    tokens = Tokens(settings.secret_key.get_secret_value())
-    return tokens.issue(Principal(5, role), lifetime=timedelta(hours=1))
 
 
 @pytest.mark.parametrize("kind", ERRORS)
@@ -86,21 +76,19 @@ async def test_a_request_without_a_valid_token_is_asked_to_log_in(
 
 
 async def test_a_token_is_taken_from_the_header_or_from_the_cookie(
-    client: httpx.AsyncClient, settings: CommonSettings
+    client: httpx.AsyncClient,
 ) -> None:
-    token = token_for(Role.PARTICIPANT, settings)
+    token = issue_token(5, Role.PARTICIPANT)
     by_header = await client.get("/whoami", headers={"Authorization": f"bearer {token}"})
     assert by_header.json() == 5
     client.cookies.set("access_token", token)
     assert (await client.get("/whoami")).json() == 5
 
 
-async def test_a_role_that_is_not_asked_for_gets_403(
-    client: httpx.AsyncClient, settings: CommonSettings
-) -> None:
+async def test_a_role_that_is_not_asked_for_gets_403(client: httpx.AsyncClient) -> None:
     for role, status in ((Role.PARTICIPANT, 403), (Role.PHOTOGRAPHER, 403), (Role.ADMIN, 200)):
-        headers = {"Authorization": f"Bearer {token_for(role, settings)}"}
-        assert (await client.get("/admins", headers=headers)).status_code == status
+        answer = await client.get("/admins", headers=bearer(issue_token(5, role)))
+        assert answer.status_code == status
 
 
 async def test_readiness_says_what_is_missing_and_comes_back_with_it(

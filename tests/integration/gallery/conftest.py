@@ -2,7 +2,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from libs.common.bus.in_process import InProcessBus
@@ -11,13 +10,16 @@ from libs.common.database import Database
 from libs.common.resources import Resources
 from libs.common.storage.folder import FolderStore
 from services.gallery.app import create_app
-from tests.integration.gallery.world import World, settings_for
+from services.gallery.settings import GallerySettings
+from tests.integration.gallery.world import World
+from tests.support.http_server import calling
+from tests.support.settings import settings_of
 
 
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The service, called without a socket; no relay runs, so messages stay in the outbox."""
-    settings = settings_for(database_url)
+    settings = settings_of(GallerySettings, database_url)
     topology = findme_topology()
     bus = InProcessBus(topology)
     async with contextlib.AsyncExitStack() as stack:
@@ -25,11 +27,5 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
         database = await stack.enter_async_context(Database.open(settings))
         store = await FolderStore.open(tmp_path / "store")
         app = create_app(settings, Resources(database, bus, store, topology))
-        await stack.enter_async_context(app.router.lifespan_context(app))
-        client = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app, raise_app_exceptions=False),
-                base_url="http://gallery",
-            )
-        )
-        yield World(app, client, database, bus)
+        client = await stack.enter_async_context(calling(app))
+        yield World(database, app, client, bus)

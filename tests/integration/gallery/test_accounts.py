@@ -10,7 +10,8 @@ from libs.common.http.auth import TOKEN_COOKIE
 from libs.common.tables import events, memberships, users
 from libs.common.tokens import Role, Tokens
 from services.gallery.passwords import Passwords
-from tests.integration.gallery.world import SECRET, World
+from tests.integration.gallery.world import World
+from tests.support.people import SECRET
 
 PASSWORD = "Secret-12"
 #: Weak on purpose: these tests are not about the time that hashing takes.

@@ -17,7 +17,8 @@ from libs.common.messages import (
 from services.gallery.gallery import Gallery
 from services.gallery.live_updates import LiveUpdates
 from tests.integration.gallery.streams import open_stream
-from tests.integration.gallery.world import World, serving
+from tests.integration.gallery.world import World
+from tests.support.http_server import serving
 from tests.support.polling import eventually
 
 

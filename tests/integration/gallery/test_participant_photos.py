@@ -7,8 +7,10 @@ import pytest
 from libs.common.messages import PhotoMatched
 from libs.common.signed_urls import SignedUrls
 from libs.common.storage.keys import photo_key, rendition_key
-from tests.integration.gallery.world import NEXT_MONTH, NOON, SECRET, Person, World
+from tests.integration.gallery.world import NOON, World
+from tests.support.people import SECRET, Person
 from tests.support.polling import eventually
+from tests.support.rows import NEXT_MONTH
 
 PHOTO_KEYS = {
     "id",

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from libs.common.tokens import Principal, Role, Tokens
-from tests.integration.gallery.world import SECRET, Person, World
+from tests.integration.gallery.world import World
+from tests.support.people import SECRET, Person
 
 GUEST, PHOTOGRAPHER, ADMIN = Role.PARTICIPANT, Role.PHOTOGRAPHER, Role.ADMIN
 EVERYBODY = {GUEST, PHOTOGRAPHER, ADMIN}

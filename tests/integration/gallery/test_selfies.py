@@ -6,7 +6,8 @@ import pytest
 
 from libs.common.tables import matches, memberships, selfie_indexes, selfies
 from libs.common.tokens import Role
-from tests.integration.gallery.world import Person, World
+from tests.integration.gallery.world import World
+from tests.support.people import Person
 
 
 async def status(world: World, person: Person) -> dict[str, Any]:

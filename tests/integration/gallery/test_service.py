@@ -17,10 +17,13 @@ from libs.common.database import Database
 from libs.common.http.serve import GRACEFUL_SHUTDOWN_SECONDS
 from libs.common.messages import PhotoMatched
 from services.gallery.app import create_app
+from services.gallery.settings import GallerySettings
 from tests.integration.gallery.streams import open_stream
-from tests.integration.gallery.world import SECRET, World, settings_for
+from tests.integration.gallery.world import World
+from tests.support.people import SECRET
 from tests.support.polling import eventually
 from tests.support.services import free_port
+from tests.support.settings import settings_of
 
 
 @pytest.fixture
@@ -28,13 +31,13 @@ async def world(database_url: str, amqp_url: str) -> AsyncIterator[World]:
     """Makes rows and publishes messages from another process than the service's."""
     topology = findme_topology()
     await declare(amqp_url, topology)
-    settings = settings_for(database_url)
+    settings = settings_of(GallerySettings, database_url)
     async with (
         Database.open(settings) as database,
         open_bus(amqp_url, topology) as bus,
         httpx.AsyncClient() as client,
     ):
-        yield World(create_app(settings), client, database, bus)
+        yield World(database, create_app(settings), client, bus)
 
 
 async def test_a_message_published_elsewhere_reaches_cache_and_stream_and_sigterm_ends_both(

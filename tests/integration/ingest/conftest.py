@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,14 @@ from libs.common.errors import InvalidInput
 from libs.common.resources import Resources
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
-from libs.common.tokens import Principal, Role, Tokens
+from libs.common.tokens import Role
 from services.ingest.app import create_app
 from services.ingest.settings import IngestSettings
+from tests.support.http_server import calling
+from tests.support.people import bearer, issue_token
+from tests.support.settings import settings_of
 from tests.support.world import World
 
-SECRET = "a secret that is used by the tests only"
 NO_FACE = "No face could be found. Send a picture of your face."
 
 
@@ -53,8 +54,7 @@ class Ingest:
     face_check: ScriptedFaceCheck
 
     def headers(self, user_id: int, role: Role = Role.PHOTOGRAPHER) -> dict[str, str]:
-        token = Tokens(SECRET).issue(Principal(user_id, role), lifetime=timedelta(hours=1))
-        return {"Authorization": f"Bearer {token}"}
+        return bearer(issue_token(user_id, role))
 
     async def objects(self) -> dict[str, int]:
         """Sizes of all visible objects by key."""
@@ -103,13 +103,7 @@ class Gallery:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> IngestSettings:
-    return IngestSettings(
-        database_url=database_url,
-        db_pool_size=10,
-        db_max_overflow=10,
-        secret_key=SECRET,
-        photo_store_dir=tmp_path / "objects",
-    )
+    return settings_of(IngestSettings, database_url, photo_store_dir=tmp_path / "objects")
 
 
 @pytest.fixture
@@ -127,13 +121,8 @@ async def running_ingest(settings: IngestSettings, store: ObjectStore) -> AsyncI
         resources = Resources(database=database, bus=bus, store=store, topology=topology)
         face_check = ScriptedFaceCheck()
         app = create_app(settings, resources, face_check=face_check)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://ingest") as client,
-        ):
-            world = World(database, store)
-            yield Ingest(app, client, settings, resources, world, face_check)
+        async with calling(app) as client:
+            yield Ingest(app, client, settings, resources, World(database, store), face_check)
 
 
 @pytest.fixture

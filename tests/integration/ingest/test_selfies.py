@@ -3,7 +3,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from libs.common.errors import Unavailable
 from libs.common.internal_token import INTERNAL_TOKEN_HEADER, verify_internal_token
@@ -11,8 +11,10 @@ from libs.common.tables import matches, memberships, selfie_indexes, selfies
 from libs.common.tokens import Role
 from services.ingest.app import create_app
 from services.ingest.face_check import PATH
-from tests.integration.ingest.conftest import NO_FACE, SECRET, Ingest
+from tests.integration.ingest.conftest import NO_FACE, Ingest
+from tests.support.http_server import calling
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size
+from tests.support.people import SECRET
 
 SELFIE = image_file(seed=1)
 URL = "/api/upload-selfie"
@@ -212,11 +214,7 @@ class Recognition(httpx.AsyncBaseTransport):
 
 async def validate(ingest: Ingest, recognition: Recognition) -> httpx.Response:
     app = create_app(ingest.settings, ingest.resources, recognition_transport=recognition)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://ingest") as client,
-    ):
+    async with calling(app) as client:
         return await client.post("/api/validate-selfie", files={"file": ("me.jpg", SELFIE)})
 
 
@@ -266,28 +264,6 @@ async def matched_selfie(ingest: Ingest, user_id: int, event_id: int, *, photos:
     photo_ids = [
         await ingest.world.photo(event_id, f"{user_id}/{n}", publish=False) for n in range(photos)
     ]
-    async with ingest.resources.database.unit_of_work() as unit:
-        await unit.connection.execute(
-            insert(selfie_indexes).values(
-                selfie_id=selfie_id,
-                event_id=event_id,
-                user_id=user_id,
-                status="done",
-                claimed_by="test",
-            )
-        )
-        await unit.connection.execute(
-            insert(matches),
-            [
-                {
-                    "user_id": user_id,
-                    "event_id": event_id,
-                    "photo_id": photo_id,
-                    "selfie_id": selfie_id,
-                    "face_id": 1,
-                    "similarity": 99.0,
-                }
-                for photo_id in photo_ids
-            ],
-        )
+    await ingest.world.index(selfie_id, event_id, user_id, status="done")
+    await ingest.world.match(user_id, event_id, photo_ids, selfie_id)
     return selfie_id

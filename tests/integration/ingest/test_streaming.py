@@ -15,7 +15,7 @@ from libs.common.storage.protocol import ObjectStore
 from libs.common.tables import events
 from services.ingest.settings import IngestSettings
 from tests.integration.ingest.conftest import Gallery, new_gallery, running_ingest
-from tests.support.http_server import served
+from tests.support.http_server import serving
 from tests.support.image_files import image_file, large_jpeg
 from tests.support.polling import eventually
 from tests.support.postgres import Postgres
@@ -27,13 +27,13 @@ MEMORY_BOUND_MB = 24
 
 
 @pytest.fixture
-async def socket_gallery(gallery: Gallery) -> AsyncIterator[tuple[Gallery, int]]:
-    async with served(gallery.ingest.app) as port:
-        yield gallery, port
+async def socket_gallery(gallery: Gallery) -> AsyncIterator[tuple[Gallery, str]]:
+    async with serving(gallery.ingest.app) as url:
+        yield gallery, url
 
 
-async def test_a_large_photo_never_lies_in_memory(socket_gallery: tuple[Gallery, int]) -> None:
-    gallery, port = socket_gallery
+async def test_a_large_photo_never_lies_in_memory(socket_gallery: tuple[Gallery, str]) -> None:
+    gallery, url = socket_gallery
     size = 48 * MEGABYTE
     beginning = large_jpeg(MEGABYTE)
 
@@ -44,7 +44,7 @@ async def test_a_large_photo_never_lies_in_memory(socket_gallery: tuple[Gallery,
             yield bytes(65536)
         yield form_end()
 
-    async with client(gallery, port) as http:
+    async with client(gallery, url) as http:
         # What the first upload loads and pools stays for good.
         assert (
             await http.post(gallery.url, files=one_file(large_jpeg(MEGABYTE, seed=1)))
@@ -60,13 +60,13 @@ async def test_a_large_photo_never_lies_in_memory(socket_gallery: tuple[Gallery,
 
 @pytest.mark.parametrize("sent_bytes", [100, 300_000, 5 * MEGABYTE])
 async def test_a_client_that_goes_away_leaves_what_was_finished_and_nothing_else(
-    socket_gallery: tuple[Gallery, int], sent_bytes: int
+    socket_gallery: tuple[Gallery, str], sent_bytes: int
 ) -> None:
-    gallery, port = socket_gallery
+    gallery, url = socket_gallery
     finished = file_head("whole.jpg") + image_file() + b"\r\n"
     unfinished = file_head("cut.jpg") + large_jpeg(6 * MEGABYTE)[:sent_bytes]
 
-    _, writer = await start_request(gallery, port, announced=10 * MEGABYTE)
+    _, writer = await start_request(gallery, url, announced=10 * MEGABYTE)
     writer.write(finished + unfinished)
     await writer.drain()
     await eventually(gallery.ingest.photos)
@@ -79,11 +79,11 @@ async def test_a_client_that_goes_away_leaves_what_was_finished_and_nothing_else
 
 
 async def test_an_event_deleted_during_the_upload_takes_the_photo_with_it(
-    socket_gallery: tuple[Gallery, int],
+    socket_gallery: tuple[Gallery, str],
 ) -> None:
-    gallery, port = socket_gallery
+    gallery, url = socket_gallery
     body = file_head("late.jpg") + image_file() + form_end()
-    reader, writer = await start_request(gallery, port, announced=len(body))
+    reader, writer = await start_request(gallery, url, announced=len(body))
     writer.write(body[:100])
     await eventually(lambda: not is_idle())
 
@@ -97,12 +97,12 @@ async def test_an_event_deleted_during_the_upload_takes_the_photo_with_it(
 
 
 async def test_a_database_lost_during_the_upload_asks_the_client_to_come_back(
-    socket_gallery: tuple[Gallery, int], postgres_faults: Postgres
+    socket_gallery: tuple[Gallery, str], postgres_faults: Postgres
 ) -> None:
-    gallery, port = socket_gallery
+    gallery, url = socket_gallery
     content = image_file()
     body = file_head("again.jpg") + content + form_end()
-    reader, writer = await start_request(gallery, port, announced=len(body))
+    reader, writer = await start_request(gallery, url, announced=len(body))
     writer.write(body[:100])
     await eventually(lambda: not is_idle())
 
@@ -115,7 +115,7 @@ async def test_a_database_lost_during_the_upload_asks_the_client_to_come_back(
     assert b" 503 " in head
     assert b"retry-after" in head.lower()
     assert not await gallery.ingest.objects()
-    async with client(gallery, port) as http:
+    async with client(gallery, url) as http:
         assert (await http.post(gallery.url, files=one_file(content))).json()["enqueued"] == 1
 
 
@@ -123,9 +123,9 @@ async def test_a_client_that_stalls_is_told_so_and_leaves_nothing(
     settings: IngestSettings, store: ObjectStore
 ) -> None:
     impatient = settings.model_copy(update={"upload_stall_seconds": 0.2})
-    async with running_ingest(impatient, store) as ingest, served(ingest.app) as port:
+    async with running_ingest(impatient, store) as ingest, serving(ingest.app) as url:
         gallery = await new_gallery(ingest)
-        reader, writer = await start_request(gallery, port, announced=10 * MEGABYTE)
+        reader, writer = await start_request(gallery, url, announced=10 * MEGABYTE)
         writer.write(file_head("slow.jpg") + large_jpeg(2 * MEGABYTE))
         await writer.drain()
 
@@ -138,13 +138,13 @@ async def test_a_client_that_stalls_is_told_so_and_leaves_nothing(
 
 
 async def test_a_body_nobody_may_send_is_not_waited_for(
-    socket_gallery: tuple[Gallery, int],
+    socket_gallery: tuple[Gallery, str],
 ) -> None:
-    gallery, port = socket_gallery
+    gallery, url = socket_gallery
     stranger = await gallery.ingest.world.user("photographer")
 
     reader, writer = await start_request(
-        Gallery(gallery.ingest, gallery.event_id, stranger), port, announced=10 * MEGABYTE
+        Gallery(gallery.ingest, gallery.event_id, stranger), url, announced=10 * MEGABYTE
     )
     status = await reader.readline()
     writer.close()
@@ -156,10 +156,10 @@ async def test_more_uploads_than_places_are_asked_to_come_back(
     settings: IngestSettings, store: ObjectStore
 ) -> None:
     small = settings.model_copy(update={"max_concurrent_uploads": 1, "max_waiting_requests": 0})
-    async with running_ingest(small, store) as ingest, served(ingest.app) as port:
+    async with running_ingest(small, store) as ingest, serving(ingest.app) as url:
         gallery = await new_gallery(ingest)
-        async with client(gallery, port) as http:
-            _, writer = await start_request(gallery, port, announced=MEGABYTE)
+        async with client(gallery, url) as http:
+            _, writer = await start_request(gallery, url, announced=MEGABYTE)
             writer.write(file_head("slow.jpg"))
             await writer.drain()
             await eventually(lambda: not is_idle())
@@ -175,11 +175,11 @@ async def test_more_uploads_than_places_are_asked_to_come_back(
 
 
 async def test_many_photos_of_one_request_are_answered_in_their_order(
-    socket_gallery: tuple[Gallery, int],
+    socket_gallery: tuple[Gallery, str],
 ) -> None:
-    gallery, port = socket_gallery
+    gallery, url = socket_gallery
     names = [f"{n:03}.jpg" for n in range(40)]
-    async with client(gallery, port) as http:
+    async with client(gallery, url) as http:
         answer = await http.post(
             gallery.url,
             files=[("files", (name, image_file(seed=n))) for n, name in enumerate(names)],
@@ -190,18 +190,16 @@ async def test_many_photos_of_one_request_are_answered_in_their_order(
 
 
 @asynccontextmanager
-async def client(gallery: Gallery, port: int) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", headers=gallery.headers, timeout=60
-    ) as http:
+async def client(gallery: Gallery, url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, headers=gallery.headers, timeout=60) as http:
         yield http
 
 
 async def start_request(
-    gallery: Gallery, port: int, *, announced: int
+    gallery: Gallery, url: str, *, announced: int
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Send a request's head that announces a body, and leave the body to the test."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(url).port)
     headers = (
         {"Host": "ingest", "Content-Length": str(announced)} | form_headers() | gallery.headers
     )

@@ -5,7 +5,9 @@ import pytest
 
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
-from tests.integration.media.world import World, running_world, settings_for
+from services.media.settings import MediaSettings
+from tests.integration.media.world import World, running_world
+from tests.support.settings import settings_of
 from tests.support.stores import KINDS, opened
 
 
@@ -25,12 +27,12 @@ async def any_store(
 @pytest.fixture
 async def world(database_url: str, folder_store: FolderStore) -> AsyncIterator[World]:
     """The service over the folder store."""
-    async with running_world(settings_for(database_url), folder_store) as world:
+    async with running_world(settings_of(MediaSettings, database_url), folder_store) as world:
         yield world
 
 
 @pytest.fixture
 async def any_world(database_url: str, any_store: ObjectStore) -> AsyncIterator[World]:
     """The service over each kind of store."""
-    async with running_world(settings_for(database_url), any_store) as world:
+    async with running_world(settings_of(MediaSettings, database_url), any_store) as world:
         yield world

@@ -7,7 +7,10 @@ from libs.common.http.auth import TOKEN_COOKIE
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectInfo
 from libs.common.tokens import Role
-from tests.integration.media.world import Person, Photo, World, running_world, settings_for
+from services.media.settings import MediaSettings
+from tests.integration.media.world import Photo, World, running_world
+from tests.support.people import Person
+from tests.support.settings import settings_of
 
 #: Above what is sent at once, and no multiple of a piece.
 LARGE = bytes(range(256)) * 4000 + b"end"
@@ -113,7 +116,7 @@ async def test_a_photo_that_goes_away_before_its_first_byte_is_a_clean_not_found
             return info
 
     store = await ForgetfulStore.open(tmp_path / "store")
-    async with running_world(settings_for(database_url), store) as world:
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
         for data in (b"small", LARGE):
             guest, photo = await _guest_and_photo(world, data)
 

@@ -10,8 +10,10 @@ from PIL import Image
 from prometheus_client import REGISTRY
 
 from libs.common.storage.folder import FolderStore
-from tests.integration.media.world import World, jpeg, running_world, settings_for
+from services.media.settings import MediaSettings
+from tests.integration.media.world import World, jpeg, running_world
 from tests.support.polling import eventually
+from tests.support.settings import settings_of
 
 
 def _size(answer: httpx.Response) -> tuple[int, int]:
@@ -83,7 +85,9 @@ async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
             async with super().local_file(key) as path:
                 yield path
 
-    settings = settings_for(database_url, rendition_workers=1, rendition_queue_limit=1)
+    settings = settings_of(
+        MediaSettings, database_url, rendition_workers=1, rendition_queue_limit=1
+    )
     store = await HeldStore.open(tmp_path / "store")
     async with running_world(settings, store) as world:
         event = await world.event()
@@ -116,7 +120,7 @@ async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(worl
 async def test_a_bomb_is_refused_before_it_is_decoded(
     database_url: str, folder_store: FolderStore
 ) -> None:
-    settings = settings_for(database_url, max_photo_megapixels=1)
+    settings = settings_of(MediaSettings, database_url, max_photo_megapixels=1)
     async with running_world(settings, folder_store) as world:
         photo = await world.photo(await world.event(), jpeg(1200, 900))
 
@@ -158,7 +162,7 @@ async def test_a_photo_deleted_while_its_rendition_is_made_leaves_nothing(
             await super().put(key, data, content_type=content_type)
 
     store = await StoreWithRace.open(tmp_path / "store")
-    async with running_world(settings_for(database_url), store) as world:
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
         photo = await world.photo(await world.event(), jpeg())
 
         answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))

@@ -11,18 +11,15 @@ from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.support.scripted_engine import ScriptedEngine
+from tests.support.settings import settings_of
 from tests.support.world import World
-
-SECRET = "a secret that is used by the tests only"
 
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> RecognitionSettings:
-    return RecognitionSettings(
-        database_url=database_url,
-        db_pool_size=10,
-        db_max_overflow=10,
-        secret_key=SECRET,
+    return settings_of(
+        RecognitionSettings,
+        database_url,
         photo_store_dir=tmp_path / "objects",
         photo_queue_workers=2,
     )

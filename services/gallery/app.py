@@ -10,7 +10,14 @@ from libs.common.resources import Resources
 from services.gallery.body_limit import BodyLimit
 from services.gallery.consumers import PATTERNS, NotificationListener
 from services.gallery.gallery import Gallery
-from services.gallery.routes import accounts, admin, live, participants, photographers
+from services.gallery.routes import (
+    accounts,
+    admin,
+    dead_letters,
+    live,
+    participants,
+    photographers,
+)
 from services.gallery.settings import GallerySettings
 
 
@@ -40,6 +47,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             photographers.router,
             admin.first_admin_router,
             admin.router,
+            dead_letters.router,
             live.router,
         ],
         start=start,

@@ -48,6 +48,12 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("GET", "/api/admin/queue/stats", {ADMIN}),
     ("GET", "/api/admin/queue/jobs/1", {ADMIN}),
     ("POST", "/api/admin/cache/clear", {ADMIN}),
+    ("GET", "/api/admin/dead-letters", {ADMIN}),
+    ("GET", "/api/admin/dead-letters/1", {ADMIN}),
+    ("POST", "/api/admin/dead-letters/1/replay", {ADMIN}),
+    ("POST", "/api/admin/dead-letters/replay", {ADMIN}),
+    ("DELETE", "/api/admin/dead-letters/1", {ADMIN}),
+    ("DELETE", "/api/admin/dead-letters?queue=findme.match.00", {ADMIN}),
 ]
 #: Nobody is asked who they are.
 OPEN = {
@@ -103,7 +109,7 @@ async def test_no_route_was_forgotten_here(world: World) -> None:
     served = set()
     for path, methods in world.app.openapi()["paths"].items():
         bare = path
-        for name in ("event_id", "photo_id", "job_id"):
+        for name in ("event_id", "photo_id", "job_id", "letter_id"):
             bare = bare.replace(f"{{{name}}}", "{}")
         served |= {(method.upper(), bare) for method in methods}
     hidden = {("POST", "/api/admin/register-admin")}

@@ -17,13 +17,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 import asyncpg
 from sqlalchemy.engine import URL, make_url
 
-from tests.support.services import (
-    GuardedProcess,
-    ServiceMissing,
-    docker_answers,
-    free_port,
-    wait_until,
-)
+from tests.support.containers import ContainerServer
+from tests.support.services import GuardedProcess, ServiceMissing, docker_answers, free_port
 
 DATABASE_URL_VARIABLE = "FINDME_TEST_DATABASE_URL"
 IMAGE = "postgres:17-alpine"
@@ -101,40 +96,24 @@ class LocalPostgres:
             self._process.kill()
 
 
-class ContainerPostgres:
+class ContainerPostgres(ContainerServer):
     """A server in a container, on a host port that stays the same over restarts."""
 
     def __init__(self, settings: Sequence[str]) -> None:
         from testcontainers.core.container import DockerContainer
 
         port = free_port()
-        self._container = (
-            DockerContainer(IMAGE)
-            .with_env("POSTGRES_PASSWORD", PASSWORD)
-            .with_command(" ".join(["postgres", *(f"-c {setting}" for setting in settings)]))
-            .with_bind_ports(5432, port)
-        )
-        self._started = False
         self.url = URL.create(
             "postgresql+asyncpg", "postgres", PASSWORD, "127.0.0.1", port, "postgres"
         )
-
-    def start(self) -> None:
-        if self._started:
-            self._container.get_wrapped_container().start()
-        else:
-            self._container.start()
-            self._started = True
-        wait_until(lambda: accepts_connections(self.url), what="PostgreSQL's container")
-
-    def stop(self) -> None:
-        self._container.get_wrapped_container().stop()
-
-    def kill(self) -> None:
-        self._container.get_wrapped_container().kill()
-
-    def remove(self) -> None:
-        self._container.stop()
+        super().__init__(
+            DockerContainer(IMAGE)
+            .with_env("POSTGRES_PASSWORD", PASSWORD)
+            .with_command(" ".join(["postgres", *(f"-c {setting}" for setting in settings)]))
+            .with_bind_ports(5432, port),
+            is_ready=lambda: accepts_connections(self.url),
+            what="PostgreSQL",
+        )
 
 
 @contextlib.contextmanager

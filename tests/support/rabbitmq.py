@@ -14,13 +14,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from tests.support.services import (
-    GuardedProcess,
-    ServiceMissing,
-    docker_answers,
-    free_port,
-    wait_until,
-)
+from tests.support.containers import ContainerServer
+from tests.support.services import GuardedProcess, ServiceMissing, docker_answers, free_port
 
 AMQP_URL_VARIABLE = "FINDME_TEST_AMQP_URL"
 IMAGE = "rabbitmq:4-management-alpine"
@@ -131,39 +126,23 @@ class LocalRabbitMQ:
         }
 
 
-class ContainerRabbitMQ:
+class ContainerRabbitMQ(ContainerServer):
     """A broker in a container, on host ports that stay the same over restarts."""
 
     def __init__(self) -> None:
         from testcontainers.core.container import DockerContainer
 
         port, management_port = free_port(), free_port()
-        self._container = (
+        self.amqp_url = f"amqp://guest:guest@127.0.0.1:{port}"
+        self.management_url = f"http://guest:guest@127.0.0.1:{management_port}"
+        super().__init__(
             DockerContainer(IMAGE)
             .with_env("RABBITMQ_NODENAME", "findme@localhost")
             .with_bind_ports(5672, port)
-            .with_bind_ports(MANAGEMENT_PORT, management_port)
+            .with_bind_ports(MANAGEMENT_PORT, management_port),
+            is_ready=lambda: is_up(self),
+            what="RabbitMQ",
         )
-        self._started = False
-        self.amqp_url = f"amqp://guest:guest@127.0.0.1:{port}"
-        self.management_url = f"http://guest:guest@127.0.0.1:{management_port}"
-
-    def start(self) -> None:
-        if self._started:
-            self._container.get_wrapped_container().start()
-        else:
-            self._container.start()
-            self._started = True
-        wait_until(lambda: is_up(self), what="RabbitMQ's container")
-
-    def stop(self) -> None:
-        self._container.get_wrapped_container().stop()
-
-    def kill(self) -> None:
-        self._container.get_wrapped_container().kill()
-
-    def remove(self) -> None:
-        self._container.stop()
 
 
 @contextlib.contextmanager

@@ -37,6 +37,9 @@ STATUS: dict[type[Exception], int] = {
     TransientError: 503,
 }
 DEFAULT_RETRY_AFTER_SECONDS = 5
+#: Connection failures, too many connections, and a server that starts or stops.
+#: Source: PostgreSQL documentation, appendix A.
+PASSING_SQLSTATES = ("08", "53", "57P")
 
 
 def install(app: FastAPI) -> None:
@@ -72,10 +75,7 @@ async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    passing = isinstance(error, (PoolTimeout, OSError)) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
-    if not passing:
+    if isinstance(error, DBAPIError) and not _is_passing(error):
         return await _surprise(request, error)
     log.warning("database_unavailable", error=str(error))
     return JSONResponse(
@@ -83,6 +83,12 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
         status_code=503,
         headers={"Retry-After": str(DEFAULT_RETRY_AFTER_SECONDS)},
     )
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether the connection was lost, or none is to be had at this moment."""
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or sqlstate.startswith(PASSING_SQLSTATES)
 
 
 async def _surprise(request: Request, error: Exception) -> JSONResponse:

@@ -21,7 +21,7 @@ Request = tuple[str, dict[str, tuple[str, bytes]]]
 
 
 class Clients:
-    """Uploads through ingest's API; an answer that is not 2xx, or none, means: again."""
+    """Uploads through ingest's API; 503, or no answer at all, means: again."""
 
     def __init__(self, url: str, secret: str, photographer_id: int) -> None:
         self._client = httpx.AsyncClient(base_url=url, timeout=20)
@@ -70,7 +70,7 @@ class Clients:
             else:
                 if answer.is_success:
                     return
-                assert answer.status_code >= 500, answer.text
+                assert answer.status_code == 503, answer.text
                 problem = answer.text
             assert time.monotonic() < deadline, f"{path} was never accepted: {problem}"
             self.resent += 1

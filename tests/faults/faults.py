@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.processes import Service
@@ -18,7 +18,6 @@ STORE_OUTAGE_SECONDS = 3.0
 #: RabbitMQ 3.10 loses a quorum queue when it is killed within half a second of making it.
 SETTLE_SECONDS = 2.0
 
-OwnerFinder = Callable[[], Awaitable[str]]
 Strike = Callable[["Place"], Awaitable[bool]]
 
 
@@ -26,20 +25,21 @@ Strike = Callable[["Place"], Awaitable[bool]]
 class Place:
     """What can be hit."""
 
+    services: Sequence[Service]
     ingest: Service
-    replicas: list[Service]
+    replicas: Sequence[Service]
     broker: RabbitMQ
     postgres: Postgres
     store: StoreProxy
-    #: The process id, as text, of the replica that owns most of the match partitions.
+    #: Finds the replica that owns the most match partitions.
     owner: Callable[[], Awaitable[Service]]
     rng: random.Random
     struck: Counter[str] = field(default_factory=Counter)
 
     @property
-    def services(self) -> list[Service]:
-        """Everything that runs as a process of ours."""
-        return [self.ingest, *self.replicas]
+    def unknown_outcomes(self) -> int:
+        """How often work may have been done without its commit being known."""
+        return sum(count for name, count in self.struck.items() if name in _INTERRUPTIONS)
 
 
 async def kill_replica(place: Place) -> bool:
@@ -119,6 +119,10 @@ GROUPS: tuple[tuple[Strike, ...], ...] = (
     (restart_postgres, kill_postgres),
     (fail_store, hang_store),
 )
+_INTERRUPTIONS = {
+    strike.__name__
+    for strike in (kill_replica, kill_relay_leader, freeze_owner, restart_postgres, kill_postgres)
+}
 ALL_FAULTS = tuple(strike for group in GROUPS for strike in group)
 
 

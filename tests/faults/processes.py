@@ -39,6 +39,11 @@ class Service:
         self._process: GuardedProcess | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while there is one."""
+        return self._process.pid if self._process is not None else None
+
     async def start(self) -> None:
         """Start, and have it started again whenever it ends; see `is_up`."""
         await self._spawn()

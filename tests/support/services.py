@@ -69,11 +69,19 @@ class GuardedProcess:
         """Whether the server is gone, by itself or by our doing."""
         return self._guard.poll() is not None
 
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server alone, not to its children."""
+    @property
+    def pid(self) -> int | None:
+        """The server's own; None before it runs and after its end."""
         with contextlib.suppress(psutil.NoSuchProcess):
             for server in psutil.Process(self._guard.pid).children():
-                server.send_signal(number)
+                return int(server.pid)
+        return None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server alone, not to its children."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def stop(self) -> None:
         """Stop as an operator would, and wait until it is gone."""

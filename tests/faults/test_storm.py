@@ -1,0 +1,140 @@
+"""One thing after the other goes wrong while photos and selfies come in."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.faults.clients import Clients
+from tests.faults.deployment import SECRET, Deployment, deployed
+from tests.faults.faults import ALL_FAULTS, Place, Storm
+from tests.faults.oracle import differences, indexed_again
+from tests.faults.owners import busiest_owner, survive_kills
+from tests.faults.population import add_guests
+from tests.faults.proxy import StoreProxy
+from tests.faults.truth import Truth, invent_photos
+from tests.support.postgres import Postgres
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.s3 import S3Bucket
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much comes in over the storm's length, and how many replicas work on it."""
+
+    photos: int
+    events: int
+    guests: int
+    replicas: int
+    storm_seconds: float
+
+
+SHORT = Size(photos=60, events=2, guests=8, replicas=2, storm_seconds=25)
+LONG = Size(photos=300, events=3, guests=30, replicas=3, storm_seconds=150)
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+async def stormy(
+    database_url: str,
+    amqp_url: str,
+    s3: S3Bucket,
+    postgres_faults: Postgres,
+    rabbitmq_faults: RabbitMQ,
+    tmp_path: Path,
+) -> AsyncIterator[tuple[Deployment, StoreProxy]]:
+    """A deployment whose servers may be killed, with the store behind a proxy."""
+    store = StoreProxy(s3.endpoint_url)
+    async with (
+        store.running(),
+        deployed(
+            database_url,
+            amqp_url,
+            tmp_path,
+            PHOTO_BUCKET_NAME=s3.bucket,
+            S3_ENDPOINT_URL=store.url,
+            AWS_REGION=s3.region,
+            AWS_ACCESS_KEY_ID=s3.access_key,
+            AWS_SECRET_ACCESS_KEY=s3.secret_key,
+            SCRIPTED_SECONDS="0.2",
+        ) as deployment,
+    ):
+        await survive_kills(deployment.database)
+        yield deployment, store
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(SHORT, id="short"),
+        pytest.param(LONG, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+    ],
+)
+async def test_nothing_is_lost_doubled_or_invented(
+    stormy: tuple[Deployment, StoreProxy],
+    postgres_faults: Postgres,
+    rabbitmq_faults: RabbitMQ,
+    rng: random.Random,
+    size: Size,
+) -> None:
+    deployment, store = stormy
+    world, fleet = deployment.world, deployment.fleet
+    photographer = await world.user("photographer")
+    events = [await world.event(photographer) for _ in range(size.events)]
+    guests = await add_guests(world, rng, events, size.guests)
+    truth = Truth(invent_photos(rng, events, guests, size.photos), guests)
+    replicas = await fleet.add_recognition(size.replicas)
+    ingest = await fleet.add("ingest", "services.ingest", RECOGNITION_URL=replicas[0].url)
+    await fleet.add("media", "services.media")
+    await fleet.all_up()
+    place = Place(
+        services=fleet.services,
+        ingest=ingest,
+        replicas=replicas,
+        broker=rabbitmq_faults,
+        postgres=postgres_faults,
+        store=store,
+        owner=lambda: busiest_owner(deployment.database, replicas),
+        rng=rng,
+    )
+    async with Clients(ingest.url, SECRET, photographer) as clients:
+        await asyncio.gather(
+            Storm(place, every_seconds=2.0).rage(size.storm_seconds),
+            come_in(truth, clients, rng, over_seconds=size.storm_seconds),
+        )
+    await fleet.all_up()
+    state = await deployment.settled(
+        photos=size.photos, selfies=sum(len(guest.event_ids) for guest in guests), timeout=60
+    )
+    await fleet.stop()
+
+    again = indexed_again(deployment.calls(), truth)
+    print(  # noqa: T201 - the storm's log, which pytest shows on demand (-rP) and on failure
+        f"struck: {dict(place.struck)}; sent again: {clients.resent}; store failures:"
+        f" {store.failures}; starts: { {s.name: s.starts for s in fleet.services} };"
+        f" indexed again: {again}"
+    )
+    assert set(place.struck) == {strike.__name__ for strike in ALL_FAULTS}
+    assert differences(state, truth) == []
+    assert await deployment.queues() == {}
+    assert len(again) <= place.unknown_outcomes, again
+
+
+async def come_in(
+    truth: Truth, clients: Clients, rng: random.Random, *, over_seconds: float
+) -> None:
+    """Send everything, in any order, evenly over the time."""
+    sends: list[Callable[[], Coroutine[None, None, None]]] = [
+        *(partial(clients.upload, photo) for photo in truth.photos),
+        *(partial(clients.send_selfie, guest) for guest in truth.guests),
+    ]
+    rng.shuffle(sends)
+    async with asyncio.TaskGroup() as sending:
+        for send in sends:
+            sending.create_task(send())
+            await asyncio.sleep(over_seconds / len(sends))

@@ -2,23 +2,22 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from libs.common import logs
 from libs.common.bus.rabbitmq.declare import declare
 from libs.common.bus.topology import findme_topology
 from libs.common.errors import FindMeError
 from libs.common.migrate import upgrade
 from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
-from standalone import operator_commands
+from standalone import dlq_commands, operator_commands
 from standalone.demo.command import DemoOptions, run_demo
+from standalone.options import DataDir, settings_with
 from standalone.serve import serve
-from standalone.settings import StandaloneSettings
 from standalone.stack import database_url, operator_database
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -28,13 +27,10 @@ event_app = typer.Typer(no_args_is_help=True, help="Events.")
 app.add_typer(admin_app, name="admin")
 app.add_typer(photographer_app, name="photographer")
 app.add_typer(event_app, name="event")
+app.add_typer(dlq_commands.app, name="dlq")
 
 console = Console()
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Folder of all data [FINDME_DATA_DIR, else ./data]."),
-]
 Host = Annotated[str | None, typer.Option(help="Address to listen on [HOST, else 127.0.0.1].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [PORT, else 8000].")]
 Username = Annotated[str, typer.Option(prompt=True)]
@@ -58,7 +54,7 @@ def up(
         if ready_file is not None:
             ready_file.write_text(url + "\n")
 
-    serve(_settings(data_dir, host=host, port=port), on_ready=announce)
+    serve(settings_with(data_dir, host=host, port=port), on_ready=announce)
 
 
 @app.command()
@@ -81,13 +77,13 @@ def demo(
         msg = "--photos and --selfie go together: the photos, and whom to look for in them"
         raise typer.BadParameter(msg)
     options = DemoOptions(photos=photos, selfies=selfie or [], count=count, exit_when_done=exit_)
-    run_demo(_settings(data_dir, host=host, port=port), options, console)
+    run_demo(settings_with(data_dir, host=host, port=port), options, console)
 
 
 @app.command()
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database to the newest schema and, with AMQP_URL set, declare the queues."""
-    settings = _settings(data_dir)
+    settings = settings_with(data_dir)
     with database_url(settings, owner=False) as url:
         asyncio.run(upgrade(url))
     console.print("The database is at the newest schema.")
@@ -101,7 +97,7 @@ def status(data_dir: DataDir = None) -> None:
     """Show how much there is, and how much of it waits."""
 
     async def read() -> operator_commands.Status:
-        async with operator_database(_settings(data_dir)) as database:
+        async with operator_database(settings_with(data_dir)) as database:
             return await operator_commands.read_status(database)
 
     found = asyncio.run(read())
@@ -114,6 +110,7 @@ def status(data_dir: DataDir = None) -> None:
         *((f"photos {status}", found.photos.get(status, 0)) for status in _PHOTO_STATUSES),
         ("messages waiting", found.outbox_messages),
         ("oldest, seconds", round(found.outbox_oldest_seconds, 1)),
+        ("dead letters", found.dead_letters),
     ):
         table.add_row(name, str(value))
     console.print(table)
@@ -149,7 +146,7 @@ def event_create(
     """Create an event and print the code its guests join with."""
 
     async def create() -> str:
-        async with operator_database(_settings(data_dir)) as database:
+        async with operator_database(settings_with(data_dir)) as database:
             made = await operator_commands.add_event(
                 database, name=name, photographer=photographer, code=code, days=days
             )
@@ -160,21 +157,11 @@ def event_create(
 
 def _create_account(account: NewAccount, role: Role, data_dir: Path | None) -> None:
     async def create() -> int:
-        async with operator_database(_settings(data_dir)) as database:
+        async with operator_database(settings_with(data_dir)) as database:
             return await operator_commands.add_account(database, account, role)
 
     user_id = asyncio.run(create())
     console.print(f"{role.name.lower().capitalize()} {account.username} has the id {user_id}.")
-
-
-def _settings(data_dir: Path | None, **given: object) -> StandaloneSettings:
-    """Return the settings of the environment, with what the command line says above them."""
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if data_dir is not None:
-        chosen["findme_data_dir"] = data_dir
-    settings = StandaloneSettings(**chosen)
-    logs.configure("warning", settings.log_format)
-    return settings
 
 
 def main() -> None:

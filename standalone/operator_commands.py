@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from libs.common import outbox
 from libs.common.database import Database
 from libs.common.errors import InvalidInput
-from libs.common.tables import events, matches, photos, selfies, users
+from libs.common.tables import dead_letters, events, matches, photos, selfies, users
 from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
 from services.gallery.create_account import create_account
@@ -55,6 +55,7 @@ class Status:
     photos: dict[str, int]
     outbox_messages: int
     outbox_oldest_seconds: float
+    dead_letters: int
 
 
 async def read_status(database: Database) -> Status:
@@ -62,7 +63,7 @@ async def read_status(database: Database) -> Status:
     async with database.read() as connection:
         counts = [
             await connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in (users, events, selfies, matches)
+            for table in (users, events, selfies, matches, dead_letters)
         ]
         by_status = await connection.execute(
             select(photos.c.processing_status, func.count().label("photos")).group_by(
@@ -78,4 +79,5 @@ async def read_status(database: Database) -> Status:
             photos={row.processing_status: row.photos for row in by_status},
             outbox_messages=depth,
             outbox_oldest_seconds=age,
+            dead_letters=counts[4],
         )

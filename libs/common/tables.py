@@ -215,6 +215,8 @@ faces = Table(
     Column("width", REAL, nullable=False),
     Column("height", REAL, nullable=False),
     Column("confidence", REAL, nullable=False),
+    #: 0 to 1; faces that are too blurred or too small are not matched.
+    Column("quality", REAL, nullable=False, server_default=text("1")),
     Column("engine", Text, nullable=False),
     Column("embedding", LargeBinary),
     Column("external_face_id", Text),

@@ -12,7 +12,8 @@ from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, Photo
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from services.recognition import metrics, repository
-from services.recognition.engine.embedded import ENGINE_NAME, PhotoAnalysis
+from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.profiles import EngineProfile
 from services.recognition.engine.workers import WorkerCrashed, WorkerPool, WorkerTimedOut
 from services.recognition.repository import PhotoRow
 
@@ -30,6 +31,7 @@ class Analyzer:
     store: ObjectStore
     pool: WorkerPool
     slots: asyncio.Semaphore
+    engine: EngineProfile
 
 
 async def analyze_photo(
@@ -78,7 +80,9 @@ async def _analyze(photo: PhotoRow, using: Analyzer) -> PhotoAnalysis:
 
 async def _save(photo: PhotoRow, analysis: PhotoAnalysis, using: Analyzer) -> None:
     async with using.database.unit_of_work() as unit:
-        if not await repository.save_analysis(unit.connection, photo, analysis, engine=ENGINE_NAME):
+        if not await repository.save_analysis(
+            unit.connection, photo, analysis, engine=using.engine
+        ):
             return
         if analysis.faces:
             unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))

@@ -17,7 +17,8 @@ from services.recognition import routes
 from services.recognition.analyze_photo import Analyzer
 from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
-from services.recognition.engine.embedded import ENGINE_NAME, EmbeddedEngine
+from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
 from services.recognition.match_photo import Matcher
 from services.recognition.match_selfie import SelfieIndexer
@@ -117,10 +118,12 @@ def _replica_name() -> str:
 def _consumers(
     settings: RecognitionSettings, resources: Resources, pool: WorkerPool, replica: str
 ) -> Consumers:
+    engine = PROFILES[settings.face_recognizer_provider]
     matcher = Matcher(
         database=resources.database,
-        selfies=SelfieCache(engine=ENGINE_NAME),
+        selfies=SelfieCache(engine=engine),
         default_threshold=settings.match_threshold,
+        engine=engine,
     )
     return Consumers(
         resources.topology,
@@ -129,6 +132,7 @@ def _consumers(
             store=resources.store,
             pool=pool,
             slots=asyncio.Semaphore(settings.photo_queue_workers),
+            engine=engine,
         ),
         SelfieIndexer(
             matcher=matcher,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from libs.common.database import Database
 from libs.common.messages import PhotoAnalyzed, PhotoMatched
 from services.recognition import metrics, repository
-from services.recognition.engine.embedded import ENGINE_NAME
+from services.recognition.engine.profiles import EngineProfile
 from services.recognition.matching import best_matches
 from services.recognition.selfie_cache import SelfieCache
 
@@ -22,6 +22,7 @@ class Matcher:
     database: Database
     selfies: SelfieCache
     default_threshold: float
+    engine: EngineProfile
 
     async def threshold(self, event_id: int) -> float:
         """Return the similarity from which a face is a guest's in this event."""
@@ -36,10 +37,10 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
         photo = await repository.find_photo(connection, message.photo_id)
         if photo is None or photo.status != "analyzed":
             return
-        faces = await repository.faces_of_photo(connection, photo.id, engine=ENGINE_NAME)
+        faces = await repository.faces_of_photo(connection, photo.id, engine=using.engine)
     selfies = await using.selfies.current(using.database, photo.event_id)
     threshold = await using.threshold(photo.event_id)
-    found = best_matches(selfies, faces, threshold=threshold)
+    found = best_matches(selfies, faces, threshold=threshold, calibration=using.engine.calibration)
     async with using.database.unit_of_work() as unit:
         await repository.upsert_matches(unit.connection, photo.event_id, found)
         await repository.mark_photo_done(unit.connection, photo.id)

@@ -9,7 +9,6 @@ from libs.common.errors import PermanentError, TransientError
 from libs.common.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from services.recognition import metrics, repository, selfie_claims
-from services.recognition.engine.embedded import ENGINE_NAME
 from services.recognition.engine.similarity import to_bytes
 from services.recognition.engine.workers import WorkerPool
 from services.recognition.match_photo import Matcher
@@ -71,7 +70,7 @@ async def _index(
     """Compute and commit the embedding; False when the selfie cannot be used."""
     async with using.database.read() as connection:
         embedding = await selfie_claims.embedding_elsewhere(
-            connection, message.selfie_id, engine=ENGINE_NAME
+            connection, message.selfie_id, engine=using.matcher.engine.name
         )
     if embedding is None:
         try:
@@ -89,7 +88,7 @@ async def _index(
             selfie_id=message.selfie_id,
             event_id=message.event_id,
             embedding=embedding,
-            engine=ENGINE_NAME,
+            engine=using.matcher.engine.name,
         )
     metrics.SELFIES_INDEXED.labels("indexed").inc()
     return True
@@ -107,11 +106,14 @@ async def _embed(object_key: str, using: SelfieIndexer) -> bytes:
 
 
 async def _match(message: SelfieUploaded, using: SelfieIndexer) -> None:
+    engine = using.matcher.engine
     threshold = await using.matcher.threshold(message.event_id)
     async with using.database.read() as connection:
-        selfie = await repository.load_selfies(connection, message.event_id, [message.selfie_id])
-        async for faces in repository.scan_faces(connection, message.event_id, engine=ENGINE_NAME):
-            found = best_matches(selfie, faces, threshold=threshold)
+        selfie = await repository.load_selfies(
+            connection, message.event_id, [message.selfie_id], engine=engine
+        )
+        async for faces in repository.scan_faces(connection, message.event_id, engine=engine):
+            found = best_matches(selfie, faces, threshold=threshold, calibration=engine.calibration)
             async with using.database.unit_of_work() as unit:
                 await repository.upsert_matches(unit.connection, message.event_id, found)
             metrics.MATCHES.inc(len(found))

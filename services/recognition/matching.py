@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.similarity import alike_pairs
+from services.recognition.engine.similarity import Calibration, alike_pairs
 
 Embeddings = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -46,12 +46,14 @@ class Match:
     similarity: float
 
 
-def best_matches(selfies: SelfieSet, faces: FaceSet, *, threshold: float) -> list[Match]:
+def best_matches(
+    selfies: SelfieSet, faces: FaceSet, *, threshold: float, calibration: Calibration
+) -> list[Match]:
     """Return the best match of each (guest, photo) at or above the threshold, in that order.
 
     One matrix product of (n, d) and (d, m); memory is n x m float32.
     """
-    pairs = alike_pairs(selfies.embeddings, faces.embeddings, threshold)
+    pairs = alike_pairs(selfies.embeddings, faces.embeddings, calibration, threshold)
     best: dict[tuple[int, int], Match] = {}
     for row, column, similarity in zip(
         pairs.selfies.tolist(), pairs.faces.tolist(), pairs.similarities.tolist(), strict=True

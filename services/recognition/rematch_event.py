@@ -2,7 +2,6 @@
 
 from libs.common.messages import RematchRequested, SelfieMatched
 from services.recognition import repository, selfie_claims
-from services.recognition.engine.embedded import ENGINE_NAME
 from services.recognition.match_photo import Matcher
 from services.recognition.matching import best_matches
 
@@ -13,8 +12,10 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
     threshold = await using.threshold(event_id)
     selfies = await using.selfies.current(using.database, event_id)
     async with using.database.read() as connection:
-        async for faces in repository.scan_faces(connection, event_id, engine=ENGINE_NAME):
-            found = best_matches(selfies, faces, threshold=threshold)
+        async for faces in repository.scan_faces(connection, event_id, engine=using.engine):
+            found = best_matches(
+                selfies, faces, threshold=threshold, calibration=using.engine.calibration
+            )
             async with using.database.unit_of_work() as unit:
                 await repository.upsert_matches(unit.connection, event_id, found)
     async with using.database.unit_of_work() as unit:

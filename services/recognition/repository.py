@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import events, faces, matches, photos, selfie_indexes
-from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
-from services.recognition.engine.embedded import DetectedFace, PhotoAnalysis
-from services.recognition.engine.similarity import to_bytes
-from services.recognition.matching import Embeddings, FaceSet, Match, SelfieSet
+from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
+from services.recognition.engine.profiles import EngineProfile
+from services.recognition.engine.quality import MIN_QUALITY
+from services.recognition.engine.similarity import stacked, to_bytes
+from services.recognition.matching import FaceSet, Match, SelfieSet
 
 #: Faces read at once when a selfie is matched against an event: 10 MB of embeddings.
 SCAN_CHUNK = 20_000
@@ -55,7 +56,7 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
 
 
 async def save_analysis(
-    connection: AsyncConnection, photo: PhotoRow, analysis: PhotoAnalysis, *, engine: str
+    connection: AsyncConnection, photo: PhotoRow, analysis: PhotoAnalysis, *, engine: EngineProfile
 ) -> bool:
     """Store a queued photo's faces; False when somebody else was first, or it is gone.
 
@@ -80,7 +81,7 @@ async def save_analysis(
         await connection.execute(
             insert(faces).on_conflict_do_nothing(),
             [
-                _face_values(photo, position, face, engine)
+                _face_values(photo, position, face, engine.name)
                 for position, face in enumerate(analysis.faces)
             ],
         )
@@ -99,6 +100,7 @@ def _face_values(
         "width": face.width,
         "height": face.height,
         "confidence": face.confidence,
+        "quality": face.quality,
         "engine": engine,
         "embedding": to_bytes(face.embedding),
     }
@@ -126,15 +128,15 @@ async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
     return bool(updated.rowcount)
 
 
-async def faces_of_photo(connection: AsyncConnection, photo_id: int, *, engine: str) -> FaceSet:
-    """Return the photo's faces that this engine embedded."""
-    return await _face_set(
-        connection, and_(faces.c.photo_id == photo_id, faces.c.engine == engine), limit=None
-    )
+async def faces_of_photo(
+    connection: AsyncConnection, photo_id: int, *, engine: EngineProfile
+) -> FaceSet:
+    """Return the photo's faces that this engine embedded and that may be matched."""
+    return await _face_set(connection, faces.c.photo_id == photo_id, engine=engine, limit=None)
 
 
 async def scan_faces(
-    connection: AsyncConnection, event_id: int, *, engine: str, chunk: int = SCAN_CHUNK
+    connection: AsyncConnection, event_id: int, *, engine: EngineProfile, chunk: int = SCAN_CHUNK
 ) -> AsyncIterator[FaceSet]:
     """Yield all faces of the event in chunks, each in a snapshot of its own.
 
@@ -145,7 +147,8 @@ async def scan_faces(
     while True:
         found = await _face_set(
             connection,
-            and_(faces.c.event_id == event_id, faces.c.id > last, faces.c.engine == engine),
+            and_(faces.c.event_id == event_id, faces.c.id > last),
+            engine=engine,
             limit=chunk,
         )
         if len(found):
@@ -156,12 +159,21 @@ async def scan_faces(
 
 
 async def _face_set(
-    connection: AsyncConnection, condition: ColumnElement[bool], *, limit: int | None
+    connection: AsyncConnection,
+    condition: ColumnElement[bool],
+    *,
+    engine: EngineProfile,
+    limit: int | None,
 ) -> FaceSet:
     rows = (
         await connection.execute(
             select(faces.c.id, faces.c.photo_id, faces.c.embedding)
-            .where(condition, faces.c.embedding.is_not(None))
+            .where(
+                condition,
+                faces.c.engine == engine.name,
+                faces.c.quality >= MIN_QUALITY,
+                faces.c.embedding.is_not(None),
+            )
             .order_by(faces.c.id)
             .limit(limit)
         )
@@ -169,15 +181,13 @@ async def _face_set(
     return FaceSet(
         face_ids=np.fromiter((row.id for row in rows), np.int64, len(rows)),
         photo_ids=np.fromiter((row.photo_id for row in rows), np.int64, len(rows)),
-        embeddings=_stack([row.embedding for row in rows]),
+        embeddings=stacked([row.embedding for row in rows], engine.embedding_size),
     )
 
 
-def _stack(embeddings: Sequence[bytes]) -> Embeddings:
-    return np.frombuffer(b"".join(embeddings), "<f4").reshape(-1, EMBEDDING_SIZE)
-
-
-async def live_selfie_ids(connection: AsyncConnection, event_id: int, *, engine: str) -> list[int]:
+async def live_selfie_ids(
+    connection: AsyncConnection, event_id: int, *, engine: EngineProfile
+) -> list[int]:
     """Return the ids of the event's indexed selfies, in order."""
     return list(
         await connection.scalars(
@@ -185,7 +195,7 @@ async def live_selfie_ids(connection: AsyncConnection, event_id: int, *, engine:
             .where(
                 selfie_indexes.c.event_id == event_id,
                 selfie_indexes.c.status.in_(("indexed", "done")),
-                selfie_indexes.c.engine == engine,
+                selfie_indexes.c.engine == engine.name,
             )
             .order_by(selfie_indexes.c.selfie_id)
         )
@@ -193,15 +203,19 @@ async def live_selfie_ids(connection: AsyncConnection, event_id: int, *, engine:
 
 
 async def load_selfies(
-    connection: AsyncConnection, event_id: int, selfie_ids: Sequence[int]
+    connection: AsyncConnection, event_id: int, selfie_ids: Sequence[int], *, engine: EngineProfile
 ) -> SelfieSet:
-    """Return these selfies of the event; those deleted meanwhile are left out."""
+    """Return these selfies of the event; those deleted meanwhile are left out.
+
+    So are those that another engine embedded.
+    """
     rows = (
         await connection.execute(
             select(selfie_indexes.c.selfie_id, selfie_indexes.c.user_id, selfie_indexes.c.embedding)
             .where(
                 selfie_indexes.c.event_id == event_id,
                 selfie_indexes.c.selfie_id == func.any(list(selfie_ids)),
+                selfie_indexes.c.engine == engine.name,
                 selfie_indexes.c.embedding.is_not(None),
             )
             .order_by(selfie_indexes.c.selfie_id)
@@ -210,7 +224,7 @@ async def load_selfies(
     return SelfieSet(
         selfie_ids=np.fromiter((row.selfie_id for row in rows), np.int64, len(rows)),
         user_ids=np.fromiter((row.user_id for row in rows), np.int64, len(rows)),
-        embeddings=_stack([row.embedding for row in rows]),
+        embeddings=stacked([row.embedding for row in rows], engine.embedding_size),
     )
 
 

@@ -5,6 +5,7 @@ from cachetools import LRUCache
 
 from libs.common.database import Database
 from services.recognition import repository
+from services.recognition.engine.profiles import EngineProfile
 from services.recognition.matching import SelfieSet
 
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
@@ -17,7 +18,7 @@ class SelfieCache:
     what to load and what to forget: exact, whoever else writes.
     """
 
-    def __init__(self, *, engine: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(self, *, engine: EngineProfile, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self._engine = engine
         self._sets: LRUCache[int, SelfieSet] = LRUCache(
             max_bytes, getsizeof=lambda selfies: selfies.embeddings.nbytes + 512
@@ -32,7 +33,10 @@ class SelfieCache:
                 return known
             held = set() if known is None else set(known.selfie_ids.tolist())
             fresh = await repository.load_selfies(
-                connection, event_id, [selfie for selfie in ids if selfie not in held]
+                connection,
+                event_id,
+                [selfie for selfie in ids if selfie not in held],
+                engine=self._engine,
             )
         selfies = fresh if known is None else _merge(known, fresh, keep=set(ids))
         self._sets[event_id] = selfies

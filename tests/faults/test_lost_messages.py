@@ -11,7 +11,8 @@ from libs.common.bus.topology import Queue
 from libs.common.messages import PhotoAnalyzed
 from libs.common.relay import Relay
 from services.recognition import repository
-from services.recognition.engine.embedded import ENGINE_NAME, PhotoAnalysis
+from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.profiles import EMBEDDED
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import differences
 from tests.faults.population import add_guests, add_photo, add_selfie
@@ -88,7 +89,7 @@ async def add_analyzed(deployment: Deployment, photo: Photo) -> None:
         row = await repository.find_photo(unit.connection, photo_id)
         assert row is not None
         analysis = analysis_of(photo)
-        assert await repository.save_analysis(unit.connection, row, analysis, engine=ENGINE_NAME)
+        assert await repository.save_analysis(unit.connection, row, analysis, engine=EMBEDDED)
         if analysis.faces:
             unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo_id))
 

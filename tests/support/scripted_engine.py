@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.common.errors import PermanentError
+from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
-from services.recognition.engine.embedded import DetectedFace, PhotoAnalysis
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
 

@@ -1,41 +1,15 @@
 """The embedded engine: from a photo's file to its faces, with what comes inside pip packages."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyvips
 
 from services.recognition.engine import thumbhash
+from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.decode import PIXEL_LIMIT, decode
 from services.recognition.engine.detector import HogDetector
-from services.recognition.engine.dlib_weights import FloatArray
 from services.recognition.engine.embedder import Embedder
-
-#: Stored with every face: embeddings of different engines are never compared.
-ENGINE_NAME = "embedded"
-
-
-@dataclass(frozen=True, slots=True)
-class DetectedFace:
-    """A face: its box in fractions (0..1) of the upright photo, and its embedding."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    confidence: float  # 0..1
-    embedding: FloatArray  # (128,)
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoAnalysis:
-    """What a photo's file says: its upright size in pixels, a placeholder, and the faces."""
-
-    width: int
-    height: int
-    placeholder: str  # ThumbHash, base64
-    faces: tuple[DetectedFace, ...]
 
 
 class EmbeddedEngine:

@@ -1,22 +1,14 @@
-"""How alike two faces are, 0..100, and which faces are whose.
+"""How alike two faces are, 0..100, and which faces are whose: Euclidean, for every engine."""
 
-dlib's embeddings are compared by Euclidean distance; they are not of unit length.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.dlib_weights import EMBEDDING_SIZE, FloatArray
+from services.recognition.engine.dlib_weights import FloatArray
 
 DEFAULT_THRESHOLD = 85.0
-
-# The calibration: (distance, similarity), straight lines between. On labelled photos of
-# celebrities, the same person's photos are at most 0.53 apart and different people's at least
-# 0.65; dlib's customary 0.6 is too generous where hundreds of guests are compared with each face.
-_DISTANCES = (0.0, 0.57, 1.2)
-_SIMILARITIES = (100.0, DEFAULT_THRESHOLD, 0.0)
 
 # |a|² + |b|² - 2ab in float32 is wrong by about 1e-6: far less than this slack, within which the
 # candidates' distances are computed directly.
@@ -32,45 +24,58 @@ class AlikePairs:
     similarities: npt.NDArray[np.float64]
 
 
-def similarity(distance: float) -> float:
-    """0..100, falling with the distance; 85 is a distance of 0.57."""
-    return float(np.interp(distance, _DISTANCES, _SIMILARITIES))
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """An engine's points (distance, similarity), distances rising; straight lines between.
 
+    Fitted so that the same similarity means the same care in every engine.
+    """
 
-def distance_of(similarity: float) -> float:
-    """The largest distance that still has this similarity."""
-    return float(np.interp(similarity, _SIMILARITIES[::-1], _DISTANCES[::-1]))
+    distances: tuple[float, ...]
+    similarities: tuple[float, ...]
+
+    def similarity(self, distance: float) -> float:
+        """0..100, falling with the distance."""
+        return float(np.interp(distance, self.distances, self.similarities))
+
+    def distance_of(self, similarity: float) -> float:
+        """The largest distance that still has this similarity."""
+        return float(np.interp(similarity, self.similarities[::-1], self.distances[::-1]))
 
 
 def alike_pairs(
-    selfies: FloatArray, faces: FloatArray, threshold: float = DEFAULT_THRESHOLD
+    selfies: FloatArray,
+    faces: FloatArray,
+    calibration: Calibration,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> AlikePairs:
-    """All pairs of `selfies` (n, 128) and `faces` (m, 128) that are at least `threshold` alike.
+    """All pairs of `selfies` (n, d) and `faces` (m, d) that are at least `threshold` alike.
 
     One float32 matrix product, (n, m) in memory; pairs are in the order of the selfies.
     """
     squared = selfies @ (faces.T * np.float32(-2))
     squared += _squared_lengths(faces)
     squared += _squared_lengths(selfies)[:, np.newaxis]
-    rows, columns = np.nonzero(squared <= distance_of(threshold) ** 2 + _SQUARED_DISTANCE_SLACK)
+    rows, columns = np.nonzero(
+        squared <= calibration.distance_of(threshold) ** 2 + _SQUARED_DISTANCE_SLACK
+    )
     distances = np.linalg.norm(selfies[rows] - faces[columns], axis=1)
-    similarities = np.interp(distances, _DISTANCES, _SIMILARITIES)
+    similarities = np.interp(distances, calibration.distances, calibration.similarities)
     enough = similarities >= threshold
     return AlikePairs(rows[enough], columns[enough], similarities[enough])
 
 
 def to_bytes(embedding: FloatArray) -> bytes:
-    """128 float32, little endian: what the database keeps."""
-    if embedding.shape != (EMBEDDING_SIZE,):
-        raise ValueError(f"an embedding has {EMBEDDING_SIZE} numbers, not {embedding.shape}")
+    """float32, little endian: what the database keeps."""
+    if embedding.ndim != 1:
+        raise ValueError(f"an embedding has one dimension, not {embedding.ndim}")
     return embedding.astype("<f4").tobytes()
 
 
-def from_bytes(data: bytes) -> FloatArray:
-    """The inverse of `to_bytes`; read-only."""
-    if len(data) != 4 * EMBEDDING_SIZE:
-        raise ValueError(f"an embedding has {4 * EMBEDDING_SIZE} bytes, not {len(data)}")
-    return np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+def stacked(embeddings: Sequence[bytes], size: int) -> FloatArray:
+    """Kept embeddings as a matrix (n, size); read-only."""
+    matrix = np.frombuffer(b"".join(embeddings), "<f4").astype(np.float32, copy=False)
+    return matrix.reshape(len(embeddings), size)
 
 
 def _squared_lengths(embeddings: FloatArray) -> FloatArray:

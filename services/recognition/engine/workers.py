@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from libs.common.errors import TransientError
-from services.recognition.engine.embedded import EmbeddedEngine, PhotoAnalysis
+from services.recognition.engine.analysis import Engine, PhotoAnalysis
+from services.recognition.engine.embedded import EmbeddedEngine
 
 # Uploads and lists stay quick while every core analyses photos.
 _NICENESS = 10
@@ -34,12 +34,6 @@ class WorkerCrashed(TransientError):
 
 class WorkerTimedOut(TransientError):
     """The photo took longer than allowed; its worker was killed."""
-
-
-class Engine(Protocol):
-    """What runs inside a worker."""
-
-    def analyze(self, path: Path) -> PhotoAnalysis: ...
 
 
 EngineFactory = Callable[[], Engine]
@@ -79,12 +73,7 @@ class WorkerPool:
             self._idle.put_nowait(worker)
         return self
 
-    async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         # What still runs by now is given up; its message will be delivered again.
         self._stop()
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.dlib_weights import FloatArray
-from services.recognition.engine.embedded import EmbeddedEngine, PhotoAnalysis
+from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.engine.selfie_check import check_selfie
 from services.recognition.engine.similarity import alike_pairs
 from tests.support.faces import astronaut, grace_hopper, labelled_faces
@@ -56,7 +58,7 @@ def test_the_people_of_an_event_photo_are_told_apart(
         selfie(engine, save(portrait, tmp_path / "selfie.jpg"))
         for portrait in (astronaut(), grace_hopper())
     ]
-    found = alike_pairs(np.array(selfies), embeddings(analysis))
+    found = alike_pairs(np.array(selfies), embeddings(analysis), EMBEDDED.calibration)
     assert found.selfies.tolist() == [0, 1]
     astronaut_face, hopper_face = (analysis.faces[face] for face in found.faces)
     assert 0.17 < astronaut_face.left + astronaut_face.width / 2 < 0.27
@@ -136,7 +138,9 @@ def test_people_match_themselves_and_not_each_other_in_any_light(
     selfies = [selfie(engine, save(image, tmp_path / "selfie.jpg")) for image in people]
     for index, portrait in enumerate(people):
         path = save(VARIANTS[variant](portrait), tmp_path / "photo.jpg")
-        found = alike_pairs(np.array(selfies), embeddings(engine.analyze(path)))
+        found = alike_pairs(
+            np.array(selfies), embeddings(engine.analyze(path)), EMBEDDED.calibration
+        )
         assert found.selfies.tolist() == [index]
 
 
@@ -146,7 +150,9 @@ def test_labelled_guests_are_all_found_and_nobody_is_mistaken(engine: EmbeddedEn
     names = list(labelled.selfies)
     wrong, found = [], 0
     for path, people in labelled.photos.items():
-        alike = alike_pairs(np.array(selfies), embeddings(engine.analyze(path)))
+        alike = alike_pairs(
+            np.array(selfies), embeddings(engine.analyze(path)), EMBEDDED.calibration
+        )
         matched = {names[selfie] for selfie in alike.selfies}
         found += len(matched & people)
         wrong += [(path.name, name) for name in matched - people]

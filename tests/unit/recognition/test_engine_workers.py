@@ -11,9 +11,10 @@ import psutil
 import pytest
 
 from libs.common.errors import PermanentError, TransientError
+from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.dlib_weights import ModelUnusable
-from services.recognition.engine.embedded import EmbeddedEngine, PhotoAnalysis
+from services.recognition.engine.embedded import EmbeddedEngine
 from services.recognition.engine.workers import WorkerCrashed, WorkerPool, WorkerTimedOut
 from tests.support.faces import grace_hopper
 from tests.support.polling import eventually

@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.matching import FaceSet, SelfieSet, best_matches
 from tests.support.scripted_engine import embedding_of
 
@@ -35,7 +36,9 @@ def stacked(embeddings: list[np.ndarray]) -> np.ndarray:
 def test_each_guest_gets_exactly_the_photos_they_are_in_and_each_once(
     guests: list[int], photos: list[list[int]]
 ) -> None:
-    found = best_matches(selfies_of(guests), faces_of(photos), threshold=85)
+    found = best_matches(
+        selfies_of(guests), faces_of(photos), threshold=85, calibration=EMBEDDED.calibration
+    )
     assert [(match.user_id, match.photo_id) for match in found] == [
         (100 + guest, 300 + photo)
         for guest, person in enumerate(guests)
@@ -48,6 +51,6 @@ def test_of_several_faces_the_one_most_alike_is_kept() -> None:
     selfies = selfies_of([1])
     faces = faces_of([[1, 1]])
     faces.embeddings[0] += np.float32(0.02)
-    (match,) = best_matches(selfies, faces, threshold=85)
+    (match,) = best_matches(selfies, faces, threshold=85, calibration=EMBEDDED.calibration)
     assert match.face_id == 401
     assert match.similarity == 100.0

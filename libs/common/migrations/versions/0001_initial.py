@@ -149,6 +149,7 @@ CREATE TABLE faces (
     width REAL NOT NULL,
     height REAL NOT NULL,
     confidence REAL NOT NULL,
+    quality REAL DEFAULT 1 NOT NULL,
     engine TEXT NOT NULL,
     embedding BYTEA,
     external_face_id TEXT,

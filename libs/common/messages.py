@@ -1,6 +1,7 @@
 """The messages between services: versioned, self-describing, small (ids, never binaries)."""
 
 import uuid
+from collections.abc import Iterable
 from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -114,9 +115,21 @@ class SelfieDeleted(Message):
     """A selfie's row is gone, and with it its embeddings and matches."""
 
     topic: ClassVar[str] = "selfie.deleted"
+    #: Stands for the event of a selfie that no event knows: its object must go all the same.
+    no_event_id: ClassVar[int] = 0
     user_id: int
     selfie_id: int
     object_key: str
+
+    @classmethod
+    def for_events(
+        cls, event_ids: Iterable[int], *, user_id: int, selfie_id: int, object_key: str
+    ) -> list[Self]:
+        """One message for each event that knows the selfie, and at least one."""
+        return [
+            cls(event_id=event_id, user_id=user_id, selfie_id=selfie_id, object_key=object_key)
+            for event_id in sorted(set(event_ids) or {cls.no_event_id})
+        ]
 
 
 class RematchRequested(Message):

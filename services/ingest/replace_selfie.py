@@ -15,9 +15,6 @@ from services.ingest.metrics import SELFIES
 from services.ingest.receive_selfie import Selfie
 from services.ingest.repository import NewSelfie, OldSelfie
 
-#: Stands in a message about a selfie that no event knows; its object must go all the same.
-NO_EVENT = 0
-
 
 async def replace_selfie(
     selfie: Selfie, user_id: int, *, store: ObjectStore, database: Database
@@ -70,12 +67,7 @@ def _publish_deleted(
 ) -> None:
     for old in old_selfies:
         # Events that were left since may still hold an index entry of the selfie.
-        for event_id in sorted({*joined, *old.event_ids} or {NO_EVENT}):
-            unit.publish(
-                SelfieDeleted(
-                    event_id=event_id,
-                    user_id=user_id,
-                    selfie_id=old.id,
-                    object_key=old.object_key,
-                )
-            )
+        for message in SelfieDeleted.for_events(
+            (*joined, *old.event_ids), user_id=user_id, selfie_id=old.id, object_key=old.object_key
+        ):
+            unit.publish(message)

@@ -6,7 +6,7 @@ SQL of the selfies' index state; see repository.py for the rest.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import selfie_indexes
@@ -105,11 +105,7 @@ async def save_embedding(
     """Store a claimed selfie's embedding: from here on, photos see it."""
     await connection.execute(
         update(selfie_indexes)
-        .where(
-            selfie_indexes.c.selfie_id == selfie_id,
-            selfie_indexes.c.event_id == event_id,
-            selfie_indexes.c.status == "claimed",
-        )
+        .where(_is_claimed(selfie_id, event_id))
         .values(status="indexed", embedding=embedding, engine=engine, indexed_at=func.now())
     )
 
@@ -140,11 +136,7 @@ async def fail_selfie(
     """Record why a claimed selfie cannot be indexed."""
     await connection.execute(
         update(selfie_indexes)
-        .where(
-            selfie_indexes.c.selfie_id == selfie_id,
-            selfie_indexes.c.event_id == event_id,
-            selfie_indexes.c.status == "claimed",
-        )
+        .where(_is_claimed(selfie_id, event_id))
         .values(status="failed", error=error, finished_at=func.now())
     )
 
@@ -175,3 +167,11 @@ async def give_up_selfie(
         _GIVE_UP, {"selfie_id": selfie_id, "event_id": event_id, "error": error}
     )
     return bool(failed.rowcount)
+
+
+def _is_claimed(selfie_id: int, event_id: int) -> ColumnElement[bool]:
+    return and_(
+        selfie_indexes.c.selfie_id == selfie_id,
+        selfie_indexes.c.event_id == event_id,
+        selfie_indexes.c.status == "claimed",
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import events, faces, matches, photos
@@ -93,11 +93,7 @@ async def show_photos(
     """Set the visibility of those photos that are in the owner's events: (id, event id)."""
     rows = await connection.execute(
         update(photos)
-        .where(
-            photos.c.id == func.any(list(photo_ids)),
-            photos.c.event_id == events.c.id,
-            events.c.photographer_id == owner_id,
-        )
+        .where(_is_owned(owner_id, photo_ids))
         .values(show_in_general=show)
         .returning(photos.c.id, photos.c.event_id)
     )
@@ -110,14 +106,18 @@ async def delete_photos(
     """Delete those photos that are in the owner's events: (id, event id, filename)."""
     rows = await connection.execute(
         delete(photos)
-        .where(
-            photos.c.id == func.any(list(photo_ids)),
-            photos.c.event_id == events.c.id,
-            events.c.photographer_id == owner_id,
-        )
+        .where(_is_owned(owner_id, photo_ids))
         .returning(photos.c.id, photos.c.event_id, photos.c.filename)
     )
     return [(row.id, row.event_id, row.filename) for row in rows]
+
+
+def _is_owned(owner_id: int, photo_ids: Sequence[int]) -> ColumnElement[bool]:
+    return and_(
+        photos.c.id == func.any(list(photo_ids)),
+        photos.c.event_id == events.c.id,
+        events.c.photographer_id == owner_id,
+    )
 
 
 async def find_job(connection: AsyncConnection, job_id: str) -> PhotoJob | None:

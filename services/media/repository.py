@@ -49,11 +49,7 @@ async def selfie_of(connection: AsyncConnection, user_id: int) -> SelfieRecord |
             .limit(1)
         )
     ).one_or_none()
-    if row is None:
-        return None
-    return SelfieRecord(
-        object_key=row.object_key, filename=row.filename, content_type=row.content_type
-    )
+    return SelfieRecord(**row._asdict()) if row else None
 
 
 async def is_guest_of(connection: AsyncConnection, user_id: int, photographer_id: int) -> bool:
@@ -81,11 +77,4 @@ async def _photo(connection: AsyncConnection, condition: ColumnElement[bool]) ->
             ).where(condition)
         )
     ).one_or_none()
-    if row is None:
-        return None
-    return PhotoRecord(
-        event_id=row.event_id,
-        filename=row.filename,
-        original_filename=row.original_filename,
-        content_type=row.content_type,
-    )
+    return PhotoRecord(**row._asdict()) if row else None

@@ -3,6 +3,7 @@ from dataclasses import replace
 from libs.common.bus.rabbitmq.layout import layout, retry_queue_name, retry_routing_key
 from libs.common.bus.routing import matches
 from libs.common.bus.topology import (
+    DEAD_LETTER_EXCHANGE,
     EVENTS_EXCHANGE,
     REQUEUE_EXCHANGE,
     RETRY_EXCHANGE,
@@ -77,3 +78,15 @@ def test_the_marker_changes_with_the_bindings_only() -> None:
     rebound = replace(TOPOLOGY, cleanup=replace(TOPOLOGY.cleanup, bindings=("photo.deleted.*",)))
     assert layout(longer).marker == LAYOUT.marker
     assert layout(rebound).marker != LAYOUT.marker
+
+
+def test_dead_letters_have_a_queue_that_they_cannot_fall_out_of() -> None:
+    (queue,) = [queue for queue in LAYOUT.queues if queue.name == TOPOLOGY.dead_letters.name]
+    # Below RabbitMQ 4's own limit of 20 deliveries they would be dropped: nothing is behind it.
+    limit = queue.arguments["x-delivery-limit"]
+    assert isinstance(limit, int)
+    assert limit >= 1_000_000
+    assert "x-dead-letter-exchange" not in queue.arguments
+    assert not TOPOLOGY.dead_letters.retry.gives_up
+    sources = {(b.exchange, b.routing_key) for b in LAYOUT.bindings if b.queue == queue.name}
+    assert sources == {(DEAD_LETTER_EXCHANGE, "#")}

@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aio_pika
@@ -38,6 +38,19 @@ class State:
         return (
             f"photos {dict(photos)}, selfies {dict(selfies)}, outbox {self.outbox},"
             f" dead letters {[(row.queue, row.reason) for row in self.dead_letters]}"
+        )
+
+    def photo(self, name: str) -> Any:
+        """The row of a photo that was sent once."""
+        (row,) = (row for row in self.photos if row.original_filename == name)
+        return row
+
+    def without(self, name: str) -> "State":
+        """The same without a photo and all dead letters, for what is true of the others."""
+        return replace(
+            self,
+            photos=[row for row in self.photos if row.original_filename != name],
+            dead_letters=[],
         )
 
     def is_settled(self, photos: int, selfies: int) -> bool:

@@ -50,15 +50,17 @@ class Service:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"supervise {self.name}")
 
     async def stop(self) -> None:
-        """SIGTERM, and wait until it is gone."""
+        """SIGTERM, and wait until it is gone; it does not come back."""
         await self._let_go()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.stop)
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.to_thread(process.stop)
 
     async def end(self) -> None:
         """SIGKILL, for good."""
         await self._let_go()
         await self.kill()
+        self._process = None
 
     async def kill(self) -> None:
         """SIGKILL the process and its workers; unless it was let go it comes back."""

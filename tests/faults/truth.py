@@ -53,7 +53,12 @@ class Truth:
 
 
 def invent_photos(
-    rng: random.Random, event_ids: Sequence[int], guests: Sequence[Guest], count: int
+    rng: random.Random,
+    event_ids: Sequence[int],
+    guests: Sequence[Guest],
+    count: int,
+    *,
+    first: int = 0,
 ) -> list[Photo]:
     """Return photos of zero to four people, guests of any event and strangers among them."""
     people = [*(guest.person for guest in guests), *STRANGERS]
@@ -63,5 +68,5 @@ def invent_photos(
             event_id=rng.choice(event_ids),
             people=tuple(rng.sample(people, rng.randint(0, 4))),
         )
-        for number in range(count)
+        for number in range(first, first + count)
     ]

@@ -3,27 +3,19 @@
 import time
 from collections.abc import Sequence
 
-import pytest
-
 from libs.common.buckets import bucket_of, lane_of
 from tests.faults.deployment import Deployment
 from tests.faults.population import add_photo
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Photo
 from tests.support.polling import eventually
 
 SMALL = 20
-SHORT, LONG = 120, 600
 #: What a photo costs an engine: much more than its messages cost this machine's processor.
 SECONDS = "0.2"
 
 
-@pytest.mark.parametrize(
-    "hot",
-    [
-        pytest.param(SHORT, id="short"),
-        pytest.param(LONG, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)]),
-    ],
-)
+@short_and_long("hot", 120, 600)
 async def test_a_small_event_waits_at_most_three_times_as_long_behind_a_hot_one(
     deployment: Deployment, hot: int
 ) -> None:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aio_pika
-import pytest
 
 from libs.common.bus.open import open_bus
 from libs.common.bus.topology import Queue
@@ -16,14 +15,13 @@ from services.recognition.engine.profiles import EMBEDDED
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import differences
 from tests.faults.population import add_guests, add_photo, add_selfie
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Photo, Truth, invent_photos
 from tests.support.polling import eventually
 from tests.support.scripted_engine import ScriptedEngine
 
-SHORT, LONG = 24, 200
 
-
-@pytest.mark.parametrize("photos", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
+@short_and_long("photos", 24, 200)
 async def test_the_reconciler_brings_home_what_the_broker_lost(
     deployment: Deployment, rng: random.Random, photos: int
 ) -> None:

@@ -2,25 +2,17 @@
 
 import random
 
-import pytest
-
 from services.recognition.collect_dead_letter import PHOTO_REASON
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import State, differences
 from tests.faults.population import add_guests, add_photo, add_selfie
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.polling import eventually
 
-SHORT, LONG = 30, 200
 POISON = "poison.jpg"
 
-sizes = pytest.mark.parametrize(
-    "photos",
-    [
-        pytest.param(SHORT, id="short"),
-        pytest.param(LONG, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)]),
-    ],
-)
+sizes = short_and_long("photos", 30, 200)
 
 
 @sizes

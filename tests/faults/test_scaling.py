@@ -6,12 +6,11 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-import pytest
-
 from libs.common.buckets import BUCKETS, bucket_of
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import State, differences, handled_concurrently, indexed_again
 from tests.faults.population import add_guests, add_photo, add_selfie
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.engine_calls import EngineCall
 from tests.support.polling import eventually
@@ -19,20 +18,13 @@ from tests.support.polling import eventually
 STALL_SECONDS = 5.0
 #: A photo for each partition in turn: at most this long without work for any of them.
 ROUND_SECONDS = 3.0
-#: Photos that must be done with each number of replicas before it changes.
-SHORT, LONG = 30, 200
 
 
-@pytest.mark.parametrize(
-    "photos",
-    [
-        pytest.param(SHORT, id="short"),
-        pytest.param(LONG, id="long", marks=[pytest.mark.long, pytest.mark.timeout(400)]),
-    ],
-)
+@short_and_long("photos", 30, 200)
 async def test_scaling_from_1_to_4_to_2_stalls_no_partition_and_doubles_no_work(
     deployment: Deployment, rng: random.Random, photos: int
 ) -> None:
+    """`photos` must be done with each number of replicas before it changes."""
     fleet, world = deployment.fleet, deployment.world
     fleet.environment |= {"SCRIPTED_SECONDS": "0.05", "PHOTO_QUEUE_WORKERS": "1"}
     events = await an_event_per_partition(deployment)

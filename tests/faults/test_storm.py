@@ -16,6 +16,7 @@ from tests.faults.oracle import differences, indexed_again
 from tests.faults.owners import busiest_owner, survive_kills
 from tests.faults.population import add_guests
 from tests.faults.proxy import StoreProxy
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
@@ -35,8 +36,6 @@ class Size:
 
 SHORT = Size(photos=60, events=2, guests=8, replicas=2, storm_seconds=25)
 LONG = Size(photos=300, events=3, guests=30, replicas=3, storm_seconds=150)
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -68,13 +67,7 @@ async def stormy(
         yield deployment, store
 
 
-@pytest.mark.parametrize(
-    "size",
-    [
-        pytest.param(SHORT, id="short"),
-        pytest.param(LONG, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
-    ],
-)
+@short_and_long("size", SHORT, LONG)
 async def test_nothing_is_lost_doubled_or_invented(
     stormy: tuple[Deployment, StoreProxy],
     postgres_faults: Postgres,

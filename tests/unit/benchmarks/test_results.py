@@ -1,0 +1,46 @@
+import pytest
+
+from benchmarks.report import Goal, Report
+from benchmarks.results import Occasion, Outcome, parse_last_line, render
+
+OCCASION = Occasion(date="2026-11-20", commit="abc1234", is_quick=False)
+
+
+def outcome(figure: float) -> Outcome:
+    report = Report("bus", {"relay_per_second": Goal(">=", 2000)}, {"relay_per_second": figure})
+    return Outcome("bus", 0.25, parse_last_line(f"a table for people\n{report.as_json()}\n"))
+
+
+def test_the_results_name_date_commit_machine_and_load() -> None:
+    written = render([outcome(4600)], OCCASION)
+    assert "2026-11-20, commit abc1234." in written
+    assert "cores" in written
+    assert "Load average before: 0.2." in written
+
+
+def test_a_goal_that_is_met_is_plain_and_one_that_is_missed_is_bold() -> None:
+    assert "| relay_per_second | 4,600 | ≥ 2,000 |" in render([outcome(4600)], OCCASION)
+    assert "| relay_per_second | **1,999** | ≥ 2,000 |" in render([outcome(1999)], OCCASION)
+
+
+def test_a_figure_without_a_goal_stands_alone() -> None:
+    report = Report("bus", {}, {"some_seconds": 1.5})
+    written = render([Outcome("bus", 0, parse_last_line(report.as_json()))], OCCASION)
+    assert "| some_seconds | 1.5 | |" in written
+
+
+def test_a_benchmark_that_could_not_measure_is_named_beside_the_others() -> None:
+    written = render([Outcome("scaling", 0, None), outcome(4600)], OCCASION)
+    assert "## scaling\n\nCould not be measured." in written
+    assert "4,600" in written
+
+
+def test_quick_results_are_marked() -> None:
+    quick = Occasion(date="2026-11-20", commit="abc1234", is_quick=True)
+    assert "commit abc1234, the quick form." in render([outcome(1)], quick)
+
+
+@pytest.mark.parametrize("output", ["", "killed", '{"name": "bus"}', "[1]"])
+def test_output_without_a_report_is_refused(output: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - json's error is one
+        parse_last_line(output)

@@ -86,7 +86,7 @@ class PartitionOwner:
         self._lease_timer: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         self._is_leaving = False
-        self._has_left = False
+        self._has_withdrawn = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -144,10 +144,12 @@ class PartitionOwner:
                 stack.push_async_callback(connection.invalidate)
                 await self._listen(connection)
                 await leases.add_missing(connection, range(len(self._queues)))
-            while not self._has_left:
+            while True:
                 self._wake.clear()
                 async with asyncio.timeout(self._times.statement_seconds):
                     seconds = await self._look(connection)
+                if self._has_withdrawn and not self._holdings:
+                    return
                 await self._sleep(seconds)
 
     async def _listen(self, connection: AsyncConnection) -> None:
@@ -169,7 +171,6 @@ class PartitionOwner:
         if changed:
             await leases.notify(connection)
         if self._is_leaving:
-            self._has_left = not self._holdings
             return self._times.renew_seconds
         live = await leases.live_replicas(connection, lease_seconds=self._times.lease_seconds)
         rows = await leases.read_all(connection)
@@ -196,6 +197,7 @@ class PartitionOwner:
         lease_seconds = self._times.lease_seconds
         if self._is_leaving:
             await leases.withdraw(connection, self._replica)
+            self._has_withdrawn = True
             is_news = False  # freeing the partitions is
         else:
             is_news = await leases.announce(connection, self._replica, lease_seconds=lease_seconds)

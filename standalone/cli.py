@@ -14,7 +14,7 @@ from libs.common.errors import FindMeError
 from libs.common.migrate import upgrade
 from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
-from standalone import dlq_commands, operator_commands
+from standalone import dlq_commands, operator_commands, partition_commands
 from standalone.demo.command import DemoOptions, run_demo
 from standalone.options import DataDir, settings_with
 from standalone.serve import serve
@@ -28,6 +28,7 @@ app.add_typer(admin_app, name="admin")
 app.add_typer(photographer_app, name="photographer")
 app.add_typer(event_app, name="event")
 app.add_typer(dlq_commands.app, name="dlq")
+app.command()(partition_commands.partitions)
 
 console = Console()
 

@@ -1,7 +1,7 @@
 """Making the topology in a broker (the migration), and checking for it (every start)."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -74,6 +74,27 @@ async def verify(connection: AbstractConnection, topology: Topology) -> None:
             await channel.declare_exchange(
                 wanted.marker, "fanout", passive=True, timeout=OPERATION_SECONDS
             )
+
+
+async def ready_messages(url: str, queues: Sequence[str]) -> dict[str, int]:
+    """Count what waits in each queue; messages in a consumer's hand are not counted.
+
+    Raises TopologyMissing, BusUnavailable.
+    """
+    link = Link(url, name="findme operator")
+    await link.open()
+    try:
+        counts: dict[str, int] = {}
+        async with _channel(link.connection()) as channel:
+            for name in queues:
+                with _missing(f"queue {name}"):
+                    queue = await channel.declare_queue(
+                        name, passive=True, timeout=OPERATION_SECONDS
+                    )
+                counts[name] = queue.declaration_result.message_count or 0
+        return counts
+    finally:
+        await link.close()
 
 
 async def _declare_all(channel: AbstractChannel, topology: Topology) -> None:

@@ -17,7 +17,7 @@ from libs.common.errors import PermanentError
 
 PIXEL_LIMIT = 100_000_000
 
-# Faces are looked for on this size: see detector.py for why.
+# Faces are looked for on this size; see photo_scales.py for small ones.
 LONG_SIDE = 1600
 # Small pictures grow, but no further: what is not there cannot be found.
 _MAX_ENLARGEMENT = 2.0

@@ -1,53 +1,36 @@
-"""The embedded engine: from a photo's file to its faces, with what comes inside pip packages."""
+"""The embedded engine: dlib's network, with what comes inside pip packages."""
 
 from pathlib import Path
 
-import numpy as np
-import pyvips
-
-from services.recognition.engine import thumbhash
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
-from services.recognition.engine.decode import PIXEL_LIMIT, decode
-from services.recognition.engine.detector import HogDetector
+from services.recognition.engine.decode import PIXEL_LIMIT
+from services.recognition.engine.detector_hog import HogDetector
+from services.recognition.engine.detector_yunet import YuNetDetector
+from services.recognition.engine.dlib_chips import DlibChipCutter
 from services.recognition.engine.embedder import Embedder
+from services.recognition.engine.model_files import default_model_dir, find_yunet
+from services.recognition.engine.photo_engine import PhotoEngine
 
 
-class EmbeddedEngine:
-    """Decodes, detects and embeds on one thread; one instance per worker process."""
+class EmbeddedEngine(PhotoEngine):
+    """Detection by YuNet where its model file is, else by HOG; embedding by dlib's ResNet."""
 
-    def __init__(self, *, model_dir: Path | None = None, pixel_limit: int = PIXEL_LIMIT) -> None:
-        """Load the models; `model_dir` caches the converted one (see `default_cache_dir`)."""
-        # One photo per core at a time beats several cores per photo; and vips caches operations
-        # by file name, which would answer with a temporary file's former content.
-        pyvips.vips_lib.vips_concurrency_set(1)
-        pyvips.cache_set_max(0)
-        self._pixel_limit = pixel_limit
-        self._detector = HogDetector()
-        self._embedder = Embedder(model_dir)
+    def __init__(
+        self,
+        *,
+        model_dir: Path | None = None,
+        detector_model: Path | None = None,
+        pixel_limit: int = PIXEL_LIMIT,
+    ) -> None:
+        """Load the models; raises `ModelUnusable`.
 
-    def analyze(self, path: Path) -> PhotoAnalysis:
-        """Analyze one photo; raises `UndecodablePhoto` for a file that is none."""
-        photo = decode(path, pixel_limit=self._pixel_limit)
-        rows, columns = photo.pixels.shape[:2]
-        found = self._detector.detect(photo.pixels)
-        embeddings = self._embedder.embed(
-            np.array([face.chip for face in found], np.uint8)
-            if found
-            else np.empty((0, 0, 0, 3), np.uint8)
-        )
-        return PhotoAnalysis(
-            width=photo.width,
-            height=photo.height,
-            placeholder=thumbhash.encode(photo.pixels),
-            faces=tuple(
-                DetectedFace(
-                    left=face.left / columns,
-                    top=face.top / rows,
-                    width=face.width / columns,
-                    height=face.height / rows,
-                    confidence=face.confidence,
-                    embedding=embedding,
-                )
-                for face, embedding in zip(found, embeddings, strict=True)
-            ),
+        `model_dir` holds the converted model and, maybe, YuNet; `detector_model` names YuNet's
+        file where it lies elsewhere.
+        """
+        folder = model_dir or default_model_dir()
+        yunet = find_yunet(folder, detector_model)
+        super().__init__(
+            HogDetector() if yunet is None else YuNetDetector(yunet),
+            DlibChipCutter(),
+            Embedder(folder),
+            pixel_limit=pixel_limit,
         )

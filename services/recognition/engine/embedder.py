@@ -16,7 +16,9 @@ import onnxruntime as ort
 
 from services.recognition.engine import dlib_weights, onnx_export
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE, FloatArray, ModelUnusable
+from services.recognition.engine.model_files import default_model_dir
 from services.recognition.engine.onnx_export import CHIP_SIZE
+from services.recognition.engine.sessions import open_session
 
 ChipArray = npt.NDArray[np.uint8]
 
@@ -31,14 +33,6 @@ _BATCH = 8
 _log = logging.getLogger(__name__)
 
 
-def default_cache_dir() -> Path:
-    """FINDME_MODEL_DIR, else `findme` in the user's cache directory."""
-    configured = os.environ.get("FINDME_MODEL_DIR")
-    if configured:
-        return Path(configured)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "findme"
-
-
 class Embedder:
     """One ONNX Runtime session on one thread: parallelism comes from worker processes."""
 
@@ -47,7 +41,7 @@ class Embedder:
 
         Raises `ModelUnusable` when the weights are missing or the conversion is not faithful.
         """
-        self._session = _load_or_convert(cache_dir or default_cache_dir())
+        self._session = _load_or_convert(cache_dir or default_model_dir())
 
     def embed(self, chips: ChipArray) -> FloatArray:
         """Embeddings (n, 128) of aligned RGB chips (n, 150, 150, 3)."""
@@ -77,12 +71,12 @@ def _load_or_convert(cache_dir: Path) -> ort.InferenceSession:
     cached = cache_dir / f"dlib-resnet-v{_EXPORT_VERSION}-{digest}.onnx"
     if cached.is_file():
         try:
-            return _session(cached.read_bytes())
+            return open_session(cached.read_bytes())
         except Exception as error:  # noqa: BLE001 - ONNX Runtime has no public error classes
             _log.warning("the cached face model %s is damaged, converting again: %s", cached, error)
 
     model = onnx_export.export(dlib_weights.parse(data))
-    session = _session(model)
+    session = open_session(model)
     check_against_dlib(session, weights)
     try:
         _write_atomically(cached, model)
@@ -90,14 +84,6 @@ def _load_or_convert(cache_dir: Path) -> ort.InferenceSession:
         # A read-only container: every start converts again (about half a second), no more.
         _log.warning("the converted face model cannot be cached in %s: %s", cache_dir, error)
     return session
-
-
-def _session(model: bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _run(session: ort.InferenceSession, chips: ChipArray) -> FloatArray:

@@ -8,14 +8,16 @@ import onnxruntime as ort
 import pytest
 
 from services.recognition.engine import dlib_weights, onnx_export
-from services.recognition.engine.detector import HogDetector
+from services.recognition.engine.detector_hog import HogDetector
+from services.recognition.engine.dlib_chips import DlibChipCutter
 from services.recognition.engine.dlib_weights import FaceResNet, ModelUnusable
 from services.recognition.engine.embedder import (
     MODEL_NAME,
     Embedder,
     check_against_dlib,
-    default_cache_dir,
 )
+from services.recognition.engine.model_files import default_model_dir
+from services.recognition.engine.photo_scales import PhotoScales
 from tests.support.faces import astronaut, grace_hopper
 
 
@@ -27,15 +29,17 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def chips() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    detector = HogDetector()
-    return np.array(
-        [
-            face.chip
-            for portrait in (astronaut(), grace_hopper())
-            for face in detector.detect(np.asarray(portrait))
-        ]
-    )
+def chips(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    detector, cutter = HogDetector(), DlibChipCutter()
+    chips = []
+    for number, portrait in enumerate((astronaut(), grace_hopper())):
+        path = tmp_path_factory.mktemp("portraits") / f"{number}.png"
+        portrait.save(path)
+        photo = PhotoScales(path)
+        chips += [cutter.cut(photo.base, face).pixels for face in detector.locate(photo)]
+    return np.array(chips)
 
 
 def _altered(data: bytes) -> FaceResNet:
@@ -53,7 +57,7 @@ def test_embeddings_are_dlib_s_own(
     reference = dlib.face_recognition_model_v1(str(dlib_weights.model_file(MODEL_NAME)))
     expected = np.array([reference.compute_face_descriptor(chip) for chip in chips])
     embeddings = Embedder(model_dir).embed(chips)
-    assert embeddings.shape == (2, 128)
+    assert embeddings.shape == (len(chips), 128)
     assert embeddings.dtype == np.float32
     assert np.abs(embeddings - expected).max() < 1e-5
 
@@ -145,10 +149,10 @@ def test_the_cache_is_where_the_environment_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FINDME_MODEL_DIR", str(tmp_path / "models"))
-    assert default_cache_dir() == tmp_path / "models"
+    assert default_model_dir() == tmp_path / "models"
     monkeypatch.delenv("FINDME_MODEL_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache_dir() == tmp_path / "findme"
+    assert default_model_dir() == tmp_path / "findme"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_cache_dir() == tmp_path / ".cache" / "findme"
+    assert default_model_dir() == tmp_path / ".cache" / "findme"

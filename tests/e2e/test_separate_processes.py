@@ -58,7 +58,7 @@ def service(name: str, environment: dict[str, str], log: Path) -> Iterator[subpr
             yield process
             process.send_signal(signal.SIGTERM)
             code = process.wait(40)
-            assert code in (0, -signal.SIGTERM), f"{name} ended with {code}:\n{log.read_text()}"
+            assert code == 0, f"{name} ended with {code}:\n{log.read_text()}"
         finally:
             process.kill()
             process.wait()

@@ -17,7 +17,7 @@ from services.recognition import routes
 from services.recognition.analyze_photo import Analyzer
 from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
-from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.engines import make_engine
 from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
 from services.recognition.match_photo import Matcher
@@ -46,8 +46,10 @@ def create_app(
     work is published again at the start, however young.
     """
     factory = engine_factory or partial(
-        EmbeddedEngine,
+        make_engine,
+        settings.face_recognizer_provider,
         model_dir=settings.findme_model_dir,
+        detector_model=settings.face_detector_model,
         pixel_limit=int(settings.max_photo_megapixels * 1e6),
     )
 

@@ -12,8 +12,8 @@ class RecognitionSettings(CommonSettings):
     """How many photos at once, how long, and when two faces are one person."""
 
     port: int = Field(default=8002, ge=0, le=65535, description="Port to listen on.")
-    face_recognizer_provider: Literal["embedded"] = Field(
-        default="embedded", description="The face engine."
+    face_recognizer_provider: Literal["embedded", "opencv"] = Field(
+        default="embedded", description="The face engine: embedded or opencv."
     )
     photo_queue_workers: int = Field(
         default=3, ge=1, le=64, description="Worker processes, and photos analysed at once."
@@ -22,7 +22,10 @@ class RecognitionSettings(CommonSettings):
         default=120, gt=0, description="A worker busy for longer with one photo is killed."
     )
     findme_model_dir: Path | None = Field(
-        default=None, description="Folder of converted models; the user's cache when unset."
+        default=None, description="Folder of model files; the user's cache when unset."
+    )
+    face_detector_model: Path | None = Field(
+        default=None, description="A YuNet model file; the model folder's when unset."
     )
     max_photo_megapixels: float = Field(
         default=100, gt=0, description="Larger images are refused before decoding."

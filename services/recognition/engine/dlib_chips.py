@@ -11,6 +11,7 @@ from services.recognition.engine.dlib_weights import model_file
 from services.recognition.engine.located_face import LocatedFace, Points
 from services.recognition.engine.onnx_export import CHIP_SIZE
 from services.recognition.engine.quality import head_turn
+from services.recognition.engine.similarity_transform import fit_similarity
 
 _LANDMARKS_MODEL = "shape_predictor_5_face_landmarks.dat"
 _CHIP_PADDING = 0.25  # what the embedding network was trained with
@@ -77,7 +78,7 @@ def _upright(
     pixels: npt.NDArray[np.uint8], landmarks: Points
 ) -> tuple[npt.NDArray[np.uint8], dlib.rectangle]:
     """The face turned upright at a standard size, and HOG's usual box in it."""
-    turn, shift = _similarity(_LANDMARKS_IN_CHIP, landmarks)
+    turn, shift = fit_similarity(_LANDMARKS_IN_CHIP, landmarks)
     middle = turn * complex(CHIP_SIZE / 2, CHIP_SIZE / 2) + shift
     half = abs(turn) * CHIP_SIZE * _CUT_OUT_SHARE / 2
     side = round(CHIP_SIZE * _CUT_OUT_SHARE * _CUT_OUT_ZOOM)
@@ -91,11 +92,3 @@ def _upright(
     low = (_BOX_CENTRE_IN_CHIP - _BOX_SIDE_IN_CHIP / 2 + margin) * _CUT_OUT_ZOOM
     high = low + _BOX_SIDE_IN_CHIP * _CUT_OUT_ZOOM
     return cut_out, dlib.rectangle(*(int(value) for value in (*low, *high)))
-
-
-def _similarity(source: Points, target: Points) -> tuple[complex, complex]:
-    """Turn-and-scale and shift, as complex numbers, that fit source to target best."""
-    before, after = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
-    centred = before - before.mean()
-    turn = np.vdot(centred, after - after.mean()) / np.vdot(centred, centred)
-    return complex(turn), complex(after.mean() - turn * before.mean())

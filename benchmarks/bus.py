@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY
 from benchmarks.partition_handover import hand_over
 from benchmarks.private_services import PrivateServices, private_services
 from benchmarks.report import Goal, Report, main
+from libs.common import logs
 from libs.common.buckets import bucket_of, lane_of
 from libs.common.bus.open import open_bus
 from libs.common.bus.protocol import Delivery
@@ -67,6 +68,8 @@ def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
 
 async def _measure(load: Load) -> Report:
     report = Report("bus", GOALS)
+    # Every handover is logged, which is not to be among the figures.
+    logs.configure("warning", "console")
     async with private_services() as services:
         milliseconds = [
             1000 * seconds for seconds in await outbox_latencies(services, load.latency_samples)

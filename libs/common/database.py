@@ -5,11 +5,31 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common import outbox
+from libs.common.errors import Unavailable
 from libs.common.messages import Message
 from libs.common.settings import CommonSettings
+
+#: Connection failures, too many connections, and a server that starts or stops.
+#: Source: PostgreSQL documentation, appendix A.
+_AWAY_SQLSTATES = ("08", "53", "57P")
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, or does not take connections now."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error of the driver says that the database cannot serve now."""
+    if isinstance(error, DBAPIError):
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        return error.connection_invalidated or sqlstate.startswith(_AWAY_SQLSTATES)
+    # SQLAlchemy passes on as they are those errors that come before there is a connection.
+    return isinstance(error, (PoolTimeout, OSError))
 
 
 class UnitOfWork:

@@ -39,7 +39,10 @@ class TooLarge(InvalidInput):
 
 
 class Unavailable(FindMeError):
-    """A part we depend on cannot serve now; trying again later may work."""
+    """A part we depend on cannot serve now; trying again later may work.
+
+    A message whose handler raises this is not to blame: it is retried with patience.
+    """
 
     def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
         super().__init__(message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from libs.common.database import Database
-from libs.common.errors import PermanentError
+from libs.common.errors import PermanentError, Unavailable
 from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
@@ -60,6 +60,8 @@ async def analyze_photo(
         await _fail(photo, f"The photo cannot be processed: {error}", using)
         msg = f"photo {photo.id} failed {attempt} times in a worker: {error}"
         raise PermanentError(msg) from error
+    except Unavailable:
+        raise
     except Exception as error:
         if last_attempt:
             await _fail(photo, f"The analysis failed repeatedly: {error}", using)

@@ -1,12 +1,13 @@
 """Decode a message, call its use case; the bus settles it by what that returns or raises."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from libs.common.bus.protocol import Bus, Delivery, Subscription
 from libs.common.bus.subscriptions import stop_all
 from libs.common.bus.topology import Topology
+from libs.common.database import DatabaseUnavailable, is_away
 from libs.common.errors import PermanentError
 from libs.common.http.stopping import Stopping
 from libs.common.messages import (
@@ -40,12 +41,13 @@ class Consumers:
     async def analyze(self, delivery: Delivery) -> None:
         """Handle a message of an analyze lane."""
         max_attempts = self._topology.analyze[0].retry.max_attempts
-        await analyze_photo(
-            PhotoUploaded.decode(delivery.body),
-            attempt=delivery.attempt,
-            last_attempt=delivery.attempt >= max_attempts,
-            using=self._analyzer,
-        )
+        with _waiting_for_the_database():
+            await analyze_photo(
+                PhotoUploaded.decode(delivery.body),
+                attempt=delivery.attempt,
+                last_attempt=delivery.attempt >= max_attempts,
+                using=self._analyzer,
+            )
 
     async def match(self, delivery: Delivery) -> None:
         """Handle a message of a match partition."""
@@ -54,7 +56,8 @@ class Consumers:
         if handler is None:
             msg = f"no handler for {delivery.routing_key}"
             raise PermanentError(msg)
-        await handler(delivery)
+        with _waiting_for_the_database():
+            await handler(delivery)
 
     async def _photo_analyzed(self, delivery: Delivery) -> None:
         await match_photo(PhotoAnalyzed.decode(delivery.body), using=self._indexer.matcher)
@@ -73,6 +76,17 @@ class Consumers:
 
     async def _rematch_requested(self, delivery: Delivery) -> None:
         await rematch_event(RematchRequested.decode(delivery.body), using=self._indexer.matcher)
+
+
+@contextmanager
+def _waiting_for_the_database() -> Iterator[None]:
+    """No message is to blame for a database that is away."""
+    try:
+        yield
+    except Exception as error:
+        if is_away(error):
+            raise DatabaseUnavailable(f"The database is away: {error}") from error
+        raise
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import structlog
 
 from libs.common.database import Database
-from libs.common.errors import PermanentError, TransientError
+from libs.common.errors import PermanentError, Unavailable
 from libs.common.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from services.recognition import metrics, repository, selfie_claims
@@ -39,7 +39,7 @@ async def match_selfie(
 ) -> None:
     """Index and match the selfie in the message's event.
 
-    Raises TransientError while another replica holds the claim: it may have died.
+    Raises Unavailable while another replica holds the claim: it may have died.
     """
     async with using.database.unit_of_work() as unit:
         claim = await selfie_claims.claim_selfie(
@@ -55,7 +55,7 @@ async def match_selfie(
             return
         case ClaimOutcome.BUSY:
             msg = f"selfie {message.selfie_id} is being indexed by another replica"
-            raise TransientError(msg)
+            raise Unavailable(msg)
         case ClaimOutcome.CLAIMED:
             if not await _index(message, claim.object_key, using, last_attempt=last_attempt):
                 return
@@ -78,6 +78,8 @@ async def _index(
         except (PermanentError, ObjectNotFound) as error:
             await _fail(message, str(error), using)
             return False
+        except Unavailable:
+            raise
         except Exception as error:
             if last_attempt:
                 await _fail(message, f"The analysis failed repeatedly: {error}", using)

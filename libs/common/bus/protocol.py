@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from libs.common.bus.topology import Queue
-from libs.common.errors import FindMeError
+from libs.common.errors import FindMeError, Unavailable
 
 
-class BusUnavailable(FindMeError):
+class BusUnavailable(Unavailable):
     """The bus cannot be reached; the outcome of a publish in flight is unknown."""
 
 

@@ -38,6 +38,15 @@ class RetryPolicy:
         """Attempts in all, the first included, of a policy that gives up."""
         return len(self.delays_seconds) + 1
 
+    def delay_seconds(self, attempt: int) -> float:
+        """How long to wait after a failed attempt; the last delay repeats."""
+        return self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1]
+
+    def waited_seconds(self, attempt: int) -> float:
+        """How long a message has waited by its so-many-th attempt."""
+        further = max(attempt - self.max_attempts, 0)
+        return sum(self.delays_seconds[: attempt - 1]) + further * self.delays_seconds[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.common.bus.protocol import BusUnavailable
+from libs.common.database import is_away
 from libs.common.errors import (
     Conflict,
     FindMeError,
@@ -19,7 +19,6 @@ from libs.common.errors import (
     TransientError,
     Unavailable,
 )
-from libs.common.storage.protocol import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +31,9 @@ STATUS: dict[type[Exception], int] = {
     NotFound: 404,
     Conflict: 409,
     Unavailable: 503,
-    StoreUnavailable: 503,
-    BusUnavailable: 503,
     TransientError: 503,
 }
 DEFAULT_RETRY_AFTER_SECONDS = 5
-#: Connection failures, too many connections, and a server that starts or stops.
-#: Source: PostgreSQL documentation, appendix A.
-PASSING_SQLSTATES = ("08", "53", "57P")
 
 
 def install(app: FastAPI) -> None:
@@ -75,7 +69,7 @@ async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, DBAPIError) and not _is_passing(error):
+    if not is_away(error):
         return await _surprise(request, error)
     log.warning("database_unavailable", error=str(error))
     return JSONResponse(
@@ -83,12 +77,6 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
         status_code=503,
         headers={"Retry-After": str(DEFAULT_RETRY_AFTER_SECONDS)},
     )
-
-
-def _is_passing(error: DBAPIError) -> bool:
-    """Whether the connection was lost, or none is to be had at this moment."""
-    sqlstate = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or sqlstate.startswith(PASSING_SQLSTATES)
 
 
 async def _surprise(request: Request, error: Exception) -> JSONResponse:

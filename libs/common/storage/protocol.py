@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from libs.common.errors import FindMeError, NotFound
+from libs.common.errors import NotFound, Unavailable
 
 
-class StoreUnavailable(FindMeError):
+class StoreUnavailable(Unavailable):
     """The store cannot be reached, or is out of space; nothing was kept of the request."""
 
 

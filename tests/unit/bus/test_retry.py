@@ -1,11 +1,12 @@
+import itertools
 from dataclasses import replace
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from libs.common.bus.retry import DeadLetter, Retry, decide
+from libs.common.bus.retry import OUTAGE_PATIENCE_SECONDS, DeadLetter, Retry, decide
 from libs.common.bus.topology import RetryPolicy
-from libs.common.errors import PermanentError, TransientError
+from libs.common.errors import PermanentError, TransientError, Unavailable
 
 POLICY = RetryPolicy(delays_seconds=(5.0, 60.0))
 
@@ -41,6 +42,25 @@ def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -
         Retry(60.0),
         Retry(60.0),
     ]
+
+
+def test_what_is_away_is_waited_for_long_after_the_attempts_are_used_up() -> None:
+    away = Unavailable("the store is away")
+    assert [decide(away, attempt, POLICY) for attempt in (1, 2, 3, 50)] == [
+        Retry(5.0),
+        Retry(60.0),
+        Retry(60.0),
+        Retry(60.0),
+    ]
+
+
+def test_what_stays_away_for_an_hour_is_given_up() -> None:
+    away = Unavailable("the store is away")
+    attempts = itertools.takewhile(
+        lambda attempt: isinstance(decide(away, attempt, POLICY), Retry), itertools.count(1)
+    )
+    waited = sum(POLICY.delay_seconds(attempt) for attempt in attempts)
+    assert OUTAGE_PATIENCE_SECONDS <= waited <= OUTAGE_PATIENCE_SECONDS + 60
 
 
 def test_a_reason_is_short_enough_for_a_header() -> None:

@@ -123,14 +123,17 @@ async def test_a_batch_with_bad_files_names_each_and_keeps_the_rest(
             await eventually(truncated, timeout=60)
 
 
-def test_ctrl_c_stops_it_cleanly_with_its_workers_and_its_database(data_dir: Path) -> None:
+@pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_told_to_stop_it_ends_cleanly_with_its_workers_and_its_database(
+    data_dir: Path, told_by: signal.Signals
+) -> None:
     with running_server(data_dir) as server:
         children = psutil.Process(server.process.pid).children(recursive=True)
         database = psutil.Process(
             int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         )
         assert children
-        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(told_by)
         assert server.process.wait(30) == 0
     gone, alive = psutil.wait_procs([*children, database], timeout=5)
     assert not alive, f"left behind: {alive}, gone: {len(gone)}"

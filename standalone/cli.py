@@ -16,6 +16,7 @@ from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
 from standalone import dlq_commands, operator_commands, partition_commands
 from standalone.demo.command import DemoOptions, run_demo
+from standalone.models_commands import models_app
 from standalone.options import DataDir, settings_with
 from standalone.serve import serve
 from standalone.stack import database_url, operator_database
@@ -27,6 +28,7 @@ event_app = typer.Typer(no_args_is_help=True, help="Events.")
 app.add_typer(admin_app, name="admin")
 app.add_typer(photographer_app, name="photographer")
 app.add_typer(event_app, name="event")
+app.add_typer(models_app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
 app.command()(partition_commands.partitions)
 

@@ -9,7 +9,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
-_LABELLED = Path(__file__).resolve().parents[2].parent / "shared" / "faces"
+_BESIDE = Path(__file__).resolve().parents[2].parent / "shared"
+_LABELLED = _BESIDE / "faces"
+_MODELS = _BESIDE / "models"
 
 
 def astronaut() -> Image.Image:
@@ -21,6 +23,14 @@ def grace_hopper() -> Image.Image:
     """Grace Hopper, 512 x 600, her face about 215 pixels wide."""
     path = Path(mpl.get_data_path(), "sample_data", "grace_hopper.jpg")
     return Image.open(path).convert("RGB")
+
+
+def yunet_model() -> Path:
+    """A detector's model file beside the repository; skips the test where there is none."""
+    files = sorted(_MODELS.glob("face_detection_yunet*.onnx"))
+    if not files:
+        pytest.skip(f"no face_detection_yunet*.onnx in {_MODELS}")
+    return files[-1]
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ YUNET = ModelFile(
     url=f"{_ZOO}/face_detection_yunet/face_detection_yunet_2023mar.onnx",
     sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     license="MIT",
-    purpose="finds faces (engines embedded and opencv)",
+    purpose="finds faces",
 )
 SFACE = ModelFile(
     name="face_recognition_sface_2021dec.onnx",
     url=f"{_ZOO}/face_recognition_sface/face_recognition_sface_2021dec.onnx",
     sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
     license="Apache-2.0",
-    purpose="tells faces apart (engine opencv)",
+    purpose="tells them apart",
 )
 ZOO_MODELS = (YUNET, SFACE)
 

@@ -4,7 +4,7 @@ Measured with labelled photos that were made smaller and blurred, and compared w
 (recall: share of the same person's pairs that are at least 85 alike):
 
     width of the face         100 px   100 px, blurred   20 px   20 px, blurred   12 px
-    quality (median)             1.0         0.08         0.23        0.07         0.08
+    quality (median)             1.0         0.03         0.22        0.07         0.07
     recall                      1.00         0.20         0.83        0.53         0.17
 
 Below MIN_QUALITY few of the right pairs are found, and strangers begin to look alike: the only
@@ -18,7 +18,7 @@ import numpy.typing as npt
 #: Faces below it are kept but not matched.
 MIN_QUALITY = 0.12
 
-_BLURRED, _SHARP = 1.6, 4.0
+_BLURRED, _SHARP = 1.3, 3.5
 _SMALL_PX = 60.0
 
 # Turned further than the first, a face shows less; at the second, it is a profile. Pose alone
@@ -30,7 +30,7 @@ _PROFILE_SHARE = 0.3
 # enlargement removes; the band from the second to twice the blur is still there then.
 _FINE_SIGMA = 3.0
 _TILES = 5
-_NOISE_FLOOR = 0.1
+_NOISE_FLOOR = 1.0  # rounding, where the skin is flat; in squared grey levels
 
 
 def quality(chip: npt.NDArray[np.uint8], *, width_px: float, turn: float) -> float:
@@ -42,7 +42,7 @@ def quality(chip: npt.NDArray[np.uint8], *, width_px: float, turn: float) -> flo
 
 
 def sharpness(chip: npt.NDArray[np.uint8]) -> float:
-    """Fine detail relative to coarse: about 7 for a sharp face, below 2 for a blurred one.
+    """Fine detail relative to coarse: about 7 for a sharp face, below 1.6 for a blurred one.
 
     Relative, because a dim face may be as sharp as a bright one. The median over tiles of the
     middle of the chip, because a single edge (of the picture, of a collar) is sharper than any

@@ -142,5 +142,6 @@ def _consumers(
             pool=pool,
             claimant=replica,
             lease_seconds=settings.selfie_claim_seconds,
+            replica_lease_seconds=settings.partition_lease_seconds,
         ),
     )

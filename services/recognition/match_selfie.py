@@ -27,6 +27,7 @@ class SelfieIndexer:
     pool: WorkerPool
     claimant: str
     lease_seconds: float
+    replica_lease_seconds: float
 
     @property
     def database(self) -> Database:
@@ -48,6 +49,7 @@ async def match_selfie(
             event_id=message.event_id,
             claimant=using.claimant,
             lease_seconds=using.lease_seconds,
+            replica_lease_seconds=using.replica_lease_seconds,
         )
     match claim.outcome:
         case ClaimOutcome.GONE | ClaimOutcome.FINISHED:

@@ -41,7 +41,11 @@ _CLAIM = text(
     SET claimed_by = excluded.claimed_by, claimed_at = now()
     WHERE i.status = 'claimed'
       AND (i.claimed_by = excluded.claimed_by
-           OR i.claimed_at < now() - make_interval(secs => :lease_seconds))
+           OR i.claimed_at < now() - make_interval(secs => :lease_seconds)
+           OR NOT EXISTS (
+               SELECT FROM recognition_replicas r
+               WHERE r.replica_id = i.claimed_by
+                 AND r.seen_at > now() - make_interval(secs => :replica_lease_seconds)))
     RETURNING (SELECT object_key FROM selfies WHERE id = i.selfie_id)
     """
 )
@@ -54,8 +58,12 @@ async def claim_selfie(
     event_id: int,
     claimant: str,
     lease_seconds: float,
+    replica_lease_seconds: float,
 ) -> Claim:
-    """Claim the selfie for indexing in the event, unless it is indexed, taken or gone."""
+    """Claim the selfie for indexing in the event, unless it is indexed, taken or gone.
+
+    A claim lasts for its lease, but not longer than its replica is seen to live.
+    """
     object_key = await connection.scalar(
         _CLAIM,
         {
@@ -63,6 +71,7 @@ async def claim_selfie(
             "event_id": event_id,
             "claimant": claimant,
             "lease_seconds": lease_seconds,
+            "replica_lease_seconds": replica_lease_seconds,
         },
     )
     if object_key is not None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.deployment import Deployment, deployed
+from tests.faults.proxy import StoreProxy
+from tests.support.s3 import S3Bucket
+from tests.support.stores import use_credentials
 
 SEED_VARIABLE = "FINDME_FAULTS_SEED"
 
@@ -23,3 +26,27 @@ async def deployment(database_url: str, amqp_url: str, tmp_path: Path) -> AsyncI
     """Queues and an empty fleet, with objects in a folder."""
     async with deployed(database_url, amqp_url, tmp_path) as deployment:
         yield deployment
+
+
+@pytest.fixture
+async def deployment_on_s3(
+    database_url: str,
+    amqp_url: str,
+    s3: S3Bucket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[tuple[Deployment, StoreProxy]]:
+    """The same with objects in S3, behind a proxy that can be made to fail."""
+    use_credentials(s3, monkeypatch)
+    store = StoreProxy(s3.endpoint_url)
+    async with (
+        store.running(),
+        deployed(
+            database_url,
+            amqp_url,
+            tmp_path,
+            PHOTO_BUCKET_NAME=s3.bucket,
+            S3_ENDPOINT_URL=store.url,
+        ) as deployment,
+    ):
+        yield deployment, store

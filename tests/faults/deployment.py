@@ -77,8 +77,6 @@ async def deployed(
         "PHOTO_STORE_DIR": str(folder / "objects"),
         "RETRY_DELAYS_SECONDS": ",".join(map(str, RETRY_DELAYS_SECONDS)),
         "PHOTO_QUEUE_WORKERS": "2",
-        # A killed replica's claim is not to hold up the end of a test for a minute.
-        "SELFIE_CLAIM_SECONDS": "5",
         "SCRIPTED_LOG": str(calls_log),
         **environment,
     }
@@ -100,6 +98,8 @@ def _settings(names: Mapping[str, str]) -> CommonSettings:
         db_pool_size=5,
         secret_key=SECRET,
         photo_store_dir=Path(names["PHOTO_STORE_DIR"]),
+        photo_bucket_name=names.get("PHOTO_BUCKET_NAME"),
+        s3_endpoint_url=names.get("S3_ENDPOINT_URL"),
         retry_delays_seconds=RETRY_DELAYS_SECONDS,
     )
 

@@ -2,15 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from tests.faults.clients import Clients
-from tests.faults.deployment import SECRET, Deployment, deployed
+from tests.faults.deployment import SECRET, Deployment
 from tests.faults.faults import ALL_FAULTS, Place, Storm
 from tests.faults.oracle import differences, indexed_again
 from tests.faults.owners import busiest_owner, survive_kills
@@ -20,7 +17,6 @@ from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
-from tests.support.s3 import S3Bucket
 
 
 @dataclass(frozen=True)
@@ -38,44 +34,17 @@ SHORT = Size(photos=60, events=2, guests=8, replicas=2, storm_seconds=25)
 LONG = Size(photos=300, events=3, guests=30, replicas=3, storm_seconds=150)
 
 
-@pytest.fixture
-async def stormy(
-    database_url: str,
-    amqp_url: str,
-    s3: S3Bucket,
-    postgres_faults: Postgres,
-    rabbitmq_faults: RabbitMQ,
-    tmp_path: Path,
-) -> AsyncIterator[tuple[Deployment, StoreProxy]]:
-    """A deployment whose servers may be killed, with the store behind a proxy."""
-    store = StoreProxy(s3.endpoint_url)
-    async with (
-        store.running(),
-        deployed(
-            database_url,
-            amqp_url,
-            tmp_path,
-            PHOTO_BUCKET_NAME=s3.bucket,
-            S3_ENDPOINT_URL=store.url,
-            AWS_REGION=s3.region,
-            AWS_ACCESS_KEY_ID=s3.access_key,
-            AWS_SECRET_ACCESS_KEY=s3.secret_key,
-            SCRIPTED_SECONDS="0.2",
-        ) as deployment,
-    ):
-        await survive_kills(deployment.database)
-        yield deployment, store
-
-
 @short_and_long("size", SHORT, LONG)
 async def test_nothing_is_lost_doubled_or_invented(
-    stormy: tuple[Deployment, StoreProxy],
+    deployment_on_s3: tuple[Deployment, StoreProxy],
     postgres_faults: Postgres,
     rabbitmq_faults: RabbitMQ,
     rng: random.Random,
     size: Size,
 ) -> None:
-    deployment, store = stormy
+    deployment, store = deployment_on_s3
+    await survive_kills(deployment.database)
+    deployment.fleet.environment["SCRIPTED_SECONDS"] = "0.2"
     world, fleet = deployment.world, deployment.fleet
     photographer = await world.user("photographer")
     events = [await world.event(photographer) for _ in range(size.events)]

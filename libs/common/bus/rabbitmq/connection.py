@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import random
 
-import aio_pika
 import structlog
 from aio_pika.abc import AbstractConnection
+from aio_pika.connection import Connection, make_url
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from libs.common.bus.protocol import BusUnavailable
@@ -80,15 +80,19 @@ class Link:
         return await self._is_up.wait()
 
     async def _connect(self) -> None:
+        connection = Connection(
+            make_url(self._url, heartbeat=HEARTBEAT_SECONDS),
+            client_properties={"connection_name": self._name},
+        )
         try:
-            connection = await aio_pika.connect(
-                self._url,
-                timeout=CONNECT_SECONDS,
-                heartbeat=HEARTBEAT_SECONDS,
-                client_properties={"connection_name": self._name},
-            )
-        except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
-            raise BusUnavailable(f"RabbitMQ cannot be reached: {error}") from error
+            await connection.connect(timeout=CONNECT_SECONDS)
+        except BaseException as error:
+            # `aio_pika.connect` leaves it open for the garbage collector, whose finalizer starts
+            # a coroutine on whatever loop there is by then, or on none.
+            await connection.close()
+            if isinstance(error, (*CONNECTION_EXCEPTIONS, TimeoutError)):
+                raise BusUnavailable(f"RabbitMQ cannot be reached: {error}") from error
+            raise
         self._is_lost.clear()
         # `closed()` and `is_closed` tell of our own closing only, not of the broker's.
         connection.close_callbacks.add(self._on_lost)

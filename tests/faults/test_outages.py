@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import psutil
+import pytest
 
 from libs.common.bus.topology import IN_PROCESS_RETRY_DELAYS_SECONDS
 from tests.faults.deployment import Deployment
@@ -19,11 +20,17 @@ from tests.support.postgres import Postgres
 OUTAGE_SECONDS = sum(IN_PROCESS_RETRY_DELAYS_SECONDS) + 4
 PHOTOS = 20
 
+long = pytest.mark.long
+
 
 async def test_a_selfie_whose_replica_dies_over_it_is_indexed_by_another(
     deployment: Deployment, rng: random.Random
 ) -> None:
-    deployment.fleet.environment["SCRIPTED_SECONDS"] = "1"
+    deployment.fleet.environment |= {
+        "SCRIPTED_SECONDS": "1",
+        "PARTITION_LEASE_SECONDS": "3",
+        "PARTITION_RENEW_SECONDS": "1",
+    }
     replicas = await deployment.fleet.add_recognition(2)
     guests = await add_guests(deployment.world, rng, [await deployment.world.event()], 1)
     await add_selfie(deployment.world, guests[0])
@@ -33,6 +40,7 @@ async def test_a_selfie_whose_replica_dies_over_it_is_indexed_by_another(
     assert len(deployment.calls()) == 2
 
 
+@long
 async def test_the_database_may_be_away(
     deployment: Deployment, rng: random.Random, postgres_faults: Postgres
 ) -> None:
@@ -48,6 +56,7 @@ async def test_the_database_may_be_away(
     await all_home(deployment, truth)
 
 
+@long
 async def test_the_store_may_be_away(
     deployment_on_s3: tuple[Deployment, StoreProxy], rng: random.Random
 ) -> None:

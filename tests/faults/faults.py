@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from libs.common.database import is_away
 from tests.faults.processes import Service
 from tests.faults.proxy import StoreProxy
 from tests.support.postgres import Postgres
@@ -60,7 +61,12 @@ async def kill_relay_leader(place: Place) -> bool:
 
 async def freeze_owner(place: Place) -> bool:
     """SIGSTOP of an owner of partitions for longer than its lease; it wakes and writes on."""
-    owner = await place.owner()
+    try:
+        owner = await place.owner()
+    except Exception as error:
+        if is_away(error):
+            return False  # another fault has the database
+        raise
     if owner.in_hands.locked():
         return False
     async with owner.in_hands:

@@ -91,9 +91,13 @@ def main(measure: Callable[[bool], Report]) -> None:
     parser.add_argument("--quick", action="store_true", help="smaller data, within a minute")
     parser.add_argument("--json", type=Path, help="write the last line there too")
     arguments = parser.parse_args()
-    report = measure(arguments.quick)
+    finish(measure(arguments.quick), arguments.json)
+
+
+def finish(report: Report, file: Path | None) -> None:
+    """Print the table and, last, the report's line; write it to the file too."""
     report.print_table(Console())
     line = report.as_json()
-    if arguments.json:
-        arguments.json.write_text(line + "\n")
+    if file:
+        file.write_text(line + "\n")
     print(line)

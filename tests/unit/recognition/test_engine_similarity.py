@@ -31,8 +31,8 @@ def test_similarity_never_grows_with_the_distance(one: float, other: float) -> N
     assert 100 >= CALIBRATION.similarity(nearer) >= CALIBRATION.similarity(farther) >= 0
 
 
-def test_the_default_threshold_is_a_distance_of_0_57() -> None:
-    assert CALIBRATION.similarity(0.57) == pytest.approx(DEFAULT_THRESHOLD)
+def test_the_default_threshold_is_a_distance_of_0_54() -> None:
+    assert CALIBRATION.similarity(0.54) == pytest.approx(DEFAULT_THRESHOLD)
     assert CALIBRATION.similarity(0.0) == 100.0
     assert CALIBRATION.similarity(1.2) == 0.0
 
@@ -74,7 +74,7 @@ def test_what_is_below_the_threshold_is_left_out() -> None:
     face = np.zeros((1, EMBEDDING_SIZE), np.float32)
     face[0, 0] = 0.6
     assert not len(alike_pairs(selfie, face, CALIBRATION).faces)
-    found = alike_pairs(selfie, face, CALIBRATION, threshold=80)
+    found = alike_pairs(selfie, face, CALIBRATION, threshold=75)
     assert found.similarities == pytest.approx([CALIBRATION.similarity(0.6)], abs=1e-3)
 
 

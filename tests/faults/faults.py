@@ -156,7 +156,10 @@ class Storm:
             self._place.rng.shuffle(self._waiting)
         for strike in self._waiting:
             group = _group_of(strike)
-            if group not in self._running or self._running[group].done():
+            before = self._running.get(group)
+            if before is None or before.done():
+                if before is not None:
+                    before.result()  # raises what kept a fault from striking
                 self._waiting.remove(strike)
                 self._running[group] = asyncio.create_task(self._run(strike))
                 return

@@ -76,12 +76,18 @@ def main() -> None:
     )
     if given.pairs:
         scores = score(read_pairs(given.pairs, given.images), engine, given.engine)
+        report = evaluate(scores)
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            count = SELFIES_PER_PERSON_QUICK if given.quick else SELFIES_PER_PERSON
-            pairs = [*composed_pairs(Path(folder), count), *labelled_pairs(LABELLED)]
-            scores = score(pairs, engine, given.engine)
-    finish(evaluate(scores), given.json)
+        report = measure(given.quick, engine, given.engine)
+    finish(report, given.json)
+
+
+def measure(quick: bool, engine: Engine, name: str) -> Report:  # noqa: FBT001
+    """Compare composed selfies, and the labelled photos where they are."""
+    count = SELFIES_PER_PERSON_QUICK if quick else SELFIES_PER_PERSON
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [*composed_pairs(Path(folder), count), *labelled_pairs(LABELLED)]
+        return evaluate(score(pairs, engine, name))
 
 
 def read_pairs(file: Path, images: Path) -> list[Pair]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,8 +16,8 @@ from services.recognition.engine.quality import MIN_QUALITY
 from services.recognition.engine.similarity import stacked, to_bytes
 from services.recognition.matching import FaceSet, Match, SelfieSet
 
-#: Faces read at once when a selfie is matched against an event: 10 MB of embeddings.
-SCAN_CHUNK = 20_000
+#: Faces read at once when a selfie is matched against an event: 5 MB of embeddings.
+SCAN_CHUNK = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ async def scan_faces(
         )
         if len(found):
             yield found
-            last = int(found.face_ids[-1])
+            last = int(found.face_ids.max())
         if len(found) < chunk:
             return
 
@@ -165,23 +165,33 @@ async def _face_set(
     engine: EngineProfile,
     limit: int | None,
 ) -> FaceSet:
-    rows = (
-        await connection.execute(
-            select(faces.c.id, faces.c.photo_id, faces.c.embedding)
-            .where(
-                condition,
-                faces.c.engine == engine.name,
-                faces.c.quality >= MIN_QUALITY,
-                faces.c.embedding.is_not(None),
-            )
-            .order_by(faces.c.id)
-            .limit(limit)
+    wanted = (
+        select(faces.c.id, faces.c.photo_id, faces.c.embedding)
+        .where(
+            condition,
+            faces.c.engine == engine.name,
+            faces.c.quality >= MIN_QUALITY,
+            faces.c.embedding.is_not(None),
         )
-    ).all()
+        .order_by(faces.c.id)
+        .limit(limit)
+        .subquery()
+    )
+    # One row of three long strings, in one order: as rows, a million faces cost 4 times as much.
+    row = (
+        await connection.execute(
+            select(
+                func.string_agg(func.int8send(wanted.c.id), literal(b"")),
+                func.string_agg(func.int8send(wanted.c.photo_id), literal(b"")),
+                func.string_agg(wanted.c.embedding, literal(b"")),
+            )
+        )
+    ).one()
+    face_ids, photo_ids, embeddings = (part or b"" for part in row)
     return FaceSet(
-        face_ids=np.fromiter((row.id for row in rows), np.int64, len(rows)),
-        photo_ids=np.fromiter((row.photo_id for row in rows), np.int64, len(rows)),
-        embeddings=stacked([row.embedding for row in rows], engine.embedding_size),
+        face_ids=np.frombuffer(face_ids, ">i8").astype(np.int64),
+        photo_ids=np.frombuffer(photo_ids, ">i8").astype(np.int64),
+        embeddings=stacked([embeddings], engine.embedding_size),
     )
 
 

@@ -73,9 +73,9 @@ def to_bytes(embedding: FloatArray) -> bytes:
 
 
 def stacked(embeddings: Sequence[bytes], size: int) -> FloatArray:
-    """Kept embeddings as a matrix (n, size); read-only."""
+    """Kept embeddings, alone or joined, as a matrix (n, size); read-only."""
     matrix = np.frombuffer(b"".join(embeddings), "<f4").astype(np.float32, copy=False)
-    return matrix.reshape(len(embeddings), size)
+    return matrix.reshape(-1, size)
 
 
 def _squared_lengths(embeddings: FloatArray) -> FloatArray:

@@ -1,0 +1,222 @@
+"""What many stored faces cost: a late selfie, and the next photo of a large event."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+
+import asyncpg
+import numpy as np
+
+from libs.common.database import Database
+from libs.common.messages import PhotoAnalyzed, SelfieUploaded
+from libs.common.settings import CommonSettings
+from services.recognition import repository, selfie_claims
+from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
+from services.recognition.engine.dlib_weights import FloatArray
+from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.similarity import to_bytes
+from services.recognition.match_photo import Matcher, match_photo
+from services.recognition.matching import best_matches
+from services.recognition.selfie_cache import SelfieCache
+from tests.support.databases import migrated_databases
+from tests.support.postgres import running_postgres
+from tests.support.rows import Rows
+
+FACES_PER_PHOTO = 10
+LIKENESSES = 50
+PHOTOS_TIMED = 30
+_CHUNK = 20_000
+_THRESHOLD = 85.0
+
+
+@asynccontextmanager
+async def private_database() -> AsyncIterator[Database]:
+    with running_postgres() as server, migrated_databases(server) as databases:
+        async with databases.fresh() as url:
+            settings = CommonSettings(database_url=url, secret_key="x" * 32)
+            async with Database.open(settings) as database:
+                yield database
+
+
+def _random_faces(count: int, seed: int) -> FloatArray:
+    """Unit vectors; any two are about 1.4 apart."""
+    vectors = np.random.default_rng(seed).standard_normal((count, 128), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+async def _fill_event(
+    database: Database, event_id: int, faces: int, likeness: FloatArray, *, per_photo: int
+) -> None:
+    """Store faces by COPY; `LIKENESSES` of them, spread evenly, are near `likeness`."""
+    url = database.engine.url.set(drivername="postgresql")
+    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+    try:
+        await connection.execute(
+            "INSERT INTO photos (event_id, filename, original_filename, content_type, sha256,"
+            " crc32, size_bytes, width, height, processing_status)"
+            " SELECT $1::bigint, 'e' || $1::bigint || '-' || n, 'x.jpg', 'image/jpeg', '', 0, 1,"
+            " 4000, 3000, 'done'"
+            " FROM generate_series(1, $2::int) n",
+            event_id,
+            faces // per_photo,
+        )
+        ids = [
+            row["id"]
+            for row in await connection.fetch(
+                "SELECT id FROM photos WHERE event_id = $1 ORDER BY id", event_id
+            )
+        ]
+        every = faces // LIKENESSES
+        for start in range(0, faces, _CHUNK):
+            count = min(_CHUNK, faces - start)
+            vectors = _random_faces(count, seed=start)
+            alike = np.arange(-start % every, count, every)
+            vectors[alike] = likeness + 0.01 * vectors[alike]
+            await connection.copy_records_to_table(
+                "faces",
+                records=[
+                    (ids[(start + row) // per_photo], event_id, (start + row) %
+                     per_photo, 0.1, 0.1, 0.1, 0.1, 0.9, "embedded", to_bytes(vector))
+                    for row, vector in enumerate(vectors)
+                ],
+                columns=["photo_id", "event_id", "position", "left", "top", "width", "height",
+                         "confidence", "engine", "embedding"],
+            )  # fmt: skip
+        await connection.execute("VACUUM ANALYZE faces")
+    finally:
+        await connection.close()
+
+
+async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
+    """Seconds and extra MB of a selfie against all faces of an event.
+
+    Raises RuntimeError when it does not find exactly the faces that are like it.
+    """
+    rows = Rows(database)
+    event_id = await rows.event()
+    (likeness,) = _random_faces(1, seed=-1 % 2**32)
+    await _fill_event(database, event_id, faces, likeness, per_photo=FACES_PER_PHOTO)
+    guest = await rows.person(joined=event_id)
+    selfie_id = await rows.insert_selfie(guest)
+    async with database.unit_of_work() as unit:
+        await selfie_claims.claim_selfie(
+            unit.connection,
+            selfie_id=selfie_id,
+            event_id=event_id,
+            claimant="benchmark",
+            lease_seconds=60,
+            replica_lease_seconds=60,
+        )
+        await selfie_claims.save_embedding(
+            unit.connection,
+            selfie_id=selfie_id,
+            event_id=event_id,
+            embedding=to_bytes(likeness),
+            engine=EMBEDDED.name,
+        )
+    message = SelfieUploaded(event_id=event_id, user_id=guest.id, selfie_id=selfie_id)
+    before = _reset_peak_memory()
+    started = time.perf_counter()
+    found = await _match(database, message)
+    seconds = time.perf_counter() - started
+    extra_mb = _peak_memory() - before
+    if found != LIKENESSES:
+        raise RuntimeError(f"the selfie is in {LIKENESSES} photos, {found} were found")
+    return seconds, extra_mb
+
+
+async def _match(database: Database, message: SelfieUploaded) -> int:
+    """The matching of match_selfie; the number of photos found."""
+    photos = 0
+    async with database.read() as connection:
+        selfie = await repository.load_selfies(
+            connection, message.event_id, [message.selfie_id], engine=EMBEDDED
+        )
+        async for faces in repository.scan_faces(connection, message.event_id, engine=EMBEDDED):
+            found = best_matches(
+                selfie, faces, threshold=_THRESHOLD, calibration=EMBEDDED.calibration
+            )
+            async with database.unit_of_work() as unit:
+                await repository.upsert_matches(unit.connection, message.event_id, found)
+            photos += len(found)
+    return photos
+
+
+async def cost_growth(
+    database: Database, *, photos: int, guests: int, analysis_seconds: float
+) -> float:
+    """A photo's time in an event of that size over its time in an empty one.
+
+    `analysis_seconds` is what decoding, detection and embedding cost in either.
+    """
+    rows = Rows(database)
+    large, empty = await rows.event(), await rows.event()
+    (nobody,) = _random_faces(1, seed=5)
+    await _fill_event(database, large, photos, nobody, per_photo=1)
+    await _add_guests(database, large, guests)
+    rounds = [
+        [await _seconds_per_photo(database, event_id) for event_id in (large, empty)]
+        for _ in range(3)
+    ]
+    in_large, in_empty = (median(seconds) for seconds in zip(*rounds, strict=True))
+    return float((analysis_seconds + in_large) / (analysis_seconds + in_empty))
+
+
+async def _seconds_per_photo(database: Database, event_id: int) -> float:
+    """Median seconds to store a photo's three faces and to match them."""
+    rows = Rows(database)
+    matcher = Matcher(
+        database=database,
+        selfies=SelfieCache(engine=EMBEDDED),
+        default_threshold=_THRESHOLD,
+        engine=EMBEDDED,
+    )
+    seconds = []
+    for number in range(PHOTOS_TIMED):
+        analysis = PhotoAnalysis(
+            4000,
+            3000,
+            "",
+            tuple(
+                DetectedFace(0.1, 0.1, 0.1, 0.1, 0.9, vector)
+                for vector in _random_faces(3, seed=10**6 + number)
+            ),
+        )
+        photo_id = await rows.insert_photo(event_id)
+        started = time.perf_counter()
+        async with database.unit_of_work() as unit:
+            photo = await repository.find_photo(unit.connection, photo_id)
+            if photo is None:
+                raise RuntimeError("the photo is gone")
+            await repository.save_analysis(unit.connection, photo, analysis, engine=EMBEDDED)
+        await match_photo(PhotoAnalyzed(event_id=event_id, photo_id=photo_id), using=matcher)
+        seconds.append(time.perf_counter() - started)
+    return float(median(seconds))
+
+
+async def _add_guests(database: Database, event_id: int, guests: int) -> None:
+    """Guests with indexed selfies."""
+    rows = Rows(database)
+    for vector in _random_faces(guests, seed=77):
+        guest = await rows.person(joined=event_id)
+        selfie_id = await rows.insert_selfie(guest)
+        await rows.index(
+            selfie_id, event_id, guest, status="done", engine=EMBEDDED.name,
+            embedding=to_bytes(vector),
+        )  # fmt: skip
+
+
+def _reset_peak_memory() -> float:
+    """Forget the process's memory peak (Linux); return what it uses now, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak_memory()
+
+
+def _peak_memory() -> float:
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
+    )
+    return int(line.split()[1]) * 1024 / 1e6

@@ -53,7 +53,7 @@ def alike_pairs(
 
     One float32 matrix product, (n, m) in memory; pairs are in the order of the selfies.
     """
-    squared = selfies @ (faces.T * np.float32(-2))
+    squared = (selfies * np.float32(-2)) @ faces.T
     squared += _squared_lengths(faces)
     squared += _squared_lengths(selfies)[:, np.newaxis]
     rows, columns = np.nonzero(

@@ -110,6 +110,8 @@ photos = Table(
     Column("show_in_general", Boolean),
     Column("processing_status", Text, nullable=False, server_default=text("'queued'")),
     Column("processing_error", Text),
+    #: Analyses that began and never came back: their process died.
+    Column("lost_analyses", SmallInteger, nullable=False, server_default=text("0")),
     #: When a message for the photo was last put in the outbox; the reconciler goes by it.
     _moment("enqueued_at"),
     _moment("analyzed_at", nullable=True),

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -12,6 +14,7 @@ from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, Photo
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from services.recognition import metrics, repository
+from services.recognition.analysis_slots import AnalysisSlots
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.engine.workers import WorkerCrashed, WorkerPool, WorkerTimedOut
@@ -21,6 +24,13 @@ log = structlog.get_logger(__name__)
 
 #: A photo that kills its worker is tried once more, in case the machine was to blame.
 MAX_CRASHES = 2
+#: Analyses that ended with their whole process before the photo is given up. The broker counts
+#: each of them against the photos in hand beside it, too, and gives those up after more.
+MAX_LOST_ANALYSES = 3
+LOST_REASON = (
+    "The photo cannot be processed: the service broke down every time it tried."
+    " Upload it again, or ask an administrator to try once more."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Analyzer:
     database: Database
     store: ObjectStore
     pool: WorkerPool
-    slots: asyncio.Semaphore
+    slots: AnalysisSlots
     engine: EngineProfile
 
 
@@ -46,6 +56,10 @@ async def analyze_photo(
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or photo.status != "queued":
         return
+    if photo.lost_analyses >= MAX_LOST_ANALYSES:
+        await _fail(photo, LOST_REASON, using)
+        msg = f"photo {photo.id} ended its process {photo.lost_analyses} times"
+        raise PermanentError(msg)
     try:
         analysis = await _analyze(photo, using)
     except ObjectNotFound:
@@ -70,14 +84,34 @@ async def analyze_photo(
 
 
 async def _analyze(photo: PhotoRow, using: Analyzer) -> PhotoAnalysis:
-    async with using.slots:
+    # One whose analysis was lost before may take the process with it again: then alone.
+    async with using.slots.all() if photo.lost_analyses else using.slots.one():
         started = time.perf_counter()
-        async with using.store.local_file(photo_key(photo.event_id, photo.filename)) as path:
+        async with (
+            using.store.local_file(photo_key(photo.event_id, photo.filename)) as path,
+            _lost_if_it_never_ends(photo, using.database),
+        ):
             metrics.ENGINE_CALLS.labels("analyze_photo").inc()
             analysis = await using.pool.analyze(path)
     metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
     metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
     return analysis
+
+
+@asynccontextmanager
+async def _lost_if_it_never_ends(photo: PhotoRow, database: Database) -> AsyncIterator[None]:
+    async with database.unit_of_work() as unit:
+        await repository.begin_analysis(unit.connection, photo.id)
+    try:
+        yield
+    finally:
+        # Also for a shutdown that cancels it: that is no fault of the photo's.
+        await asyncio.shield(_end_analysis(photo, database))
+
+
+async def _end_analysis(photo: PhotoRow, database: Database) -> None:
+    async with database.unit_of_work() as unit:
+        await repository.end_analysis(unit.connection, photo.id)
 
 
 async def _save(photo: PhotoRow, analysis: PhotoAnalysis, using: Analyzer) -> None:

@@ -14,6 +14,7 @@ from libs.common.http.health import Check
 from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
 from services.recognition import routes
+from services.recognition.analysis_slots import AnalysisSlots
 from services.recognition.analyze_photo import Analyzer
 from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
@@ -133,7 +134,7 @@ def _consumers(
             database=resources.database,
             store=resources.store,
             pool=pool,
-            slots=asyncio.Semaphore(settings.photo_queue_workers),
+            slots=AnalysisSlots(settings.photo_queue_workers),
             engine=engine,
         ),
         SelfieIndexer(

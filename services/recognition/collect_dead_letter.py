@@ -22,13 +22,10 @@ from libs.common.messages import (
     SelfieUploaded,
 )
 from services.recognition import metrics, repository, selfie_claims
+from services.recognition.analyze_photo import LOST_REASON
 
 log = structlog.get_logger(__name__)
 
-PHOTO_REASON = (
-    "The photo cannot be processed: the service broke down every time it tried."
-    " Upload it again, or ask an administrator to try once more."
-)
 SELFIE_REASON = (
     "The selfie cannot be processed: the service broke down every time it tried. Send another one."
 )
@@ -95,10 +92,10 @@ async def _close_photo(
     message: PhotoUploaded | PhotoAnalyzed, status: str, unit: UnitOfWork
 ) -> None:
     if await repository.mark_photo_failed(
-        unit.connection, message.photo_id, PHOTO_REASON, status=status
+        unit.connection, message.photo_id, LOST_REASON, status=status
     ):
         unit.publish(
-            PhotoFailed(event_id=message.event_id, photo_id=message.photo_id, reason=PHOTO_REASON)
+            PhotoFailed(event_id=message.event_id, photo_id=message.photo_id, reason=LOST_REASON)
         )
         metrics.PHOTOS.labels("failed").inc()
 

@@ -29,6 +29,7 @@ class PhotoRow:
     filename: str
     status: str
     uploaded_at: datetime
+    lost_analyses: int
 
 
 async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | None:
@@ -41,6 +42,7 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.filename,
                 photos.c.processing_status,
                 photos.c.uploaded_at,
+                photos.c.lost_analyses,
             ).where(photos.c.id == photo_id)
         )
     ).one_or_none()
@@ -52,6 +54,25 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         filename=row.filename,
         status=row.processing_status,
         uploaded_at=row.uploaded_at,
+        lost_analyses=row.lost_analyses,
+    )
+
+
+async def begin_analysis(connection: AsyncConnection, photo_id: int) -> None:
+    """Count the analysis as lost until `end_analysis` takes it back."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id)
+        .values(lost_analyses=photos.c.lost_analyses + 1)
+    )
+
+
+async def end_analysis(connection: AsyncConnection, photo_id: int) -> None:
+    """Record that an analysis ended in this process, however it ended."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.lost_analyses > 0)
+        .values(lost_analyses=photos.c.lost_analyses - 1)
     )
 
 

@@ -2,7 +2,7 @@
 
 import random
 
-from services.recognition.collect_dead_letter import PHOTO_REASON
+from services.recognition.analyze_photo import LOST_REASON
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import State, differences
 from tests.faults.population import add_guests, add_photo, add_selfie
@@ -33,15 +33,12 @@ async def test_a_photo_that_kills_its_worker_fails_with_a_reason_and_harms_no_ot
 async def test_a_photo_that_kills_the_whole_service_is_given_up_and_harms_no_other(
     deployment: Deployment, rng: random.Random, photos: int
 ) -> None:
-    # A replica takes as many messages of a lane as it has workers. With more than one, the
-    # neighbour that is in hand at every kill reaches the broker's limit together with the poison.
-    deployment.fleet.environment["PHOTO_QUEUE_WORKERS"] = "1"
     await deployment.fleet.add_recognition(2)
     truth = await come_in(deployment, rng, photos, poison="kill")
     state = await end(deployment, truth)
     assert differences(state.without(POISON), truth) == []
     assert state.photo(POISON).processing_status == "failed"
-    assert state.photo(POISON).processing_error == PHOTO_REASON
+    assert state.photo(POISON).processing_error == LOST_REASON
     assert sum(service.starts for service in deployment.fleet.services) > 2
 
 

@@ -56,6 +56,7 @@ async def _reopen_photos(
         .values(
             processing_status=status,
             processing_error=None,
+            lost_analyses=0,
             finished_at=None,
             # Its message is on the way: nothing for the reconciler.
             enqueued_at=func.now(),

@@ -16,8 +16,8 @@ from libs.common.messages import Message, PhotoAnalyzed, PhotoUploaded, SelfieUp
 from libs.common.metrics import DEAD_LETTERS_COLLECTED
 from libs.common.resources import Resources
 from libs.common.storage.keys import photo_key
+from services.recognition.analyze_photo import LOST_REASON
 from services.recognition.collect_dead_letter import (
-    PHOTO_REASON,
     SELFIE_REASON,
     collect_dead_letter,
     collecting,
@@ -143,7 +143,7 @@ async def test_a_photo_that_ended_every_process_is_failed_by_the_collector(
         )
         assert "went away 7 times" in letter.reason
         row = await world.photo_row(photo)
-        assert (row.processing_status, row.processing_error) == ("failed", PHOTO_REASON)
+        assert (row.processing_status, row.processing_error) == ("failed", LOST_REASON)
         await eventually(lambda: notified.got)
         await replay(world, letter)
         await photo_is(world, photo, "done")
@@ -218,7 +218,7 @@ async def test_a_photo_whose_matching_ended_every_process_is_failed_too_and_matc
     dead = dead_letter(PhotoAnalyzed(event_id=event, photo_id=photo), "findme.match.00")
     await collect_dead_letter(dead, database=resources.database)
     row = await world.photo_row(photo)
-    assert (row.processing_status, row.processing_error) == ("failed", PHOTO_REASON)
+    assert (row.processing_status, row.processing_error) == ("failed", LOST_REASON)
     async with running_recognition(settings, resources):
         await replay(world, await the_letter(world))
         await photo_is(world, photo, "done")

@@ -70,6 +70,7 @@ CREATE TABLE photos (
     show_in_general BOOLEAN,
     processing_status TEXT DEFAULT 'queued' NOT NULL,
     processing_error TEXT,
+    lost_analyses SMALLINT DEFAULT 0 NOT NULL,
     enqueued_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     analyzed_at TIMESTAMP WITH TIME ZONE,
     finished_at TIMESTAMP WITH TIME ZONE,

@@ -13,7 +13,7 @@ from libs.common.bus.protocol import BusUnavailable
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 10
+HEARTBEAT_SECONDS = 5
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 MIN_BACKOFF_SECONDS = 0.2

@@ -64,9 +64,9 @@ class Replicas:
         folder = Path(tempfile.mkdtemp(prefix="replica-", dir=self._folder))
         port = free_port()
         process = GuardedProcess(
-            [sys.executable, "-m", "benchmarks.scripted_recognition", str(self._seconds)],
+            [sys.executable, "-m", "tests.support.scripted_recognition"],
             log=folder / "replica.log",
-            env=self._environment | {"PORT": str(port)},
+            env=self._environment | {"PORT": str(port), "SCRIPTED_SECONDS": str(self._seconds)},
         )
         self._processes.append(process)
         return process, f"http://127.0.0.1:{port}/readyz"

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -203,6 +204,11 @@ Index(
     selfie_indexes.c.selfie_id,
     postgresql_where=text("status IN ('indexed', 'done')"),
 )
+Index(
+    "selfie_indexes_external_idx",
+    selfie_indexes.c.external_face_id,
+    postgresql_where=text("external_face_id IS NOT NULL"),
+)
 
 faces = Table(
     "faces",
@@ -225,6 +231,11 @@ faces = Table(
     Index("faces_photo_id_position_key", "photo_id", "position", unique=True),
     Index(None, "event_id", "id"),
 )
+Index(
+    "faces_external_idx",
+    faces.c.external_face_id,
+    postgresql_where=text("external_face_id IS NOT NULL"),
+)
 
 matches = Table(
     "matches",
@@ -238,6 +249,37 @@ matches = Table(
     _moment("created_at"),
     Index(None, "photo_id"),
     Index(None, "selfie_id"),
+)
+
+#: Events whose faces a paid service holds, in a collection of each. The row is written before
+#: the collection is made and outlives the event until the collection is deleted.
+external_collections = Table(
+    "external_collections",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("is_made", Boolean, nullable=False, server_default=text("false")),
+    _moment("created_at"),
+)
+
+#: Faces that a paid service must delete; filled by triggers as faces and selfies are deleted.
+face_removals = Table(
+    "face_removals",
+    metadata,
+    _id(),
+    Column("event_id", BigInteger, nullable=False),
+    Column("external_face_id", Text, nullable=False),
+    _moment("created_at"),
+    Index(None, "event_id", "id"),
+)
+
+#: Calls of a paid service that are charged for, or free; they are kept when an event goes.
+aws_usage = Table(
+    "aws_usage",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("operation", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
 )
 
 outbox = Table(

@@ -13,11 +13,10 @@ from libs.common.errors import PermanentError, Unavailable
 from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
-from services.recognition import metrics, repository
+from services.recognition import metrics, removals, repository
 from services.recognition.analysis_slots import AnalysisSlots
-from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.engine.profiles import EngineProfile
-from services.recognition.engine.workers import WorkerCrashed, WorkerPool, WorkerTimedOut
+from services.recognition.engine.workers import WorkerCrashed, WorkerTimedOut
+from services.recognition.face_index import FaceIndex, IndexedPhoto, PhotoKey
 from services.recognition.repository import PhotoRow
 
 log = structlog.get_logger(__name__)
@@ -39,9 +38,8 @@ class Analyzer:
 
     database: Database
     store: ObjectStore
-    pool: WorkerPool
+    index: FaceIndex
     slots: AnalysisSlots
-    engine: EngineProfile
 
 
 async def analyze_photo(
@@ -83,7 +81,7 @@ async def analyze_photo(
     await _save(photo, analysis, using)
 
 
-async def _analyze(photo: PhotoRow, using: Analyzer) -> PhotoAnalysis:
+async def _analyze(photo: PhotoRow, using: Analyzer) -> IndexedPhoto:
     # One whose analysis was lost before may take the process with it again: then alone.
     async with using.slots.all() if photo.lost_analyses else using.slots.one():
         started = time.perf_counter()
@@ -91,8 +89,7 @@ async def _analyze(photo: PhotoRow, using: Analyzer) -> PhotoAnalysis:
             using.store.local_file(photo_key(photo.event_id, photo.filename)) as path,
             _lost_if_it_never_ends(photo, using.database),
         ):
-            metrics.ENGINE_CALLS.labels("analyze_photo").inc()
-            analysis = await using.pool.analyze(path)
+            analysis = await using.index.index_photo(PhotoKey(photo.event_id, photo.id), path)
     metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
     metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
     return analysis
@@ -114,11 +111,14 @@ async def _end_analysis(photo: PhotoRow, database: Database) -> None:
         await repository.end_analysis(unit.connection, photo.id)
 
 
-async def _save(photo: PhotoRow, analysis: PhotoAnalysis, using: Analyzer) -> None:
+async def _save(photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer) -> None:
     async with using.database.unit_of_work() as unit:
         if not await repository.save_analysis(
-            unit.connection, photo, analysis, engine=using.engine
+            unit.connection, photo, analysis, engine=using.index.name
         ):
+            await removals.add(
+                unit.connection, photo.event_id, (face.key for face in analysis.faces)
+            )
             return
         if analysis.faces:
             unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))

@@ -18,14 +18,15 @@ from services.recognition.analysis_slots import AnalysisSlots
 from services.recognition.analyze_photo import Analyzer
 from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
+from services.recognition.embedded_index import EmbeddedIndex
 from services.recognition.engine.engines import make_engine
 from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
+from services.recognition.face_index import FaceIndex
+from services.recognition.index_selfie import SelfieIndexer
 from services.recognition.match_photo import Matcher
-from services.recognition.match_selfie import SelfieIndexer
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.reconcile import keep_reconciling, reconcile
-from services.recognition.selfie_cache import SelfieCache
 from services.recognition.settings import RecognitionSettings
 
 #: The only process on its data folder: after a crash it takes its own leases and claims back
@@ -62,6 +63,12 @@ def create_app(
             engine_factory=factory,
         ) as pool:
             app.state.pool = pool
+            index = EmbeddedIndex(
+                connected.database,
+                pool,
+                PROFILES[settings.face_recognizer_provider],
+                photos_at_once=settings.photo_queue_workers,
+            )
             app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
             await reconcile(
                 connected.database,
@@ -76,7 +83,7 @@ def create_app(
                 name="reconciler",
             )
             replica = _replica_name() if keeps_messages else LONE_REPLICA
-            consumers = _consumers(settings, connected, pool, replica)
+            consumers = _consumers(settings, connected, index, replica)
             partitions = PartitionOwner(
                 connected.database,
                 connected.bus,
@@ -94,7 +101,7 @@ def create_app(
                         connected.bus,
                         connected.topology,
                         consumers,
-                        photos_at_once=settings.photo_queue_workers,
+                        photos_at_once=index.photos_at_once,
                         partitions=partitions,
                         stopping=app.state.stopping,
                     ),
@@ -119,28 +126,22 @@ def _replica_name() -> str:
 
 
 def _consumers(
-    settings: RecognitionSettings, resources: Resources, pool: WorkerPool, replica: str
+    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
 ) -> Consumers:
-    engine = PROFILES[settings.face_recognizer_provider]
     matcher = Matcher(
-        database=resources.database,
-        selfies=SelfieCache(engine=engine),
-        default_threshold=settings.match_threshold,
-        engine=engine,
+        database=resources.database, index=index, default_threshold=settings.match_threshold
     )
     return Consumers(
         resources.topology,
         Analyzer(
             database=resources.database,
             store=resources.store,
-            pool=pool,
-            slots=AnalysisSlots(settings.photo_queue_workers),
-            engine=engine,
+            index=index,
+            slots=AnalysisSlots(index.photos_at_once),
         ),
         SelfieIndexer(
             matcher=matcher,
             store=resources.store,
-            pool=pool,
             claimant=replica,
             lease_seconds=settings.selfie_claim_seconds,
             replica_lease_seconds=settings.partition_lease_seconds,

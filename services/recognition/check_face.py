@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from libs.common.errors import PermanentError
 from services.recognition import metrics
+from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.selfie_check import check_selfie
 from services.recognition.engine.workers import WorkerPool
 
@@ -17,7 +18,7 @@ class FaceVerdict(BaseModel):
     reason: str | None = None
 
 
-async def check_face(path: Path, *, pool: WorkerPool) -> FaceVerdict:
+async def check_face(path: Path, *, pool: WorkerPool[PhotoAnalysis]) -> FaceVerdict:
     """Detect faces in a worker and apply the rule for selfies.
 
     Raises what may pass (WorkerCrashed, WorkerTimedOut).

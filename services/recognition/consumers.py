@@ -18,8 +18,9 @@ from libs.common.messages import (
     SelfieUploaded,
 )
 from services.recognition.analyze_photo import Analyzer, analyze_photo
+from services.recognition.index_selfie import SelfieIndexer
 from services.recognition.match_photo import match_photo
-from services.recognition.match_selfie import SelfieIndexer, match_selfie
+from services.recognition.match_selfie import match_selfie
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.rematch_event import rematch_event
 
@@ -72,7 +73,7 @@ class Consumers:
 
     async def _selfie_deleted(self, delivery: Delivery) -> None:
         message = SelfieDeleted.decode(delivery.body)
-        self._indexer.matcher.selfies.forget(message.event_id, message.selfie_id)
+        self._indexer.matcher.index.forget(message.event_id, message.selfie_id)
 
     async def _rematch_requested(self, delivery: Delivery) -> None:
         await rematch_event(RematchRequested.decode(delivery.body), using=self._indexer.matcher)

@@ -5,14 +5,12 @@ committed before its own scan looks at the faces: whichever commits later sees t
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from libs.common.database import Database
-from libs.common.messages import PhotoAnalyzed, PhotoMatched
-from services.recognition import metrics, repository
-from services.recognition.engine.profiles import EngineProfile
-from services.recognition.matching import best_matches
-from services.recognition.selfie_cache import SelfieCache
+from libs.common.messages import PhotoAnalyzed
+from services.recognition import repository
+from services.recognition.face_index import FaceIndex
+from services.recognition.finish import finish_photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +18,8 @@ class Matcher:
     """The collaborators of the matching use cases."""
 
     database: Database
-    selfies: SelfieCache
+    index: FaceIndex
     default_threshold: float
-    engine: EngineProfile
 
     async def threshold(self, event_id: int) -> float:
         """Return the similarity from which a face is a guest's in this event."""
@@ -35,21 +32,11 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
     """Write the photo's matches and mark it done; a second run changes nothing."""
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
-        if photo is None or photo.status != "analyzed":
-            return
-        faces = await repository.faces_of_photo(connection, photo.id, engine=using.engine)
-    selfies = await using.selfies.current(using.database, photo.event_id)
+    if photo is None or photo.status != "analyzed":
+        return
     threshold = await using.threshold(photo.event_id)
-    found = best_matches(selfies, faces, threshold=threshold, calibration=using.engine.calibration)
+    matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=threshold)
+    found = [match async for some in matching for match in some]
     async with using.database.unit_of_work() as unit:
         await repository.upsert_matches(unit.connection, photo.event_id, found)
-        await repository.mark_photo_done(unit.connection, photo.id)
-        unit.publish(
-            PhotoMatched(
-                event_id=photo.event_id,
-                photo_id=photo.id,
-                user_ids=tuple(match.user_id for match in found),
-            )
-        )
-    metrics.MATCHES.inc(len(found))
-    metrics.MATCH_LATENCY.observe((datetime.now(UTC) - photo.uploaded_at).total_seconds())
+        await finish_photos([photo], found, unit=unit)

@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import events, faces, matches, photos, selfie_indexes
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.engine.quality import MIN_QUALITY
-from services.recognition.engine.similarity import stacked, to_bytes
+from services.recognition.engine.similarity import stacked
+from services.recognition.face_index import IndexedFace, IndexedPhoto
 from services.recognition.matching import FaceSet, Match, SelfieSet
 
 #: Faces read at once when a selfie is matched against an event: 5 MB of embeddings.
@@ -77,7 +77,7 @@ async def end_analysis(connection: AsyncConnection, photo_id: int) -> None:
 
 
 async def save_analysis(
-    connection: AsyncConnection, photo: PhotoRow, analysis: PhotoAnalysis, *, engine: EngineProfile
+    connection: AsyncConnection, photo: PhotoRow, analysis: IndexedPhoto, *, engine: str
 ) -> bool:
     """Store a queued photo's faces; False when somebody else was first, or it is gone.
 
@@ -102,7 +102,7 @@ async def save_analysis(
         await connection.execute(
             insert(faces).on_conflict_do_nothing(),
             [
-                _face_values(photo, position, face, engine.name)
+                _face_values(photo, position, face, engine)
                 for position, face in enumerate(analysis.faces)
             ],
         )
@@ -110,7 +110,7 @@ async def save_analysis(
 
 
 def _face_values(
-    photo: PhotoRow, position: int, face: DetectedFace, engine: str
+    photo: PhotoRow, position: int, face: IndexedFace, engine: str
 ) -> dict[str, object]:
     return {
         "photo_id": photo.id,
@@ -123,7 +123,8 @@ def _face_values(
         "confidence": face.confidence,
         "quality": face.quality,
         "engine": engine,
-        "embedding": to_bytes(face.embedding),
+        "embedding": face.key.embedding,
+        "external_face_id": face.key.external_face_id,
     }
 
 
@@ -149,11 +150,12 @@ async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
     return bool(updated.rowcount)
 
 
-async def faces_of_photo(
-    connection: AsyncConnection, photo_id: int, *, engine: EngineProfile
+async def faces_of_photos(
+    connection: AsyncConnection, photo_ids: Sequence[int], *, engine: EngineProfile
 ) -> FaceSet:
-    """Return the photo's faces that this engine embedded and that may be matched."""
-    return await _face_set(connection, faces.c.photo_id == photo_id, engine=engine, limit=None)
+    """Return the photos' faces that this engine embedded and that may be matched."""
+    condition = faces.c.photo_id == func.any(list(photo_ids))
+    return await _face_set(connection, condition, engine=engine, limit=None)
 
 
 async def scan_faces(
@@ -216,9 +218,7 @@ async def _face_set(
     )
 
 
-async def live_selfie_ids(
-    connection: AsyncConnection, event_id: int, *, engine: EngineProfile
-) -> list[int]:
+async def live_selfie_ids(connection: AsyncConnection, event_id: int, *, engine: str) -> list[int]:
     """Return the ids of the event's indexed selfies, in order."""
     return list(
         await connection.scalars(
@@ -226,7 +226,7 @@ async def live_selfie_ids(
             .where(
                 selfie_indexes.c.event_id == event_id,
                 selfie_indexes.c.status.in_(("indexed", "done")),
-                selfie_indexes.c.engine == engine.name,
+                selfie_indexes.c.engine == engine,
             )
             .order_by(selfie_indexes.c.selfie_id)
         )

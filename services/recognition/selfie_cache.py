@@ -27,7 +27,7 @@ class SelfieCache:
     async def current(self, database: Database, event_id: int) -> SelfieSet:
         """Return the event's indexed selfies as they are committed now."""
         async with database.read() as connection:
-            ids = await repository.live_selfie_ids(connection, event_id, engine=self._engine)
+            ids = await repository.live_selfie_ids(connection, event_id, engine=self._engine.name)
             known = self._sets.get(event_id)
             if known is not None and known.selfie_ids.tolist() == ids:
                 return known

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import selfie_indexes
+from services.recognition.face_index import FaceKey, SelfieKey
 
 
 class ClaimOutcome(StrEnum):
@@ -92,6 +93,26 @@ async def claim_selfie(
             return Claim(ClaimOutcome.BUSY)
 
 
+async def waiting_selfies(
+    connection: AsyncConnection, event_id: int, *, limit: int
+) -> list[SelfieKey]:
+    """Return the event's selfies that nobody has claimed yet, the oldest first."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT s.id, s.user_id
+            FROM memberships m JOIN selfies s ON s.user_id = m.user_id
+            WHERE m.event_id = :event_id
+              AND NOT EXISTS (SELECT 1 FROM selfie_indexes i
+                              WHERE i.selfie_id = s.id AND i.event_id = m.event_id)
+            ORDER BY s.id LIMIT :limit
+            """
+        ),
+        {"event_id": event_id, "limit": limit},
+    )
+    return [SelfieKey(event_id, row.user_id, row.id) for row in rows]
+
+
 async def embedding_elsewhere(
     connection: AsyncConnection, selfie_id: int, *, engine: str
 ) -> bytes | None:
@@ -108,35 +129,55 @@ async def embedding_elsewhere(
     return found
 
 
-async def save_embedding(
-    connection: AsyncConnection, *, selfie_id: int, event_id: int, embedding: bytes, engine: str
-) -> None:
-    """Store a claimed selfie's embedding: from here on, photos see it."""
-    await connection.execute(
+async def save_face_key(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, key: FaceKey, engine: str
+) -> bool:
+    """Store what a claimed selfie's face is found by: from here on, photos see it.
+
+    False when somebody else was first, or the selfie is gone.
+    """
+    saved = await connection.execute(
         update(selfie_indexes)
         .where(_is_claimed(selfie_id, event_id))
-        .values(status="indexed", embedding=embedding, engine=engine, indexed_at=func.now())
+        .values(
+            status="indexed",
+            embedding=key.embedding,
+            external_face_id=key.external_face_id,
+            engine=engine,
+            indexed_at=func.now(),
+        )
     )
+    return bool(saved.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSelfie:
+    """Whose selfie it is, and how many photos of the event show them."""
+
+    user_id: int
+    matched: int
 
 
 async def finish_selfie(
     connection: AsyncConnection, *, selfie_id: int, event_id: int
-) -> int | None:
-    """Record that the selfie was matched; return its matches, None when it is gone."""
-    matched: int | None = await connection.scalar(
-        text(
-            """
-            UPDATE selfie_indexes SET status = 'done', finished_at = now(), matched = (
-                SELECT count(*) FROM matches
-                WHERE matches.user_id = selfie_indexes.user_id
-                  AND matches.event_id = selfie_indexes.event_id)
-            WHERE selfie_id = :selfie_id AND event_id = :event_id
-            RETURNING matched
-            """
-        ),
-        {"selfie_id": selfie_id, "event_id": event_id},
-    )
-    return matched
+) -> FinishedSelfie | None:
+    """Record that the selfie was matched; None when it is gone."""
+    row = (
+        await connection.execute(
+            text(
+                """
+                UPDATE selfie_indexes SET status = 'done', finished_at = now(), matched = (
+                    SELECT count(*) FROM matches
+                    WHERE matches.user_id = selfie_indexes.user_id
+                      AND matches.event_id = selfie_indexes.event_id)
+                WHERE selfie_id = :selfie_id AND event_id = :event_id
+                RETURNING user_id, matched
+                """
+            ),
+            {"selfie_id": selfie_id, "event_id": event_id},
+        )
+    ).one_or_none()
+    return None if row is None else FinishedSelfie(row.user_id, row.matched)
 
 
 async def fail_selfie(

@@ -16,11 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Self
+from typing import Generic, Protocol, Self, TypeVar
 
 from libs.common.errors import TransientError
-from services.recognition.engine.analysis import Engine, PhotoAnalysis
-from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.analysis import Engine
 
 # Uploads and lists stay quick while every core analyses photos.
 _NICENESS = 10
@@ -36,10 +35,23 @@ class WorkerTimedOut(TransientError):
     """The photo took longer than allowed; its worker was killed."""
 
 
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Work(Protocol[A_co]):
+    """What runs inside a worker."""
+
+    def analyze(self, path: Path) -> A_co:
+        """Make something of one photo; raises PermanentError for a file that is none."""
+        ...
+
+
+#: Makes the face engine of a worker.
 EngineFactory = Callable[[], Engine]
 
 
-class WorkerPool:
+class WorkerPool(Generic[A]):
     """`processes` spawned workers, each with an engine of its own, used from asyncio.
 
     How many photos wait for a free worker is bounded by the callers: each holds a message.
@@ -50,12 +62,12 @@ class WorkerPool:
         processes: int,
         *,
         timeout_seconds: float = 60.0,
-        engine_factory: EngineFactory = EmbeddedEngine,
+        engine_factory: Callable[[], Work[A]],
     ) -> None:
         """`engine_factory` is called once in every worker, so it must be picklable."""
         self._timeout_seconds = timeout_seconds
-        self._workers = [_Worker(engine_factory) for _ in range(processes)]
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._workers: list[_Worker[A]] = [_Worker(engine_factory) for _ in range(processes)]
+        self._idle: asyncio.Queue[_Worker[A]] = asyncio.Queue()
         # One thread per worker waits on its pipe; the loop's own executor is for short things.
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="face-worker")
 
@@ -77,7 +89,7 @@ class WorkerPool:
         # What still runs by now is given up; its message will be delivered again.
         self._stop()
 
-    async def analyze(self, path: Path) -> PhotoAnalysis:
+    async def analyze(self, path: Path) -> A:
         """Analyze a photo in the next free worker; cancelling kills that worker.
 
         Raises what the engine raises (`PermanentError` for a bad photo), `WorkerCrashed` or
@@ -95,7 +107,7 @@ class WorkerPool:
             worker.kill()
             raise
 
-    def _release(self, worker: "_Worker", work: asyncio.Future[PhotoAnalysis]) -> None:
+    def _release(self, worker: "_Worker[A]", work: asyncio.Future[A]) -> None:
         if not work.cancelled():
             work.exception()  # marks it as seen: nobody waits for a cancelled caller's work
         self._idle.put_nowait(worker)
@@ -106,10 +118,10 @@ class WorkerPool:
         self._threads.shutdown(cancel_futures=True)
 
 
-class _Worker:
+class _Worker(Generic[A]):
     """One process and its pipe; started again when it is found dead. Used by one thread at once."""
 
-    def __init__(self, engine_factory: EngineFactory) -> None:
+    def __init__(self, engine_factory: Callable[[], Work[A]]) -> None:
         self._engine_factory = engine_factory
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
@@ -127,7 +139,7 @@ class _Worker:
         self._receive(ours, _START_TIMEOUT_SECONDS)
         return ours
 
-    def analyze(self, path: Path, timeout_seconds: float) -> PhotoAnalysis:
+    def analyze(self, path: Path, timeout_seconds: float) -> A:
         connection = self._connection
         # An idle worker says nothing: what can be read there is the end of a dead one's pipe.
         if connection is None or connection.poll():
@@ -147,12 +159,12 @@ class _Worker:
             self._process.kill()
             self._process.join()
 
-    def _receive(self, connection: Connection, timeout_seconds: float) -> PhotoAnalysis | None:
+    def _receive(self, connection: Connection, timeout_seconds: float) -> A | None:
         try:
             if not connection.poll(timeout_seconds):
                 self.kill()
                 raise WorkerTimedOut(f"a face worker gave no answer in {timeout_seconds:g} seconds")
-            answer: PhotoAnalysis | Exception | None = connection.recv()
+            answer: A | Exception | None = connection.recv()
         except (EOFError, OSError) as error:
             self.kill()
             raise _crashed() from error
@@ -165,7 +177,7 @@ def _crashed() -> WorkerCrashed:
     return WorkerCrashed("a face worker died before it could answer")
 
 
-def _serve(connection: Connection, engine_factory: EngineFactory) -> None:
+def _serve(connection: Connection, engine_factory: Callable[[], Work[object]]) -> None:
     """A worker's life: build the engine and say so, then answer every path with its analysis."""
     # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

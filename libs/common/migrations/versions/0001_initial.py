@@ -219,11 +219,63 @@ CREATE TABLE dead_letters (
     CONSTRAINT dead_letters_pkey PRIMARY KEY (id)
 );
 
-CREATE UNIQUE INDEX dead_letters_message_key ON dead_letters (message_id, queue)
+CREATE UNIQUE INDEX dead_letters_message_key ON dead_letters (message_id, queue);
+
+CREATE INDEX faces_external_idx ON faces (external_face_id) WHERE external_face_id IS NOT NULL;
+
+CREATE INDEX selfie_indexes_external_idx ON selfie_indexes (external_face_id) WHERE external_face_id IS NOT NULL;
+
+CREATE TABLE external_collections (
+    event_id BIGINT NOT NULL,
+    is_made BOOLEAN DEFAULT false NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT external_collections_pkey PRIMARY KEY (event_id)
+);
+
+CREATE TABLE face_removals (
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    event_id BIGINT NOT NULL,
+    external_face_id TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT face_removals_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX face_removals_event_id_id_idx ON face_removals (event_id, id);
+
+CREATE TABLE aws_usage (
+    event_id BIGINT NOT NULL,
+    operation TEXT NOT NULL,
+    day DATE NOT NULL,
+    calls BIGINT NOT NULL,
+    CONSTRAINT aws_usage_pkey PRIMARY KEY (event_id, operation, day)
+)
 """
+
+#: A face that goes, by whatever cascade, must go at the paid service too.
+REMOVE_EXTERNAL_FACES = (
+    """
+CREATE FUNCTION remove_external_face() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO face_removals (event_id, external_face_id)
+    VALUES (OLD.event_id, OLD.external_face_id);
+    RETURN NULL;
+END
+$$
+""",
+    """
+CREATE TRIGGER remove_external_face AFTER DELETE ON faces
+FOR EACH ROW WHEN (OLD.external_face_id IS NOT NULL) EXECUTE FUNCTION remove_external_face()
+""",
+    """
+CREATE TRIGGER remove_external_face AFTER DELETE ON selfie_indexes
+FOR EACH ROW WHEN (OLD.external_face_id IS NOT NULL) EXECUTE FUNCTION remove_external_face()
+""",
+)
 
 
 def upgrade() -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             op.execute(statement)
+    for statement in REMOVE_EXTERNAL_FACES:
+        op.execute(statement)

@@ -1,0 +1,47 @@
+"""Mark what has been matched as done, and tell the guests."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from libs.common.database import UnitOfWork
+from libs.common.messages import PhotoMatched, SelfieMatched
+from services.recognition import metrics, repository, selfie_claims
+from services.recognition.matching import Match
+from services.recognition.repository import PhotoRow
+
+
+async def finish_photos(
+    photos: Sequence[PhotoRow], found: Sequence[Match], *, unit: UnitOfWork
+) -> None:
+    """Mark the photos done; a second time changes nothing but tells everybody again."""
+    users: dict[int, list[int]] = {photo.id: [] for photo in photos}
+    for match in found:
+        if match.photo_id in users:
+            users[match.photo_id].append(match.user_id)
+    now = datetime.now(UTC)
+    for photo in photos:
+        await repository.mark_photo_done(unit.connection, photo.id)
+        unit.publish(
+            PhotoMatched(
+                event_id=photo.event_id, photo_id=photo.id, user_ids=tuple(users[photo.id])
+            )
+        )
+        metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
+    metrics.MATCHES.inc(sum(map(len, users.values())))
+
+
+async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:
+    """Mark the selfies done, with what they are matched with; those that are gone are left out."""
+    for selfie_id in selfie_ids:
+        done = await selfie_claims.finish_selfie(
+            unit.connection, selfie_id=selfie_id, event_id=event_id
+        )
+        if done is not None:
+            unit.publish(
+                SelfieMatched(
+                    event_id=event_id,
+                    user_id=done.user_id,
+                    selfie_id=selfie_id,
+                    matched=done.matched,
+                )
+            )

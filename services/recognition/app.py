@@ -12,21 +12,23 @@ from fastapi import FastAPI
 
 from libs.common.http.health import Check
 from libs.common.http.service_app import build_app
+from libs.common.http.stopping import Stopping
 from libs.common.resources import Resources
 from services.recognition import routes
 from services.recognition.analysis_slots import AnalysisSlots
 from services.recognition.analyze_photo import Analyzer
 from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
-from services.recognition.embedded_index import EmbeddedIndex
 from services.recognition.engine.engines import make_engine
-from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
 from services.recognition.face_index import FaceIndex
 from services.recognition.index_selfie import SelfieIndexer
 from services.recognition.match_photo import Matcher
+from services.recognition.open_index import local_engine, local_workers, open_index
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.reconcile import keep_reconciling, reconcile
+from services.recognition.rekognition.batching import BatchLimits
+from services.recognition.rekognition.rounds import Rounds
 from services.recognition.settings import RecognitionSettings
 
 #: The only process on its data folder: after a crash it takes its own leases and claims back
@@ -49,26 +51,23 @@ def create_app(
     """
     factory = engine_factory or partial(
         make_engine,
-        settings.face_recognizer_provider,
+        local_engine(settings),
         model_dir=settings.findme_model_dir,
         detector_model=settings.face_detector_model,
-        pixel_limit=int(settings.max_photo_megapixels * 1e6),
+        pixel_limit=settings.pixel_limit,
     )
 
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
-        async with WorkerPool(
-            settings.photo_queue_workers,
-            timeout_seconds=settings.analyze_timeout_seconds,
-            engine_factory=factory,
-        ) as pool:
+        async with (
+            WorkerPool(
+                local_workers(settings),
+                timeout_seconds=settings.analyze_timeout_seconds,
+                engine_factory=factory,
+            ) as pool,
+            open_index(settings, connected.database, pool) as index,
+        ):
             app.state.pool = pool
-            index = EmbeddedIndex(
-                connected.database,
-                pool,
-                PROFILES[settings.face_recognizer_provider],
-                photos_at_once=settings.photo_queue_workers,
-            )
             app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
             await reconcile(
                 connected.database,
@@ -83,7 +82,7 @@ def create_app(
                 name="reconciler",
             )
             replica = _replica_name() if keeps_messages else LONE_REPLICA
-            consumers = _consumers(settings, connected, index, replica)
+            consumers = _consumers(settings, connected, index, replica, app.state.stopping)
             partitions = PartitionOwner(
                 connected.database,
                 connected.bus,
@@ -126,24 +125,29 @@ def _replica_name() -> str:
 
 
 def _consumers(
-    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
+    settings: RecognitionSettings,
+    resources: Resources,
+    index: FaceIndex,
+    replica: str,
+    stopping: Stopping,
 ) -> Consumers:
-    matcher = Matcher(
-        database=resources.database, index=index, default_threshold=settings.match_threshold
-    )
-    return Consumers(
-        resources.topology,
-        Analyzer(
-            database=resources.database,
-            store=resources.store,
-            index=index,
-            slots=AnalysisSlots(index.photos_at_once),
+    indexer = SelfieIndexer(
+        matcher=Matcher(
+            database=resources.database, index=index, default_threshold=settings.match_threshold
         ),
-        SelfieIndexer(
-            matcher=matcher,
-            store=resources.store,
-            claimant=replica,
-            lease_seconds=settings.selfie_claim_seconds,
-            replica_lease_seconds=settings.partition_lease_seconds,
-        ),
+        store=resources.store,
+        claimant=replica,
+        lease_seconds=settings.selfie_claim_seconds,
+        replica_lease_seconds=settings.partition_lease_seconds,
     )
+    analyzer = Analyzer(
+        database=resources.database,
+        store=resources.store,
+        index=index,
+        slots=AnalysisSlots(index.photos_at_once),
+    )
+    rounds = None
+    if settings.face_recognizer_provider == "rekognition":
+        limits = BatchLimits(settings.rekognition_batch_photos, settings.rekognition_batch_seconds)
+        rounds = Rounds(indexer, limits, is_stopping=lambda: stopping.has_begun)
+    return Consumers(resources.topology, analyzer, indexer, rounds)

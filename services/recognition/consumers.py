@@ -22,16 +22,25 @@ from services.recognition.index_selfie import SelfieIndexer
 from services.recognition.match_photo import match_photo
 from services.recognition.match_selfie import match_selfie
 from services.recognition.partitions.owner import PartitionOwner
+from services.recognition.rekognition.rounds import Rounds
 from services.recognition.rematch_event import rematch_event
 
 
 class Consumers:
     """The handlers of the analyze lanes and the match partitions."""
 
-    def __init__(self, topology: Topology, analyzer: Analyzer, indexer: SelfieIndexer) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        analyzer: Analyzer,
+        indexer: SelfieIndexer,
+        rounds: Rounds | None = None,
+    ) -> None:
+        """With `rounds`, photos and selfies are matched together rather than one by one."""
         self._topology = topology
         self._analyzer = analyzer
         self._indexer = indexer
+        self._rounds = rounds
         self._by_topic: dict[str, Callable[[Delivery], Awaitable[None]]] = {
             PhotoAnalyzed.topic: self._photo_analyzed,
             SelfieUploaded.topic: self._selfie_uploaded,
@@ -61,15 +70,19 @@ class Consumers:
             await handler(delivery)
 
     async def _photo_analyzed(self, delivery: Delivery) -> None:
-        await match_photo(PhotoAnalyzed.decode(delivery.body), using=self._indexer.matcher)
+        message = PhotoAnalyzed.decode(delivery.body)
+        if self._rounds is not None:
+            await self._rounds.photo_analyzed(message)
+        else:
+            await match_photo(message, using=self._indexer.matcher)
 
     async def _selfie_uploaded(self, delivery: Delivery) -> None:
-        max_attempts = self._topology.match[0].retry.max_attempts
-        await match_selfie(
-            SelfieUploaded.decode(delivery.body),
-            last_attempt=delivery.attempt >= max_attempts,
-            using=self._indexer,
-        )
+        message = SelfieUploaded.decode(delivery.body)
+        last_attempt = delivery.attempt >= self._topology.match[0].retry.max_attempts
+        if self._rounds is not None:
+            await self._rounds.selfie_uploaded(message, last_attempt=last_attempt)
+        else:
+            await match_selfie(message, last_attempt=last_attempt, using=self._indexer)
 
     async def _selfie_deleted(self, delivery: Delivery) -> None:
         message = SelfieDeleted.decode(delivery.body)

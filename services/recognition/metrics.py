@@ -35,3 +35,28 @@ HANDOVER_SECONDS = Histogram(
     "Seconds a match partition was without a consumer between two owners.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+AWS_CALLS = Counter(
+    "findme_aws_calls_total",
+    "Calls of Rekognition that were answered, or may have been carried out, by operation.",
+    ["operation"],
+)
+AWS_FAULTS = Counter(
+    "findme_aws_faults_total",
+    "Failed attempts at calls of Rekognition: throttled, not_sent, unknown, refused.",
+    ["operation", "fault"],
+)
+AWS_SECONDS = Histogram(
+    "findme_aws_call_seconds",
+    "Seconds an attempt at a call of Rekognition took.",
+    ["operation"],
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30),
+)
+AWS_PLANNED = Counter("findme_aws_planned_searches_total", "Searches planned to match faces.")
+MATCH_ROUND_PHOTOS = Histogram(
+    "findme_match_round_photos",
+    "Photos matched together to save searches.",
+    buckets=(0, 1, 2, 5, 10, 20, 50, 100, 200),
+)
+ERASED = Counter(
+    "findme_aws_erased_total", "Faces and events deleted at Rekognition, by kind.", ["kind"]
+)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from libs.common.settings import CommonSettings
 
@@ -12,8 +12,8 @@ class RecognitionSettings(CommonSettings):
     """How many photos at once, how long, and when two faces are one person."""
 
     port: int = Field(default=8002, ge=0, le=65535, description="Port to listen on.")
-    face_recognizer_provider: Literal["embedded", "opencv"] = Field(
-        default="embedded", description="The face engine: embedded or opencv."
+    face_recognizer_provider: Literal["embedded", "opencv", "rekognition"] = Field(
+        default="embedded", description="The face engine: embedded, opencv or rekognition."
     )
     photo_queue_workers: int = Field(
         default=3, ge=1, le=64, description="Worker processes, and photos analysed at once."
@@ -33,6 +33,26 @@ class RecognitionSettings(CommonSettings):
     match_threshold: float = Field(
         default=85, ge=0, le=100, description="Similarity from which a face is the guest's."
     )
+    aws_concurrent_requests: int = Field(
+        default=10, ge=1, le=1000, description="Calls of Rekognition at the same time, per process."
+    )
+    rekognition_region: str | None = Field(
+        default=None, description="Region of Rekognition, if another than AWS_REGION."
+    )
+    rekognition_endpoint_url: str | None = Field(
+        default=None, description="Rekognition's address when it is not AWS's own."
+    )
+    aws_rekognition_collection_prefix: str = Field(
+        default="event_",
+        pattern=r"^[a-zA-Z0-9_.\-]{1,200}$",
+        description="An event's collection is called this, followed by the event's id.",
+    )
+    rekognition_batch_photos: int = Field(
+        default=200, ge=1, description="Photos matched together at most, to save searches."
+    )
+    rekognition_batch_seconds: float = Field(
+        default=10, gt=0, description="Longest wait of a photo for others to be matched with."
+    )
     selfie_claim_seconds: float = Field(
         default=60, gt=0, description="After this, another replica may index a claimed selfie."
     )
@@ -48,6 +68,17 @@ class RecognitionSettings(CommonSettings):
     reconcile_every_seconds: float = Field(
         default=60, gt=0, description="How often unfinished work is looked for."
     )
+
+    @field_validator("rekognition_region", "rekognition_endpoint_url", mode="before")
+    @classmethod
+    def _empty_means_unset(cls, value: object) -> object:
+        """Compose files pass "not set" as an empty variable."""
+        return value or None
+
+    @property
+    def pixel_limit(self) -> int:
+        """The most pixels of a photo."""
+        return int(self.max_photo_megapixels * 1e6)
 
     @model_validator(mode="after")
     def _renewed_in_time(self) -> Self:

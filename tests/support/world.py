@@ -25,11 +25,11 @@ class World(Rows):
         return (await self.person(Role(user_type))).id
 
     async def photo(
-        self, event_id: int, content: str, *, name: str = "photo.jpg", publish: bool = True
+        self, event_id: int, content: str | bytes, *, name: str = "photo.jpg", publish: bool = True
     ) -> int:
         """A stored photo that waits for analysis, with its message unless told otherwise."""
         filename = new_filename()
-        data = content.encode()
+        data = content.encode() if isinstance(content, str) else content
         await self.store.put(photo_key(event_id, filename), data, content_type="image/jpeg")
         async with self.database.unit_of_work() as unit:
             photo_id = await self.insert_photo(
@@ -44,10 +44,10 @@ class World(Rows):
                 unit.publish(PhotoUploaded(event_id=event_id, photo_id=photo_id))
         return photo_id
 
-    async def selfie(self, user_id: int, content: str, *, publish: bool = True) -> int:
+    async def selfie(self, user_id: int, content: str | bytes, *, publish: bool = True) -> int:
         """A stored selfie, with a message for each event of the guest."""
         filename = new_filename()
-        data = content.encode()
+        data = content.encode() if isinstance(content, str) else content
         await self.store.put(selfie_key(user_id, filename), data, content_type="image/jpeg")
         async with self.database.unit_of_work() as unit:
             selfie_id = await self.insert_selfie(

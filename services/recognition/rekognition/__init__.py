@@ -1,0 +1,1 @@
+"""Amazon Rekognition as a face index: one collection per event, every call counted."""

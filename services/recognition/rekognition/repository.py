@@ -1,0 +1,218 @@
+"""SQL of faces that Rekognition keeps, and of its collections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ScalarResult, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.tables import events, external_collections, faces, photos, selfie_indexes
+from services.recognition.rekognition.batching import Waiting
+from services.recognition.repository import PhotoRow
+
+#: Stored with every face.
+ENGINE = "rekognition"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSelfie:
+    """A guest's face; a new one has not met the old photo faces yet."""
+
+    face_id: str
+    selfie_id: int
+    user_id: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFace:
+    """A photo's face; a new one has not met any selfie yet. `id` is our row's."""
+
+    face_id: str
+    id: int
+    photo_id: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFaces:
+    """Both sides as they are committed at one moment.
+
+    Of the old photo faces there are at most one more than selfies: so many are never searched.
+    """
+
+    selfies: tuple[KnownSelfie, ...]
+    faces: tuple[KnownFace, ...]
+
+
+async def read_sides(
+    connection: AsyncConnection,
+    event_id: int,
+    *,
+    photo_ids: Sequence[int],
+    selfie_ids: Sequence[int],
+) -> KnownFaces:
+    """Read both sides; the connection must keep one snapshot over its statements."""
+    rows = await connection.execute(
+        select(
+            selfie_indexes.c.external_face_id.label("face_id"),
+            selfie_indexes.c.selfie_id,
+            selfie_indexes.c.user_id,
+            (selfie_indexes.c.selfie_id == func.any(list(selfie_ids))).label("is_new"),
+        ).where(
+            selfie_indexes.c.event_id == event_id,
+            selfie_indexes.c.status.in_(("indexed", "done")),
+            selfie_indexes.c.engine == ENGINE,
+        )
+    )
+    selfies = tuple(KnownSelfie(**row._asdict()) for row in rows)
+    new = await read_faces(connection, event_id, of=photo_ids, is_new=True)
+    old: list[KnownFace] = []
+    if any(selfie.is_new for selfie in selfies):
+        old = await read_faces(
+            connection, event_id, but_not_of=photo_ids, limit=len(selfies) + 1, is_new=False
+        )
+    return KnownFaces(selfies, (*new, *old))
+
+
+async def read_faces(
+    connection: AsyncConnection,
+    event_id: int,
+    *,
+    is_new: bool,
+    of: Sequence[int] | None = None,
+    but_not_of: Sequence[int] = (),
+    limit: int | None = None,
+) -> list[KnownFace]:
+    """Return faces of these photos, or of all photos but some."""
+    wanted = (
+        faces.c.photo_id != func.all(list(but_not_of))
+        if of is None
+        else faces.c.photo_id == func.any(list(of))
+    )
+    rows = await connection.execute(
+        select(faces.c.external_face_id.label("face_id"), faces.c.id, faces.c.photo_id)
+        .where(faces.c.event_id == event_id, faces.c.engine == ENGINE, wanted)
+        .limit(limit)
+    )
+    return [KnownFace(**row._asdict(), is_new=is_new) for row in rows]
+
+
+async def faces_by_external_id(
+    connection: AsyncConnection, face_ids: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Return (face id, photo id) of those that are rows of ours."""
+    rows = await connection.execute(
+        select(faces.c.external_face_id, faces.c.id, faces.c.photo_id).where(
+            faces.c.external_face_id == func.any(list(face_ids))
+        )
+    )
+    return {row.external_face_id: (row.id, row.photo_id) for row in rows}
+
+
+async def unknown_faces(connection: AsyncConnection, face_ids: Sequence[str]) -> list[str]:
+    """Return those that neither a photo nor a selfie refers to."""
+    found: ScalarResult[str] = await connection.scalars(
+        text(
+            """
+            SELECT f FROM unnest(CAST(:face_ids AS text[])) AS f
+            WHERE NOT EXISTS (SELECT 1 FROM faces WHERE external_face_id = f)
+              AND NOT EXISTS (SELECT 1 FROM selfie_indexes WHERE external_face_id = f)
+            """
+        ),
+        {"face_ids": list(face_ids)},
+    )
+    return list(found)
+
+
+_WAITING = text(
+    """
+    SELECT
+        count(*) FILTER (WHERE processing_status = 'analyzed') AS photos,
+        count(*) FILTER (WHERE processing_status = 'queued') AS photos_to_come,
+        (SELECT coalesce(extract(epoch FROM clock_timestamp() - max(uploaded_at)), 0)::float8
+         FROM photos WHERE event_id = :event_id) AS quiet_seconds,
+        (SELECT count(*) FROM selfie_indexes
+         WHERE event_id = :event_id AND status IN ('indexed', 'done') AND engine = :engine
+        ) AS selfies
+    FROM photos
+    WHERE event_id = :event_id AND processing_status IN ('queued', 'analyzed')
+    """
+)
+
+
+async def waiting(connection: AsyncConnection, event_id: int) -> Waiting:
+    """Return what of the event waits to be matched."""
+    row = (await connection.execute(_WAITING, {"event_id": event_id, "engine": ENGINE})).one()
+    return Waiting(**row._asdict())
+
+
+async def analyzed_photos(
+    connection: AsyncConnection, event_id: int, *, limit: int
+) -> list[PhotoRow]:
+    """Return the photos that wait to be matched, the oldest first."""
+    rows = await connection.execute(
+        select(
+            photos.c.id,
+            photos.c.event_id,
+            photos.c.filename,
+            photos.c.processing_status.label("status"),
+            photos.c.uploaded_at,
+        )
+        .where(photos.c.event_id == event_id, photos.c.processing_status == "analyzed")
+        .order_by(photos.c.id)
+        .limit(limit)
+    )
+    return [PhotoRow(**row._asdict()) for row in rows]
+
+
+async def indexed_selfies(connection: AsyncConnection, event_id: int) -> list[int]:
+    """Return the selfies that are indexed and wait to be matched."""
+    rows = await connection.scalars(
+        select(selfie_indexes.c.selfie_id).where(
+            selfie_indexes.c.event_id == event_id,
+            selfie_indexes.c.status == "indexed",
+            selfie_indexes.c.engine == ENGINE,
+        )
+    )
+    return list(rows)
+
+
+async def announce_collection(connection: AsyncConnection, event_id: int) -> None:
+    """Write down that the event, if it is still there, will have a collection.
+
+    Before the collection is made, so that whatever happens it is known to be deleted.
+    """
+    await connection.execute(
+        text(
+            """
+            INSERT INTO external_collections (event_id)
+            SELECT id FROM events WHERE id = :event_id
+            ON CONFLICT DO NOTHING
+            """
+        ),
+        {"event_id": event_id},
+    )
+
+
+async def lock_collection(connection: AsyncConnection, event_id: int) -> bool | None:
+    """Let one replica at a time make the collection; whether it is made, None without the event.
+
+    The event's row is locked as well: a deletion waits, and then finds what was made.
+    """
+    is_made: bool | None = await connection.scalar(
+        select(external_collections.c.is_made)
+        .join(events, events.c.id == external_collections.c.event_id)
+        .where(external_collections.c.event_id == event_id)
+        .with_for_update(key_share=True)
+    )
+    return is_made
+
+
+async def mark_collection(connection: AsyncConnection, event_id: int, *, is_made: bool) -> None:
+    """Record that the collection is there, or that it turned out not to be."""
+    await connection.execute(
+        update(external_collections)
+        .where(external_collections.c.event_id == event_id)
+        .values(is_made=is_made)
+    )

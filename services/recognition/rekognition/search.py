@@ -1,0 +1,208 @@
+"""Carries out a plan of searches and puts the results together as matches."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database import Database
+from services.recognition import metrics
+from services.recognition.matching import Match
+from services.recognition.rekognition import repository
+from services.recognition.rekognition.names import is_user, photo_of
+from services.recognition.rekognition.planner import From, Sides, plan_searches
+from services.recognition.rekognition.repository import KnownFace, KnownFaces, KnownSelfie
+from services.recognition.rekognition.service import (
+    MAX_SEARCH_RESULTS,
+    Hit,
+    InputRefused,
+    Rekognition,
+)
+
+#: Searches made because a result was cut off; beyond, the most similar faces must do.
+MAX_FALLBACK_SEARCHES = 4096
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A selfie and a photo's face that are alike."""
+
+    selfie: KnownSelfie
+    face_id: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Searches in one event's collection, for faces at least `threshold` alike."""
+
+    database: Database
+    rekognition: Rekognition
+    event_id: int
+    collection: str
+    threshold: float
+    max_results: int = MAX_SEARCH_RESULTS
+
+    async def match(self, photo_ids: Sequence[int], selfie_ids: Sequence[int]) -> list[Match]:
+        """Compare these photos with all selfies, and these selfies with all photos."""
+        known = await self._read(photo_ids, selfie_ids)
+        plan = plan_searches(_count(known))
+        metrics.AWS_PLANNED.inc(plan.calls)
+        selfies = _chosen(known.selfies, plan.selfies)
+        faces = _chosen(known.faces, plan.faces)
+        pairs, cut_selfies, cut_faces = await self._search(known, selfies, faces)
+        if cut_selfies or cut_faces:
+            pairs += await self._search_around(known, selfies, faces, cut_selfies, cut_faces)
+        return await self._matches(pairs)
+
+    async def _read(self, photo_ids: Sequence[int], selfie_ids: Sequence[int]) -> KnownFaces:
+        snapshots = self.database.engine.execution_options(isolation_level="REPEATABLE READ")
+        async with snapshots.begin() as connection:
+            return await repository.read_sides(
+                connection, self.event_id, photo_ids=photo_ids, selfie_ids=selfie_ids
+            )
+
+    async def _search(
+        self, known: KnownFaces, selfies: Sequence[KnownSelfie], faces: Sequence[KnownFace]
+    ) -> tuple[list[_Pair], list[KnownSelfie], list[KnownFace]]:
+        """Return the pairs, and those whose result was cut off at the service's limit."""
+        new_photos = {face.photo_id for face in known.faces if face.is_new}
+        by_face_id = {selfie.face_id: selfie for selfie in known.selfies}
+        searched = [item.face_id for item in selfies] + [item.face_id for item in faces]
+        results = await asyncio.gather(*(self._hits(face_id) for face_id in searched))
+        of_selfies, of_faces = results[: len(selfies)], results[len(selfies) :]
+        pairs = [
+            _Pair(selfie, hit.face_id, hit.similarity)
+            for selfie, hits in zip(selfies, of_selfies, strict=True)
+            for hit in hits
+            if (photo := photo_of(hit.external_image_id)) is not None
+            # What an old selfie has met before is matched already, or was taken back.
+            and (selfie.is_new or photo in new_photos)
+        ]
+        pairs += [
+            _Pair(selfie, face.face_id, hit.similarity)
+            for face, hits in zip(faces, of_faces, strict=True)
+            for hit in hits
+            if is_user(hit.external_image_id)
+            # A selfie indexed since the snapshot meets this face on its own account.
+            and (selfie := by_face_id.get(hit.face_id)) is not None
+            and (face.is_new or selfie.is_new)
+        ]
+        return (
+            pairs,
+            [item for item, hits in zip(selfies, of_selfies, strict=True) if self._is_cut(hits)],
+            [item for item, hits in zip(faces, of_faces, strict=True) if self._is_cut(hits)],
+        )
+
+    async def _search_around(
+        self,
+        known: KnownFaces,
+        selfies: Sequence[KnownSelfie],
+        faces: Sequence[KnownFace],
+        cut_selfies: Sequence[KnownSelfie],
+        cut_faces: Sequence[KnownFace],
+    ) -> list[_Pair]:
+        """Search from the other side what a result that was cut off may lack."""
+        more_selfies = [
+            selfie
+            for selfie in known.selfies
+            if selfie not in selfies and any(face.is_new or selfie.is_new for face in cut_faces)
+        ]
+        more_faces: list[KnownFace] = []
+        if cut_selfies:
+            more_faces = [face for face in known.faces if face.is_new and face not in faces]
+        if any(selfie.is_new for selfie in cut_selfies):
+            more_faces += await self._old_faces(known, searched=faces)
+        more_faces = more_faces[:MAX_FALLBACK_SEARCHES]
+        log.warning(
+            "search_result_cut_off",
+            event_id=self.event_id,
+            results=len(cut_selfies) + len(cut_faces),
+            further_searches=len(more_selfies) + len(more_faces),
+        )
+        pairs, _, _ = await self._search(known, more_selfies, more_faces)
+        return pairs
+
+    async def _old_faces(
+        self, known: KnownFaces, *, searched: Iterable[KnownFace]
+    ) -> list[KnownFace]:
+        new_photos = sorted({face.photo_id for face in known.faces if face.is_new})
+        async with self.database.read() as connection:
+            old = await repository.read_faces(
+                connection,
+                self.event_id,
+                but_not_of=new_photos,
+                limit=MAX_FALLBACK_SEARCHES,
+                is_new=False,
+            )
+        done = set(searched)
+        return [face for face in old if face not in done]
+
+    async def _hits(self, face_id: str) -> list[Hit]:
+        try:
+            return await self.rekognition.search_faces(
+                self.event_id,
+                self.collection,
+                face_id,
+                threshold=self.threshold,
+                max_faces=self.max_results,
+            )
+        except InputRefused as error:
+            # A photo or selfie that was deleted since the snapshot.
+            log.info("face_not_searched", event_id=self.event_id, error=str(error))
+            return []
+
+    def _is_cut(self, hits: Sequence[Hit]) -> bool:
+        return len(hits) >= self.max_results
+
+    async def _matches(self, pairs: Sequence[_Pair]) -> list[Match]:
+        """Return the best pair of each guest and photo, in that order."""
+        async with self.database.read() as connection:
+            rows = await _rows(connection, {pair.face_id for pair in pairs})
+        best: dict[tuple[int, int], Match] = {}
+        for pair in pairs:
+            if pair.face_id not in rows:
+                continue  # indexed a moment ago and not committed yet, or deleted
+            row_id, photo_id = rows[pair.face_id]
+            match = Match(
+                user_id=pair.selfie.user_id,
+                photo_id=photo_id,
+                selfie_id=pair.selfie.selfie_id,
+                face_id=row_id,
+                similarity=pair.similarity,
+            )
+            key = (match.user_id, match.photo_id)
+            if key not in best or match.similarity > best[key].similarity:
+                best[key] = match
+        return sorted(best.values())
+
+
+K = TypeVar("K", KnownSelfie, KnownFace)
+
+
+def _chosen(side: Sequence[K], choice: From) -> list[K]:
+    if choice is From.NONE:
+        return []
+    return [item for item in side if item.is_new or choice is From.ALL]
+
+
+def _count(known: KnownFaces) -> Sides:
+    new_selfies = sum(selfie.is_new for selfie in known.selfies)
+    new_faces = sum(face.is_new for face in known.faces)
+    return Sides(
+        new_selfies=new_selfies,
+        old_selfies=len(known.selfies) - new_selfies,
+        new_faces=new_faces,
+        old_faces=len(known.faces) - new_faces,
+    )
+
+
+async def _rows(connection: AsyncConnection, face_ids: set[str]) -> dict[str, tuple[int, int]]:
+    if not face_ids:
+        return {}
+    return await repository.faces_by_external_id(connection, sorted(face_ids))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ScalarResult, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import events, external_collections, faces, photos, selfie_indexes
@@ -112,17 +112,18 @@ async def faces_by_external_id(
 
 async def unknown_faces(connection: AsyncConnection, face_ids: Sequence[str]) -> list[str]:
     """Return those that neither a photo nor a selfie refers to."""
-    found: ScalarResult[str] = await connection.scalars(
-        text(
-            """
-            SELECT f FROM unnest(CAST(:face_ids AS text[])) AS f
-            WHERE NOT EXISTS (SELECT 1 FROM faces WHERE external_face_id = f)
-              AND NOT EXISTS (SELECT 1 FROM selfie_indexes WHERE external_face_id = f)
-            """
-        ),
-        {"face_ids": list(face_ids)},
+    return list(
+        await connection.scalars(
+            text(
+                """
+                SELECT f FROM unnest(CAST(:face_ids AS text[])) AS f
+                WHERE NOT EXISTS (SELECT 1 FROM faces WHERE external_face_id = f)
+                  AND NOT EXISTS (SELECT 1 FROM selfie_indexes WHERE external_face_id = f)
+                """
+            ),
+            {"face_ids": list(face_ids)},
+        )
     )
-    return list(found)
 
 
 _WAITING = text(
@@ -168,14 +169,15 @@ async def analyzed_photos(
 
 async def indexed_selfies(connection: AsyncConnection, event_id: int) -> list[int]:
     """Return the selfies that are indexed and wait to be matched."""
-    rows = await connection.scalars(
-        select(selfie_indexes.c.selfie_id).where(
-            selfie_indexes.c.event_id == event_id,
-            selfie_indexes.c.status == "indexed",
-            selfie_indexes.c.engine == ENGINE,
+    return list(
+        await connection.scalars(
+            select(selfie_indexes.c.selfie_id).where(
+                selfie_indexes.c.event_id == event_id,
+                selfie_indexes.c.status == "indexed",
+                selfie_indexes.c.engine == ENGINE,
+            )
         )
     )
-    return list(rows)
 
 
 async def announce_collection(connection: AsyncConnection, event_id: int) -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
-from tests.integration.rekognition.guests import Album
+from tests.support.rekognition.album import Album
 from tests.support.rekognition_server import RekognitionServer, running_rekognition
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of

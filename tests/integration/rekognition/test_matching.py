@@ -1,6 +1,6 @@
 import pytest
 
-from tests.integration.rekognition.guests import Album
+from tests.support.rekognition.album import Album
 from tests.support.rekognition.pictures import picture_of
 from tests.support.rekognition_server import Fault, RekognitionServer
 

@@ -19,7 +19,7 @@ from services.recognition.rekognition.faults import (
 
 def refusal(code: str, status: int) -> ClientError:
     return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},
         "IndexFaces",
     )
 

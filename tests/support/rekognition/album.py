@@ -42,7 +42,7 @@ class Album(World):
                 """
             )
 
-        await eventually(nothing_waits, timeout=30)
+        await eventually(nothing_waits, timeout=90)
 
     async def erased(self) -> None:
         """Wait until all faces are removed whose rows are gone."""

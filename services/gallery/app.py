@@ -13,6 +13,7 @@ from services.gallery.gallery import Gallery
 from services.gallery.routes import (
     accounts,
     admin,
+    aws_usage,
     dead_letters,
     live,
     participants,
@@ -47,6 +48,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             photographers.router,
             admin.first_admin_router,
             admin.router,
+            aws_usage.router,
             dead_letters.router,
             live.router,
         ],

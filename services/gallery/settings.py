@@ -31,3 +31,6 @@ class GallerySettings(CommonSettings):
     live_ping_seconds: float = Field(
         default=15, gt=0, description="A silent live stream gets a heartbeat this often."
     )
+    aws_price_per_call: float = Field(
+        default=0.001, ge=0, description="Dollars per IndexFaces or SearchFaces call."
+    )

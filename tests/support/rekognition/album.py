@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert
 
-from libs.common.messages import PhotoAnalyzed
 from libs.common.tables import faces
 from tests.support.polling import eventually
 from tests.support.rekognition.pictures import picture_of
@@ -52,9 +51,8 @@ class Album(World):
 
         await eventually(nothing_to_remove)
 
-    async def analyzed_photo(self, event_id: int, face_id: str) -> int:
-        """A photo whose only face is indexed under this id; it waits to be matched."""
-        photo_id = await self.insert_photo(event_id, processing_status="analyzed")
+    async def indexed_face(self, event_id: int, photo_id: int, face_id: str) -> None:
+        """The row of a photo's only face, which is indexed under this id."""
         await self.execute(
             insert(faces).values(
                 photo_id=photo_id,
@@ -69,8 +67,3 @@ class Album(World):
                 external_face_id=face_id,
             )
         )
-        return photo_id
-
-    async def publish_analyzed(self, event_id: int, photo_id: int) -> None:
-        async with self.database.unit_of_work() as unit:
-            unit.publish(PhotoAnalyzed(event_id=event_id, photo_id=photo_id))

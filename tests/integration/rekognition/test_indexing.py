@@ -1,0 +1,136 @@
+import asyncio
+
+import pytest
+
+from libs.common.messages import SelfieUploaded
+from libs.common.resources import Resources
+from services.recognition.app import create_app
+from services.recognition.settings import RecognitionSettings
+from tests.support.polling import eventually
+from tests.support.rekognition.album import Album
+from tests.support.rekognition_server import Fault, RekognitionServer
+from tests.support.scripted_engine import ScriptedEngine
+
+
+def indexed(server: RekognitionServer, external_image_id: str) -> int:
+    """How often the service carried out or may have carried out an indexing."""
+    return sum(call.parameters.get("ExternalImageId") == external_image_id for call in server.calls)
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_a_selfie_is_indexed_once_however_often_its_message_comes(
+    album: Album, server: RekognitionServer
+) -> None:
+    event = await album.event()
+    guest = await album.guest(event, 1)
+    selfie = await album.scalar("SELECT id FROM selfies")
+    for _ in range(3):
+        async with album.database.unit_of_work() as unit:
+            unit.publish(SelfieUploaded(event_id=event, user_id=guest, selfie_id=selfie))
+    await album.settled()
+    assert indexed(server, f"user:{guest}") == 1
+
+
+async def test_two_replicas_index_each_selfie_and_photo_once(
+    album: Album,
+    server: RekognitionServer,
+    settings: RecognitionSettings,
+    resources: Resources,
+) -> None:
+    replicas = [create_app(settings, resources, engine_factory=ScriptedEngine) for _ in range(2)]
+    events = [await album.event() for _ in range(4)]
+    async with replicas[0].router.lifespan_context(replicas[0]):
+        async with replicas[1].router.lifespan_context(replicas[1]):
+            guests = {
+                await album.guest(event, person): person for event in events for person in (1, 2)
+            }
+            for event in events:
+                await album.picture(event, 1, 2)
+            await album.settled()
+    assert all(indexed(server, f"user:{guest}") == 1 for guest in guests)
+    assert server.count()["IndexFaces"] == len(guests) + len(events)
+    assert server.count()["CreateCollection"] == len(events)
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_an_indexing_whose_answer_was_lost_leaves_no_second_face(
+    album: Album, server: RekognitionServer
+) -> None:
+    server.fail("IndexFaces", Fault.ANSWER_LOST)
+    event = await album.event()
+    guest = await album.guest(event, 1)
+    await album.settled()
+    assert indexed(server, f"user:{guest}") == 2
+    assert server.faces(f"event_{event}") == [f"user:{guest}"]
+    assert (
+        await album.scalar("SELECT external_face_id FROM selfie_indexes")
+        in (server.collections.faces[f"event_{event}"])
+    )
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_two_selfies_with_the_same_picture_are_both_kept(
+    album: Album, server: RekognitionServer
+) -> None:
+    event = await album.event()
+    first = await album.guest(event, 1)
+    await album.settled()
+    server.fail("IndexFaces", Fault.ANSWER_LOST)
+    second = await album.guest(event, 1)
+    await album.settled()
+    assert server.faces(f"event_{event}") == sorted([f"user:{first}", f"user:{second}"])
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_never_more_calls_at_once_than_allowed(
+    album: Album, server: RekognitionServer, settings: RecognitionSettings
+) -> None:
+    server.seconds = 0.05
+    event = await album.event()
+    for person in range(1, 31):
+        await album.guest(event, person)
+    await album.settled()
+    assert 1 < server.most_at_once <= settings.aws_concurrent_requests
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_a_collection_deleted_behind_our_back_is_made_again(
+    album: Album, server: RekognitionServer
+) -> None:
+    event = await album.event()
+    await album.picture(event, 1)
+    await album.settled()
+    server.collections.faces.clear()
+    photo = await album.picture(event, 2)
+    await album.settled()
+    assert (await album.photo_row(photo)).processing_status == "done"
+    assert server.faces(f"event_{event}") == [f"photo:{photo}"]
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_calls_are_counted_per_event_and_operation(album: Album) -> None:
+    event = await album.event()
+    await album.guest(event, 1)
+    await album.settled()
+    await album.picture(event, 1)
+    await album.settled()
+
+    async def counted() -> bool:
+        rows = await album.scalar(
+            "SELECT jsonb_object_agg(operation, calls) FROM aws_usage WHERE event_id = :event",
+            event=event,
+        )
+        return bool(rows == {"CreateCollection": 1, "IndexFaces": 2, "SearchFaces": 1})
+
+    await eventually(counted)
+
+
+async def test_what_was_counted_last_is_written_at_the_end(
+    album: Album, settings: RecognitionSettings, resources: Resources
+) -> None:
+    event = await album.event()
+    app = create_app(settings, resources, engine_factory=ScriptedEngine)
+    async with app.router.lifespan_context(app):
+        await album.picture(event, 1)
+        await asyncio.wait_for(album.settled(), 30)
+    assert await album.scalar("SELECT sum(calls) FROM aws_usage") == 2

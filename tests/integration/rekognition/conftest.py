@@ -16,9 +16,13 @@ from tests.support.settings import settings_of
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RekognitionServer]:
+def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "findme")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "findme-secret")
+
+
+@pytest.fixture
+async def server(aws_credentials: None) -> AsyncIterator[RekognitionServer]:
     async with running_rekognition() as server:
         yield server
 

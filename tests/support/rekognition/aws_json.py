@@ -81,10 +81,8 @@ def _walk(
 def _scalar(shape: Shape, value: Any, path: str, convert_blob: Callable[[Any, str], Any]) -> Any:
     match shape.type_name:
         case "blob":
-            converted = convert_blob(value, path)
-            raw = value if isinstance(value, bytes) else converted
-            _check_range(shape, len(raw), path)
-            return converted
+            # Its length is the operation's to check, which has an error of its own for it.
+            return convert_blob(value, path)
         case "string":
             _require(isinstance(value, str), path, "is no string")
             _check_range(shape, len(value), path)

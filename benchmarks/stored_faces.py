@@ -13,13 +13,15 @@ from libs.common.database import Database
 from libs.common.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.settings import CommonSettings
 from services.recognition import repository, selfie_claims
+from services.recognition.embedded_index import EmbeddedIndex, indexed_photo
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.dlib_weights import FloatArray
+from services.recognition.engine.embedded import EmbeddedEngine
 from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.engine.similarity import to_bytes
+from services.recognition.engine.workers import WorkerPool
+from services.recognition.face_index import FaceKey
 from services.recognition.match_photo import Matcher, match_photo
-from services.recognition.matching import best_matches
-from services.recognition.selfie_cache import SelfieCache
 from tests.support.databases import migrated_databases
 from tests.support.postgres import running_postgres
 from tests.support.rows import Rows
@@ -110,11 +112,11 @@ async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
             lease_seconds=60,
             replica_lease_seconds=60,
         )
-        await selfie_claims.save_embedding(
+        await selfie_claims.save_face_key(
             unit.connection,
             selfie_id=selfie_id,
             event_id=event_id,
-            embedding=to_bytes(likeness),
+            key=FaceKey(embedding=to_bytes(likeness)),
             engine=EMBEDDED.name,
         )
     message = SelfieUploaded(event_id=event_id, user_id=guest.id, selfie_id=selfie_id)
@@ -131,17 +133,12 @@ async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
 async def _match(database: Database, message: SelfieUploaded) -> int:
     """The matching of match_selfie; the number of photos found."""
     photos = 0
-    async with database.read() as connection:
-        selfie = await repository.load_selfies(
-            connection, message.event_id, [message.selfie_id], engine=EMBEDDED
-        )
-        async for faces in repository.scan_faces(connection, message.event_id, engine=EMBEDDED):
-            found = best_matches(
-                selfie, faces, threshold=_THRESHOLD, calibration=EMBEDDED.calibration
-            )
-            async with database.unit_of_work() as unit:
-                await repository.upsert_matches(unit.connection, message.event_id, found)
-            photos += len(found)
+    async for found in _index(database).match(
+        message.event_id, selfie_ids=[message.selfie_id], threshold=_THRESHOLD
+    ):
+        async with database.unit_of_work() as unit:
+            await repository.upsert_matches(unit.connection, message.event_id, found)
+        photos += len(found)
     return photos
 
 
@@ -168,33 +165,30 @@ async def cost_growth(
 async def _seconds_per_photo(database: Database, event_id: int) -> float:
     """Median seconds to store a photo's three faces and to match them."""
     rows = Rows(database)
-    matcher = Matcher(
-        database=database,
-        selfies=SelfieCache(engine=EMBEDDED),
-        default_threshold=_THRESHOLD,
-        engine=EMBEDDED,
-    )
+    matcher = Matcher(database=database, index=_index(database), default_threshold=_THRESHOLD)
     seconds = []
     for number in range(PHOTOS_TIMED):
-        analysis = PhotoAnalysis(
-            4000,
-            3000,
-            "",
-            tuple(
-                DetectedFace(0.1, 0.1, 0.1, 0.1, 0.9, vector)
-                for vector in _random_faces(3, seed=10**6 + number)
-            ),
+        faces = tuple(
+            DetectedFace(0.1, 0.1, 0.1, 0.1, 0.9, vector)
+            for vector in _random_faces(3, seed=10**6 + number)
         )
+        analysis = indexed_photo(PhotoAnalysis(4000, 3000, "", faces))
         photo_id = await rows.insert_photo(event_id)
         started = time.perf_counter()
         async with database.unit_of_work() as unit:
             photo = await repository.find_photo(unit.connection, photo_id)
             if photo is None:
                 raise RuntimeError("the photo is gone")
-            await repository.save_analysis(unit.connection, photo, analysis, engine=EMBEDDED)
+            await repository.save_analysis(unit.connection, photo, analysis, engine=EMBEDDED.name)
         await match_photo(PhotoAnalyzed(event_id=event_id, photo_id=photo_id), using=matcher)
         seconds.append(time.perf_counter() - started)
     return float(median(seconds))
+
+
+def _index(database: Database) -> EmbeddedIndex:
+    """An index that matches only: its workers are never started."""
+    pool = WorkerPool(1, engine_factory=EmbeddedEngine)
+    return EmbeddedIndex(database, pool, EMBEDDED, photos_at_once=1)
 
 
 async def _add_guests(database: Database, event_id: int, guests: int) -> None:

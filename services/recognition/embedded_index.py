@@ -46,24 +46,7 @@ class EmbeddedIndex:
         """See `FaceIndex.index_photo`; raises WorkerCrashed and WorkerTimedOut, too."""
         del photo  # the analysis is the same, whichever photo the file is
         metrics.ENGINE_CALLS.labels("analyze_photo").inc()
-        analysis = await self._pool.analyze(path)
-        return IndexedPhoto(
-            width=analysis.width,
-            height=analysis.height,
-            placeholder=analysis.placeholder,
-            faces=tuple(
-                IndexedFace(
-                    left=face.left,
-                    top=face.top,
-                    width=face.width,
-                    height=face.height,
-                    confidence=face.confidence,
-                    quality=face.quality,
-                    key=FaceKey(embedding=to_bytes(face.embedding)),
-                )
-                for face in analysis.faces
-            ),
-        )
+        return indexed_photo(await self._pool.analyze(path))
 
     async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
         """See `FaceIndex.index_selfie`; raises WorkerCrashed and WorkerTimedOut, too."""
@@ -107,3 +90,24 @@ class EmbeddedIndex:
         return best_matches(
             selfies, faces, threshold=threshold, calibration=self._engine.calibration
         )
+
+
+def indexed_photo(analysis: PhotoAnalysis) -> IndexedPhoto:
+    """Return an engine's analysis as it is stored."""
+    return IndexedPhoto(
+        width=analysis.width,
+        height=analysis.height,
+        placeholder=analysis.placeholder,
+        faces=tuple(
+            IndexedFace(
+                left=face.left,
+                top=face.top,
+                width=face.width,
+                height=face.height,
+                confidence=face.confidence,
+                quality=face.quality,
+                key=FaceKey(embedding=to_bytes(face.embedding)),
+            )
+            for face in analysis.faces
+        ),
+    )

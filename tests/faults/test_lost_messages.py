@@ -10,6 +10,7 @@ from libs.common.bus.topology import Queue
 from libs.common.messages import PhotoAnalyzed
 from libs.common.relay import Relay
 from services.recognition import repository
+from services.recognition.embedded_index import indexed_photo
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED
 from tests.faults.deployment import Deployment
@@ -86,8 +87,8 @@ async def add_analyzed(deployment: Deployment, photo: Photo) -> None:
     async with deployment.database.unit_of_work() as unit:
         row = await repository.find_photo(unit.connection, photo_id)
         assert row is not None
-        analysis = analysis_of(photo)
-        assert await repository.save_analysis(unit.connection, row, analysis, engine=EMBEDDED)
+        analysis = indexed_photo(analysis_of(photo))
+        assert await repository.save_analysis(unit.connection, row, analysis, engine=EMBEDDED.name)
         if analysis.faces:
             unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo_id))
 

@@ -59,7 +59,7 @@ class RekognitionIndex:
         self._max_results = max_results
 
     async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
-        """See `FaceIndex.index_photo`; raises what may pass, too (TransientError)."""
+        """See `FaceIndex.index_photo`; raises what may pass, too (RekognitionFailed)."""
         metrics.ENGINE_CALLS.labels("analyze_photo").inc()
         image = await self._images.analyze(path)
         found = await self._index(

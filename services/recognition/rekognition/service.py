@@ -12,7 +12,7 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from libs.common.errors import FindMeError, PermanentError, TransientError
+from libs.common.errors import FindMeError, PermanentError, TransientError, Unavailable
 from services.recognition import metrics
 from services.recognition.rekognition.faults import (
     MAX_ATTEMPTS,
@@ -44,7 +44,7 @@ class CollectionMissing(TransientError):
     """There is no collection of this name."""
 
 
-class RekognitionFailed(TransientError):
+class RekognitionFailed(Unavailable):
     """The service could not be used, for a reason that passes or an operator can remove."""
 
 

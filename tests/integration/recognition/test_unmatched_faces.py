@@ -4,6 +4,7 @@ import pytest
 
 from libs.common.database import Database
 from services.recognition import repository
+from services.recognition.embedded_index import indexed_photo
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED, OPENCV, EngineProfile
 from services.recognition.engine.quality import MIN_QUALITY
@@ -20,18 +21,18 @@ async def stored(
     event_id = await rows.event()
     photo_id = await rows.insert_photo(event_id)
     face = DetectedFace(0.1, 0.1, 0.2, 0.3, 0.9, embedding_of(1), quality=quality)
-    analysis = PhotoAnalysis(4000, 3000, "", (face,))
+    analysis = indexed_photo(PhotoAnalysis(4000, 3000, "", (face,)))
     async with database.unit_of_work() as unit:
         photo = await repository.find_photo(unit.connection, photo_id)
         assert photo is not None
-        assert await repository.save_analysis(unit.connection, photo, analysis, engine=engine)
+        assert await repository.save_analysis(unit.connection, photo, analysis, engine=engine.name)
     return event_id, photo_id
 
 
 async def seen(database: Database, event_id: int, photo_id: int) -> tuple[int, int]:
     """How many faces a photo's own match step and a late selfie's scan look at."""
     async with database.read() as connection:
-        own = await repository.faces_of_photo(connection, photo_id, engine=EMBEDDED)
+        own = await repository.faces_of_photos(connection, [photo_id], engine=EMBEDDED)
         scanned = [
             len(faces)
             async for faces in repository.scan_faces(connection, event_id, engine=EMBEDDED)

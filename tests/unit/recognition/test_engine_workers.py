@@ -50,7 +50,7 @@ def die() -> ObedientEngine:
     raise AssertionError
 
 
-def obedient(processes: int = 1, timeout_seconds: float = 60.0) -> WorkerPool:
+def obedient(processes: int = 1, timeout_seconds: float = 60.0) -> WorkerPool[PhotoAnalysis]:
     return WorkerPool(processes, timeout_seconds=timeout_seconds, engine_factory=ObedientEngine)
 
 

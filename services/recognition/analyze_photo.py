@@ -43,7 +43,12 @@ class Analyzer:
 
 
 async def analyze_photo(
-    message: PhotoUploaded, *, attempt: int, last_attempt: bool, using: Analyzer
+    message: PhotoUploaded,
+    *,
+    attempt: int,
+    last_attempt: bool,
+    is_repeat: bool,
+    using: Analyzer,
 ) -> None:
     """Analyse a queued photo; one that is analysed, failed or deleted is left alone.
 
@@ -78,7 +83,7 @@ async def analyze_photo(
         if last_attempt:
             await _fail(photo, f"The analysis failed repeatedly: {error}", using)
         raise
-    await _save(photo, analysis, using)
+    await _save(photo, analysis, using, is_repeat=is_repeat or photo.lost_analyses > 0)
 
 
 async def _analyze(photo: PhotoRow, using: Analyzer) -> IndexedPhoto:
@@ -111,19 +116,21 @@ async def _end_analysis(photo: PhotoRow, database: Database) -> None:
         await repository.end_analysis(unit.connection, photo.id)
 
 
-async def _save(photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer) -> None:
+async def _save(
+    photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer, *, is_repeat: bool
+) -> None:
+    keys = [face.key for face in analysis.faces]
     async with using.database.unit_of_work() as unit:
         if not await repository.save_analysis(
             unit.connection, photo, analysis, engine=using.index.name
         ):
-            await removals.add(
-                unit.connection, photo.event_id, (face.key for face in analysis.faces)
-            )
+            await removals.add(unit.connection, photo.event_id, keys)
             return
         if analysis.faces:
             unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
         else:
             unit.publish(PhotoMatched(event_id=photo.event_id, photo_id=photo.id, user_ids=()))
+    await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
     metrics.PHOTOS.labels("analyzed").inc()
 
 

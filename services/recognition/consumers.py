@@ -56,6 +56,7 @@ class Consumers:
                 PhotoUploaded.decode(delivery.body),
                 attempt=delivery.attempt,
                 last_attempt=delivery.attempt >= max_attempts,
+                is_repeat=delivery.attempt > 1 or delivery.redelivered,
                 using=self._analyzer,
             )
 

@@ -60,6 +60,11 @@ class EmbeddedIndex:
         largest = max(analysis.faces, key=lambda face: face.width * face.height)
         return FaceKey(embedding=to_bytes(largest.embedding))
 
+    async def tidy(
+        self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
+    ) -> None:
+        """See `FaceIndex.tidy`: what is not committed is nowhere."""
+
     async def match(
         self,
         event_id: int,

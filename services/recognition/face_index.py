@@ -77,6 +77,15 @@ class FaceIndex(Protocol):
         """Find the guest's face. Raises PermanentError, with a sentence for the guest."""
         ...
 
+    async def tidy(
+        self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
+    ) -> None:
+        """Remove what an earlier attempt may have left behind of the same photo or selfie.
+
+        Called once `keys` are committed: what no row refers to then is nobody's.
+        """
+        ...
+
     def match(
         self,
         event_id: int,

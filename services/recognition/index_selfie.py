@@ -10,7 +10,7 @@ from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from services.recognition import metrics, removals, selfie_claims
 from services.recognition.face_index import FaceKey, SelfieKey
 from services.recognition.match_photo import Matcher
-from services.recognition.selfie_claims import ClaimOutcome
+from services.recognition.selfie_claims import Claim, ClaimOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,13 @@ async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIn
             msg = f"selfie {selfie.selfie_id} is being indexed by another replica"
             raise Unavailable(msg)
         case ClaimOutcome.CLAIMED:
-            return await _index(selfie, claim.object_key, using, last_attempt=last_attempt)
+            return await _index(selfie, claim, using, last_attempt=last_attempt)
         case ClaimOutcome.INDEXED:
             return True
 
 
 async def _index(
-    selfie: SelfieKey, object_key: str, using: SelfieIndexer, *, last_attempt: bool
+    selfie: SelfieKey, claim: Claim, using: SelfieIndexer, *, last_attempt: bool
 ) -> bool:
     """Find and commit the face; False when the selfie cannot be used."""
     matcher = using.matcher
@@ -67,7 +67,7 @@ async def _index(
         key = FaceKey(embedding=embedding)
     else:
         try:
-            async with using.store.local_file(object_key) as path:
+            async with using.store.local_file(claim.object_key) as path:
                 key = await matcher.index.index_selfie(selfie, path)
         except (PermanentError, ObjectNotFound) as error:
             await _fail(selfie, str(error), using)
@@ -89,6 +89,7 @@ async def _index(
         if not is_saved:
             await removals.add(unit.connection, selfie.event_id, [key])
     if is_saved:
+        await matcher.index.tidy(selfie, [key], is_repeat=claim.is_repeat)
         metrics.SELFIES_INDEXED.labels("indexed").inc()
     return is_saved
 

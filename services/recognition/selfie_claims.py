@@ -25,12 +25,14 @@ class ClaimOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The outcome, and where the selfie lies when it was claimed."""
+    """The outcome; when it was claimed, where the selfie lies and whether it was before."""
 
     outcome: ClaimOutcome
     object_key: str = ""
+    is_repeat: bool = False
 
 
+# Of an inserted row xmax is 0, of an updated one it is not.
 _CLAIM = text(
     """
     INSERT INTO selfie_indexes AS i (selfie_id, event_id, user_id, status, claimed_by)
@@ -47,7 +49,8 @@ _CLAIM = text(
                SELECT FROM recognition_replicas r
                WHERE r.replica_id = i.claimed_by
                  AND r.seen_at > now() - make_interval(secs => :replica_lease_seconds)))
-    RETURNING (SELECT object_key FROM selfies WHERE id = i.selfie_id)
+    RETURNING (SELECT object_key FROM selfies WHERE id = i.selfie_id) AS object_key,
+              xmax <> 0 AS is_repeat
     """
 )
 
@@ -65,7 +68,7 @@ async def claim_selfie(
 
     A claim lasts for its lease, but not longer than its replica is seen to live.
     """
-    object_key = await connection.scalar(
+    claimed = await connection.execute(
         _CLAIM,
         {
             "selfie_id": selfie_id,
@@ -75,8 +78,8 @@ async def claim_selfie(
             "replica_lease_seconds": replica_lease_seconds,
         },
     )
-    if object_key is not None:
-        return Claim(ClaimOutcome.CLAIMED, object_key)
+    if (row := claimed.one_or_none()) is not None:
+        return Claim(ClaimOutcome.CLAIMED, row.object_key, row.is_repeat)
     status = await connection.scalar(
         select(selfie_indexes.c.status).where(
             selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id

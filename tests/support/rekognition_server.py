@@ -32,6 +32,8 @@ class Fault(Enum):
 
     THROTTLED = ("ThrottlingException", 400)
     THROUGHPUT = ("ProvisionedThroughputExceededException", 400)
+    #: An operator's mistake.
+    DENIED = ("AccessDeniedException", 400)
     #: Before anything was done.
     BROKEN = ("InternalServerError", 500)
     #: After all of it was done.

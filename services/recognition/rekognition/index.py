@@ -57,6 +57,8 @@ class RekognitionIndex:
         self._collections = collections
         self._images = images
         self._max_results = max_results
+        #: Images in hand of which an attempt had an unknown outcome.
+        self._unsure: set[tuple[int, str]] = set()
 
     async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
         """See `FaceIndex.index_photo`; raises what may pass, too (RekognitionFailed)."""
@@ -93,6 +95,22 @@ class RekognitionIndex:
             msg = "No face was found in the selfie. Send another one."
             raise PermanentError(msg)
         return FaceKey(external_face_id=found.faces[0].face_id)
+
+    async def tidy(
+        self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
+    ) -> None:
+        """See `FaceIndex.tidy`; costs a search per face, and only where it is needed."""
+        name = _image_name(of)
+        is_unsure = (of.event_id, name) in self._unsure
+        self._unsure.discard((of.event_id, name))
+        if not is_repeat and not is_unsure:
+            return
+        face_ids = [key.external_face_id for key in keys if key.external_face_id is not None]
+        try:
+            await self._remove_strays(of.event_id, name, face_ids)
+        except FindMeError as error:
+            # They go with the event; the photo or selfie itself is safe.
+            log.warning("strays_not_removed", image=name, error=str(error))
 
     async def match(
         self,
@@ -134,7 +152,7 @@ class RekognitionIndex:
             msg = f"The photo cannot be used: {error}"
             raise PermanentError(msg) from error
         if not indexed.is_first:
-            await self._remove_strays(event_id, indexed, external_image_id)
+            self._unsure.add((event_id, external_image_id))
         return indexed
 
     async def _in_collection(
@@ -146,23 +164,26 @@ class RekognitionIndex:
             await self._collections.report_missing(event_id)
             return await index(await self._collections.ensure(event_id))
 
-    async def _remove_strays(self, event_id: int, indexed: Indexed, external_image_id: str) -> None:
-        """Remove what an attempt of unknown outcome may have indexed before."""
+    async def _remove_strays(
+        self, event_id: int, external_image_id: str, face_ids: Sequence[str]
+    ) -> None:
+        """Find the same faces under the same name, and delete those that no row refers to."""
         collection = self._collections.name(event_id)
-        ours = {face.face_id for face in indexed.faces}
-        try:
-            strays: set[str] = set()
-            for face_id in ours:
-                hits = await self._rekognition.search_faces(
-                    event_id, collection, face_id, threshold=SAME_FACE_SIMILARITY
-                )
-                strays |= {
-                    hit.face_id for hit in hits if hit.external_image_id == external_image_id
-                }
-            async with self._database.read() as connection:
-                unknown = await repository.unknown_faces(connection, sorted(strays - ours))
-            if unknown:
-                await self._rekognition.delete_faces(event_id, collection, unknown)
-        except FindMeError as error:
-            # They go with the event; what was indexed now must not be indexed a third time.
-            log.warning("strays_not_removed", image=external_image_id, error=str(error))
+        found: set[str] = set()
+        for face_id in face_ids:
+            hits = await self._rekognition.search_faces(
+                event_id, collection, face_id, threshold=SAME_FACE_SIMILARITY
+            )
+            found |= {hit.face_id for hit in hits if hit.external_image_id == external_image_id}
+        async with self._database.read() as connection:
+            strays = await repository.unknown_faces(connection, sorted(found))
+        if strays:
+            await self._rekognition.delete_faces(event_id, collection, strays)
+
+
+def _image_name(of: PhotoKey | SelfieKey) -> str:
+    match of:
+        case PhotoKey():
+            return photo_image(of.photo_id)
+        case SelfieKey():
+            return user_image(of.user_id)

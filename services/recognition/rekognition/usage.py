@@ -75,13 +75,17 @@ async def counting(database: Database) -> AsyncIterator[Usage]:
         flusher.cancel()
         with suppress(asyncio.CancelledError):
             await flusher
-        await usage.flush()
+        await _flush(usage)
 
 
 async def _keep_flushing(usage: Usage) -> None:
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
-        try:
-            await usage.flush()
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("aws_usage_not_written", error=str(error))
+        await _flush(usage)
+
+
+async def _flush(usage: Usage) -> None:
+    try:
+        await usage.flush()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("aws_usage_not_written", error=str(error))

@@ -34,6 +34,7 @@ def settings(database_url: str, tmp_path: Path, server: RekognitionServer) -> Re
         database_url,
         photo_store_dir=tmp_path / "objects",
         photo_queue_workers=1,
+        retry_delays_seconds=(0.1, 0.1, 0.1),
         face_recognizer_provider="rekognition",
         rekognition_endpoint_url=server.url,
     )

@@ -2,12 +2,13 @@ import asyncio
 
 import pytest
 
-from libs.common.messages import SelfieUploaded
+from libs.common.messages import PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.support.polling import eventually
 from tests.support.rekognition.album import Album
+from tests.support.rekognition.pictures import picture_of
 from tests.support.rekognition_server import Fault, RekognitionServer
 from tests.support.scripted_engine import ScriptedEngine
 
@@ -61,7 +62,7 @@ async def test_an_indexing_whose_answer_was_lost_leaves_no_second_face(
     guest = await album.guest(event, 1)
     await album.settled()
     assert indexed(server, f"user:{guest}") == 2
-    assert server.faces(f"event_{event}") == [f"user:{guest}"]
+    await eventually(lambda: server.faces(f"event_{event}") == [f"user:{guest}"])
     assert (
         await album.scalar("SELECT external_face_id FROM selfie_indexes")
         in (server.collections.faces[f"event_{event}"])
@@ -136,3 +137,47 @@ async def test_what_was_counted_last_is_written_at_the_end(
         await album.picture(event, 1)
         await asyncio.wait_for(album.settled(), 30)
     assert await album.scalar("SELECT sum(calls) FROM aws_usage") == 2
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_what_a_replica_indexed_before_it_died_is_found_and_removed(
+    album: Album, server: RekognitionServer
+) -> None:
+    event, user = await album.event(), await album.user()
+    await album.join(user, event)
+    await album.picture(event, 5)
+    await album.settled()
+    selfie = await album.selfie(user, picture_of([1]), publish=False)
+    await album.index(selfie, event, user, status="claimed", claimed_by="a dead replica")
+    leave_behind(server, event, f"user:{user}", picture_of([1]))
+    async with album.database.unit_of_work() as unit:
+        unit.publish(SelfieUploaded(event_id=event, user_id=user, selfie_id=selfie))
+    await album.settled()
+    assert server.faces(f"event_{event}").count(f"user:{user}") == 1
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_a_photos_second_attempt_removes_what_the_first_may_have_indexed(
+    album: Album, server: RekognitionServer
+) -> None:
+    event = await album.event()
+    await album.picture(event, 5)
+    await album.settled()
+    photo = await album.photo(event, picture_of([1, 2]), publish=False)
+    leave_behind(server, event, f"photo:{photo}", picture_of([1, 2]))
+    server.fail("IndexFaces", Fault.DENIED)
+    async with album.database.unit_of_work() as unit:
+        unit.publish(PhotoUploaded(event_id=event, photo_id=photo))
+    await album.settled()
+    await eventually(lambda: server.faces(f"event_{event}").count(f"photo:{photo}") == 2)
+
+
+def leave_behind(server: RekognitionServer, event: int, name: str, picture: bytes) -> None:
+    """Index a picture as somebody did who never came to write it down."""
+    server.collections.index_faces(
+        {
+            "CollectionId": f"event_{event}",
+            "Image": {"Bytes": picture},
+            "ExternalImageId": name,
+        }
+    )

@@ -52,6 +52,7 @@ async def analyze_photo(
 ) -> None:
     """Analyse a queued photo; one that is analysed, failed or deleted is left alone.
 
+    `is_repeat`: an earlier attempt may have come far, and died without a word.
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
     """

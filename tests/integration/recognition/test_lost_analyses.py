@@ -14,7 +14,8 @@ from services.recognition.analyze_photo import (
     Analyzer,
     analyze_photo,
 )
-from services.recognition.engine.profiles import PROFILES
+from services.recognition.embedded_index import EmbeddedIndex
+from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.engine.workers import WorkerPool
 from tests.support.polling import eventually
 from tests.support.scripted_engine import ScriptedEngine
@@ -60,14 +61,14 @@ async def test_a_shutdown_in_the_middle_of_an_analysis_is_not_held_against_the_p
     photo = await world.photo(event, "people 1", publish=False)
     lost = "SELECT lost_analyses FROM photos"
     async with WorkerPool(1, engine_factory=partial(ScriptedEngine, seconds=60)) as pool:
-        analyzer = Analyzer(
-            world.database, world.store, pool, AnalysisSlots(1), PROFILES["embedded"]
-        )
+        index = EmbeddedIndex(world.database, pool, EMBEDDED, photos_at_once=1)
+        analyzer = Analyzer(world.database, world.store, index, AnalysisSlots(1))
         analysis = asyncio.create_task(
             analyze_photo(
                 PhotoUploaded(event_id=event, photo_id=photo),
                 attempt=1,
                 last_attempt=False,
+                is_repeat=False,
                 using=analyzer,
             )
         )

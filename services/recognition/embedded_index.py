@@ -8,6 +8,7 @@ from libs.common.errors import PermanentError
 from services.recognition import metrics, repository
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EngineProfile
+from services.recognition.engine.selfie_check import own_face
 from services.recognition.engine.similarity import to_bytes
 from services.recognition.engine.workers import WorkerPool
 from services.recognition.face_index import (
@@ -53,12 +54,11 @@ class EmbeddedIndex:
         del selfie
         metrics.ENGINE_CALLS.labels("index_selfie").inc()
         analysis = await self._pool.analyze(path)
-        if not analysis.faces:
+        own = own_face(analysis.faces)
+        if own is None:
             msg = "No face was found in the selfie. Send another one."
             raise PermanentError(msg)
-        # People in the background of an accepted selfie are much smaller than its owner.
-        largest = max(analysis.faces, key=lambda face: face.width * face.height)
-        return FaceKey(embedding=to_bytes(largest.embedding))
+        return FaceKey(embedding=to_bytes(analysis.faces[own].embedding))
 
     async def tidy(
         self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool

@@ -46,21 +46,30 @@ class SelfieVerdict:
 
 def check_selfie(width: int, height: int, faces: Sequence[FoundFace]) -> SelfieVerdict:
     """Judge a selfie of this size in pixels by the faces found in it."""
-    if not faces:
+    own = own_face(faces)
+    if own is None:
         return SelfieVerdict(problem=NO_FACE)
-    candidates = [i for i, face in enumerate(faces) if face.confidence >= SURE_CONFIDENCE]
-    candidates = candidates or list(range(len(faces)))
-
     scale = REFERENCE_LONG_SIDE_PX / max(width, height)
     sides = {
-        i: (faces[i].width * width * scale, faces[i].height * height * scale) for i in candidates
+        i: (faces[i].width * width * scale, faces[i].height * height * scale)
+        for i in _candidates(faces)
     }
     areas = {i: across * down for i, (across, down) in sides.items()}
-    largest = max(candidates, key=areas.__getitem__)
-    if sum(area >= BYSTANDER_AREA_SHARE * areas[largest] for area in areas.values()) > 1:
+    if sum(area >= BYSTANDER_AREA_SHARE * areas[own] for area in areas.values()) > 1:
         return SelfieVerdict(problem=SEVERAL_FACES)
 
     min_area = max(MIN_AREA_PX, MIN_AREA_SHARE * width * height * scale * scale)
-    if min(sides[largest]) < MIN_SIDE_PX or areas[largest] < min_area:
+    if min(sides[own]) < MIN_SIDE_PX or areas[own] < min_area:
         return SelfieVerdict(problem=TOO_SMALL)
-    return SelfieVerdict(face=largest)
+    return SelfieVerdict(face=own)
+
+
+def own_face(faces: Sequence[FoundFace]) -> int | None:
+    """The index of the guest's own face, the largest of the sure ones; None without any face."""
+    return max(_candidates(faces), key=lambda i: faces[i].width * faces[i].height, default=None)
+
+
+def _candidates(faces: Sequence[FoundFace]) -> list[int]:
+    """What counts as a face: beside a sure one, a doubtful one is a pattern on the clothes."""
+    sure = [i for i, face in enumerate(faces) if face.confidence >= SURE_CONFIDENCE]
+    return sure or list(range(len(faces)))

@@ -11,6 +11,7 @@ from services.recognition.engine.selfie_check import (
     TOO_SMALL,
     SelfieVerdict,
     check_selfie,
+    own_face,
 )
 
 
@@ -49,6 +50,16 @@ def test_an_unsure_detection_does_not_count_beside_a_sure_one_even_if_larger() -
     assert check_selfie(1024, 768, [badge, pixels(300)]) == SelfieVerdict(face=1)
     assert check_selfie(1024, 768, [badge]) == SelfieVerdict(face=0)
     assert check_selfie(1024, 768, [badge, badge]).problem == SEVERAL_FACES
+
+
+@given(
+    st.lists(st.builds(Face, st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.5, 1)), max_size=6)
+)
+def test_the_face_that_is_indexed_is_the_one_that_was_judged(faces: list[Face]) -> None:
+    verdict = check_selfie(1024, 768, faces)
+    if verdict.accepted:
+        assert verdict.face == own_face(faces)
+    assert (own_face(faces) is None) == (faces == [])
 
 
 def test_a_side_under_44_pixels_is_too_small() -> None:

@@ -48,6 +48,7 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("GET", "/api/admin/queue/stats", {ADMIN}),
     ("GET", "/api/admin/queue/jobs/1", {ADMIN}),
     ("POST", "/api/admin/cache/clear", {ADMIN}),
+    ("GET", "/api/admin/aws-usage", {ADMIN}),
     ("GET", "/api/admin/dead-letters", {ADMIN}),
     ("GET", "/api/admin/dead-letters/1", {ADMIN}),
     ("POST", "/api/admin/dead-letters/1/replay", {ADMIN}),

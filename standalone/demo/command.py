@@ -52,6 +52,9 @@ def run_demo(settings: StandaloneSettings, options: DemoOptions, console: Consol
 
     Raises InvalidInput when the folder has no photos, Unavailable when FindMe does not start.
     """
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        # Either ends the blocks below in order: the server must not outlive the demo.
+        signal.signal(ending, signal.default_int_handler)
     run = datetime.now(UTC).strftime("%m%d%H%M%S")
     password = _password()
     if options.photos is None:
@@ -129,8 +132,11 @@ def _stay(server: Server, place: Place, cast: Cast, result: Result, console: Con
         f"  the log        {server.log}",
         highlight=False,
     )
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    console.print("Stopping …")
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        console.print("Stopping …")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ lock: $(VENV)/dev ## Resolve the dependencies anew (needs the uv command)
 		-o requirements/dev.lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+	--no-annotate --no-header
 
 clean: ## Remove the virtual environment and caches, not the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

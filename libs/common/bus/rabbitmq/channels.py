@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -48,7 +49,7 @@ class Intake:
         self.ended.set()
 
 
-class ChannelUser:
+class ChannelUser(ABC):
     """Does its work on a channel, and again on a new one whenever that is lost."""
 
     prefetch = 0
@@ -59,9 +60,9 @@ class ChannelUser:
         self._link = link
         self._first_try: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @abstractmethod
     async def work(self, intake: Intake) -> None:
         """Set up, call `is_set_up`, and work until `stopping` or `intake.ended`."""
-        raise NotImplementedError
 
     @property
     def is_late(self) -> bool:

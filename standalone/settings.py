@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.common.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.setting_files import FileOrVariableSettings
 from libs.common.settings import RetryDelays
 
 
-class StandaloneSettings(BaseSettings):
+class StandaloneSettings(FileOrVariableSettings):
     """Everything has a default: one folder holds database, objects, models and the secret."""
-
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     findme_data_dir: Path = Field(default=Path("data"), description="Folder of all data.")
     database_url: str | None = Field(

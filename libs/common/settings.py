@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from libs.common.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.setting_files import FileOrVariableSettings
 
 MIN_SECRET_LENGTH = 32
 
@@ -29,10 +30,8 @@ RetryDelays = Annotated[
 ]
 
 
-class CommonSettings(BaseSettings):
+class CommonSettings(FileOrVariableSettings):
     """Connections, secrets and logs; names are upper-case environment variables."""
-
-    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True)
 
     database_url: str = Field(
         description="PostgreSQL, as postgresql://user:password@host:port/database."

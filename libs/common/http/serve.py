@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from libs.common import logs
 from libs.common.http.graceful_server import GracefulServer
+from libs.common.setting_files import SettingUnreadable
 from libs.common.settings import CommonSettings
 
 #: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
@@ -46,6 +47,8 @@ def _read(settings_class: type[S]) -> S:
             f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
         ]
         raise SystemExit("\n".join(problems)) from error
+    except SettingUnreadable as error:
+        raise SystemExit(str(error)) from error
     if settings.amqp_url is None:
         # The bus in process ends at the process: no other service would hear a word.
         msg = "AMQP_URL: a service by itself needs RabbitMQ; `findme up` runs without it"

@@ -45,7 +45,12 @@ lock: $(VENV)/dev ## Resolve the dependencies anew (needs the uv command)
 	uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra standalone -o requirements/standalone.lock
 	uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra dev -c requirements/standalone.lock \
 		-o requirements/dev.lock
+	for image in $(IMAGES); do \
+		uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra $$image \
+			-c requirements/standalone.lock -o requirements/$$image.lock || exit 1; \
+	done
 
+IMAGES := ingest recognition gallery media tools
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header
 

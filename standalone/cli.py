@@ -1,6 +1,8 @@
 """The `findme` command."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +12,14 @@ from rich.table import Table
 
 from libs.common.bus.rabbitmq.declare import declare
 from libs.common.bus.topology import findme_topology
-from libs.common.errors import FindMeError
+from libs.common.errors import FindMeError, Unavailable
 from libs.common.migrate import upgrade
 from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
 from standalone import dlq_commands, operator_commands, partition_commands
-from standalone.demo.command import DemoOptions, run_demo
 from standalone.models_commands import models_app
+from standalone.operator_database import database_url, operator_database
 from standalone.options import DataDir, settings_with
-from standalone.serve import serve
-from standalone.stack import database_url, operator_database
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 admin_app = typer.Typer(no_args_is_help=True, help="Administrators.")
@@ -51,6 +51,8 @@ def up(
     ] = None,
 ) -> None:
     """Run FindMe: all services in one process, on one folder. Ctrl-C stops it."""
+    with _all_of_findme():
+        from standalone.serve import serve
 
     def announce(url: str) -> None:
         console.print(f"FindMe is ready at [bold]{url}[/] (Ctrl-C stops it)", highlight=False)
@@ -76,6 +78,8 @@ def demo(
     exit_: Annotated[bool, typer.Option("--exit", help="End when the job is done.")] = False,
 ) -> None:
     """Show the whole job: photos come in, selfies come in, guests get theirs."""
+    with _all_of_findme():
+        from standalone.demo.command import DemoOptions, run_demo
     if (photos is None) != (not selfie):
         msg = "--photos and --selfie go together: the photos, and whom to look for in them"
         raise typer.BadParameter(msg)
@@ -156,6 +160,16 @@ def event_create(
             return f"Event {made.event_id}: guests join with the code {made.event_code}"
 
     console.print(asyncio.run(create()))
+
+
+@contextmanager
+def _all_of_findme() -> Iterator[None]:
+    """Import within this what the operators' own image leaves out: services, PostgreSQL, demo."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        msg = f"This needs all of FindMe, of which {error.name} is not installed here."
+        raise Unavailable(msg) from error
 
 
 def _create_account(account: NewAccount, role: Role, data_dir: Path | None) -> None:

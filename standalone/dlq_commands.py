@@ -18,8 +18,8 @@ from libs.common.dead_letters.repository import DeadLetterRow
 from libs.common.dead_letters.settle import Settlement, settle, settle_all
 from libs.common.dead_letters.view import details
 from libs.common.errors import NotFound
+from standalone.operator_database import operator_database
 from standalone.options import DataDir, settings_with
-from standalone.stack import operator_database
 
 app = typer.Typer(no_args_is_help=True, help="Messages that were given up (dead letters).")
 console = Console()

@@ -15,8 +15,8 @@ from libs.common.bus.rabbitmq.declare import ready_messages
 from libs.common.bus.topology import findme_topology
 from libs.common.database import Database
 from libs.common.tables import match_partitions, photos
+from standalone.operator_database import operator_database
 from standalone.options import DataDir, settings_with
-from standalone.stack import operator_database
 
 console = Console()
 

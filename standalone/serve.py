@@ -11,8 +11,9 @@ import uvloop
 from libs.common import logs
 from libs.common.errors import Unavailable
 from libs.common.http.graceful_server import GracefulServer
+from standalone.operator_database import database_url
 from standalone.settings import StandaloneSettings
-from standalone.stack import database_url, standalone_app
+from standalone.stack import standalone_app
 
 log = structlog.get_logger(__name__)
 

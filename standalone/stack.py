@@ -1,14 +1,13 @@
 """All four services in one process, on one data folder."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 
-from libs.common.database import Database
 from libs.common.migrate import upgrade
 from libs.common.resources import open_resources
 from libs.common.settings import CommonSettings
@@ -22,30 +21,7 @@ from services.recognition.app import create_app as create_recognition
 from services.recognition.settings import RecognitionSettings
 from standalone.data_dir import secret_key
 from standalone.gateway import gateway_app
-from standalone.postgres import attached_postgres, embedded_postgres
 from standalone.settings import StandaloneSettings
-
-
-@contextmanager
-def database_url(settings: StandaloneSettings, *, owner: bool) -> Iterator[str]:
-    """Yield the URL of the database to use: the one named, else the folder's own."""
-    if settings.database_url:
-        yield settings.database_url
-    elif owner:
-        with embedded_postgres(settings.data_dir) as url:
-            yield url
-    else:
-        with attached_postgres(settings.data_dir) as url:
-            yield url
-
-
-@asynccontextmanager
-async def operator_database(settings: StandaloneSettings) -> AsyncIterator[Database]:
-    """Open the database for a command, whether or not FindMe runs on it."""
-    with database_url(settings, owner=False) as url:
-        await upgrade(url)
-        async with Database.open(CommonSettings(**_common(settings, url))) as database:
-            yield database
 
 
 @asynccontextmanager

@@ -20,9 +20,9 @@ from standalone.demo.report import print_report
 from standalone.demo.scenario import Guest, Place, Result, run_scenario
 from standalone.demo.server import Server, running_server
 from standalone.operator_commands import add_account, add_event
+from standalone.operator_database import operator_database
 from standalone.scenes import event, selfie, write_event
 from standalone.settings import StandaloneSettings
-from standalone.stack import operator_database
 
 SEED = 2026
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff"}

@@ -47,6 +47,9 @@ class RecognitionSettings(CommonSettings):
         pattern=r"^[a-zA-Z0-9_.\-]{1,200}$",
         description="An event's collection is called this, followed by the event's id.",
     )
+    aws_price_per_call: float = Field(
+        default=0.001, ge=0, description="Dollars per IndexFaces or SearchFaces call."
+    )
     rekognition_batch_photos: int = Field(
         default=200, ge=1, description="Photos matched together at most, to save searches."
     )

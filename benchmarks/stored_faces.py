@@ -165,7 +165,7 @@ async def cost_growth(
 async def _seconds_per_photo(database: Database, event_id: int) -> float:
     """Median seconds to store a photo's three faces and to match them."""
     rows = Rows(database)
-    matcher = Matcher(database=database, index=_index(database), default_threshold=_THRESHOLD)
+    matcher = Matcher(database=database, index=_index(database))
     seconds = []
     for number in range(PHOTOS_TIMED):
         faces = tuple(

@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData(
     naming_convention={
@@ -75,6 +75,7 @@ events = Table(
     Column("code_key", Text, nullable=False, unique=True),
     _moment("date", nullable=True),
     _reference("photographer_id", "users.id", nullable=True),
+    #: 0 to 100; the one of matching_settings where it is NULL.
     Column("match_threshold", REAL),
     _moment("created_at"),
     Column("expires_at", DateTime(timezone=True), nullable=False),
@@ -117,6 +118,8 @@ photos = Table(
     _moment("enqueued_at"),
     _moment("analyzed_at", nullable=True),
     _moment("finished_at", nullable=True),
+    #: The trace that began with the upload, for work that no message of the photo's brings.
+    Column("traceparent", Text),
     CheckConstraint(
         "processing_status IN ('queued', 'analyzed', 'done', 'failed')", name="processing_status"
     ),
@@ -237,18 +240,54 @@ Index(
     postgresql_where=text("external_face_id IS NOT NULL"),
 )
 
+#: A selfie is like a face of the photo, at least nearly: whether it is the guest's is decided
+#: when it is read, by the event's threshold (see guest_photos.py).
 matches = Table(
     "matches",
     metadata,
-    Column("user_id", BigInteger, primary_key=True),
-    Column("event_id", BigInteger, primary_key=True),
+    Column("selfie_id", ForeignKey("selfies.id", ondelete="CASCADE"), primary_key=True),
     Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
-    _reference("selfie_id", "selfies.id"),
+    Column("user_id", BigInteger, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    #: The photo's face that is most like the selfie.
     Column("face_id", BigInteger, nullable=False),
     Column("similarity", REAL, nullable=False),
     _moment("created_at"),
     Index(None, "photo_id"),
-    Index(None, "selfie_id"),
+)
+#: Serves a guest's list without touching the table.
+Index(
+    "matches_guest_idx",
+    matches.c.user_id,
+    matches.c.event_id,
+    matches.c.photo_id,
+    postgresql_include=["similarity"],
+)
+
+#: What people said of a photo and a guest. It overrules matches, and outlives them.
+match_overrides = Table(
+    "match_overrides",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", ForeignKey("events.id", ondelete="CASCADE"), primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    #: "not_me" is the guest's own word; "added" comes from the event's photographer.
+    Column("verdict", Text, nullable=False),
+    _reference("decided_by", "users.id", nullable=True),
+    _moment("decided_at"),
+    CheckConstraint("verdict IN ('not_me', 'added')", name="verdict"),
+    Index(None, "photo_id"),
+    Index(None, "event_id"),
+    Index(None, "decided_by"),
+)
+
+#: One row: how alike a face must be in events that have no threshold of their own.
+matching_settings = Table(
+    "matching_settings",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("threshold", REAL, nullable=False, server_default=text("85")),
+    CheckConstraint("id = 1", name="id"),
 )
 
 #: Events whose faces a paid service holds, in a collection of each. The row is written before
@@ -293,6 +332,8 @@ outbox = Table(
     _moment("created_at"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     _moment("next_attempt_at"),
+    #: What goes with the message besides its body, such as its trace; mostly nothing.
+    Column("headers", JSONB(none_as_null=True)),
 )
 
 #: The replicas of recognition that have been seen lately; a stopped one removes itself.
@@ -328,5 +369,6 @@ dead_letters = Table(
     Column("reason", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     _moment("died_at"),
+    Column("headers", JSONB(none_as_null=True)),
     Index("dead_letters_message_key", "message_id", "queue", unique=True),
 )

@@ -1,4 +1,4 @@
-"""A participant joins a further event; the selfie they have is matched there too."""
+"""A participant joins a further event; the selfies they have are matched there too."""
 
 from libs.common.database import UnitOfWork
 from libs.common.errors import InvalidInput, NotAuthenticated
@@ -19,7 +19,6 @@ async def join_event(user_id: int, code: str, *, unit: UnitOfWork) -> str:
     if not await events.join(unit.connection, user_id, event.id):
         msg = f"You have already joined {event.name}."
         raise InvalidInput(msg)
-    selfie = await selfies.live_selfie(unit.connection, user_id)
-    if selfie is not None:
+    for selfie in await selfies.selfies_of(unit.connection, user_id):
         unit.publish(SelfieUploaded(event_id=event.id, user_id=user_id, selfie_id=selfie.id))
     return event.name

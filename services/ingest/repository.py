@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
+from libs.common.guest_photos import threshold_of
 from libs.common.tables import (
     matches,
     memberships,
@@ -156,7 +157,7 @@ async def remove_selfies(
 ) -> tuple[Sequence[OldSelfie], int]:
     """Delete the user's selfies, with their embeddings and matches (by cascade).
 
-    Returns the selfies, and how many matches went with them.
+    Returns the selfies, and how many photos they were alike.
     """
     events_of = (
         select(func.array_agg(selfie_indexes.c.event_id))
@@ -171,10 +172,21 @@ async def remove_selfies(
     old = [OldSelfie(row.id, row.object_key, tuple(row.event_ids or ())) for row in rows]
     ids = [selfie.id for selfie in old]
     matched = await connection.scalar(
-        select(func.count()).select_from(matches).where(matches.c.selfie_id.in_(ids))
+        select(func.count(matches.c.photo_id.distinct())).where(
+            matches.c.selfie_id.in_(ids),
+            matches.c.similarity >= threshold_of(matches.c.event_id),
+        )
     )
     await connection.execute(delete(selfies).where(selfies.c.id.in_(ids)))
     return old, int(matched or 0)
+
+
+async def count_selfies(connection: AsyncConnection, user_id: int) -> int:
+    """How many selfies the user has."""
+    count = await connection.scalar(
+        select(func.count()).select_from(selfies).where(selfies.c.user_id == user_id)
+    )
+    return int(count or 0)
 
 
 async def add_selfie(connection: AsyncConnection, selfie: NewSelfie) -> int:

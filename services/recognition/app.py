@@ -132,9 +132,7 @@ def _consumers(
     stopping: Stopping,
 ) -> Consumers:
     indexer = SelfieIndexer(
-        matcher=Matcher(
-            database=resources.database, index=index, default_threshold=settings.match_threshold
-        ),
+        matcher=Matcher(database=resources.database, index=index),
         store=resources.store,
         claimant=replica,
         lease_seconds=settings.selfie_claim_seconds,

@@ -6,28 +6,28 @@ from datetime import UTC, datetime
 from libs.common.database import UnitOfWork
 from libs.common.messages import PhotoMatched, SelfieMatched
 from services.recognition import metrics, repository, selfie_claims
-from services.recognition.matching import Match
 from services.recognition.repository import PhotoRow
 
 
-async def finish_photos(
-    photos: Sequence[PhotoRow], found: Sequence[Match], *, unit: UnitOfWork
-) -> None:
-    """Mark the photos done; a second time changes nothing but tells everybody again."""
-    users: dict[int, list[int]] = {photo.id: [] for photo in photos}
-    for match in found:
-        if match.photo_id in users:
-            users[match.photo_id].append(match.user_id)
+async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None:
+    """Mark an event's photos done; a second time changes nothing but tells everybody again."""
+    if not photos:
+        return
+    guests = await repository.guests_in_photos(
+        unit.connection, photos[0].event_id, [photo.id for photo in photos]
+    )
     now = datetime.now(UTC)
     for photo in photos:
         await repository.mark_photo_done(unit.connection, photo.id)
         unit.publish(
             PhotoMatched(
-                event_id=photo.event_id, photo_id=photo.id, user_ids=tuple(users[photo.id])
+                event_id=photo.event_id,
+                photo_id=photo.id,
+                user_ids=tuple(sorted(guests.get(photo.id, ()))),
             )
         )
         metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
-    metrics.MATCHES.inc(sum(map(len, users.values())))
+    metrics.MATCHES.inc(sum(map(len, guests.values())))
 
 
 async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:

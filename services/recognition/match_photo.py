@@ -19,13 +19,11 @@ class Matcher:
 
     database: Database
     index: FaceIndex
-    default_threshold: float
 
-    async def threshold(self, event_id: int) -> float:
-        """Return the similarity from which a face is a guest's in this event."""
+    async def least_similarity(self, event_id: int) -> float:
+        """Return the similarity from which a match is kept in this event."""
         async with self.database.read() as connection:
-            own = await repository.event_threshold(connection, event_id)
-        return self.default_threshold if own is None else own
+            return await repository.least_similarity(connection, event_id)
 
 
 async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
@@ -34,9 +32,9 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or photo.status != "analyzed":
         return
-    threshold = await using.threshold(photo.event_id)
-    matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=threshold)
+    least = await using.least_similarity(photo.event_id)
+    matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
     found = [match async for some in matching for match in some]
     async with using.database.unit_of_work() as unit:
         await repository.upsert_matches(unit.connection, photo.event_id, found)
-        await finish_photos([photo], found, unit=unit)
+        await finish_photos([photo], unit=unit)

@@ -19,8 +19,8 @@ async def match_selfie(
     if not await index_selfie(selfie, last_attempt=last_attempt, using=using):
         return
     matcher = using.matcher
-    threshold = await matcher.threshold(event_id)
-    async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=threshold):
+    least = await matcher.least_similarity(event_id)
+    async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least):
         async with matcher.database.unit_of_work() as unit:
             await repository.upsert_matches(unit.connection, event_id, found)
         metrics.MATCHES.inc(len(found))

@@ -1,5 +1,6 @@
 """Which guest is in which photo: a pure rule over embeddings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ class FaceSet:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Match:
-    """A guest in a photo, with the face that shows them best; similarity is 0 to 100."""
+    """A guest's selfie and a photo, with the face most like it; similarity is 0 to 100."""
 
     user_id: int
     photo_id: int
@@ -46,26 +47,33 @@ class Match:
     similarity: float
 
 
+def best_of_each(found: Iterable[Match]) -> list[Match]:
+    """Return the most alike face of each selfie and photo, in order of guest and photo."""
+    best: dict[tuple[int, int], Match] = {}
+    for match in found:
+        key = (match.selfie_id, match.photo_id)
+        if key not in best or match.similarity > best[key].similarity:
+            best[key] = match
+    return sorted(best.values())
+
+
 def best_matches(
     selfies: SelfieSet, faces: FaceSet, *, threshold: float, calibration: Calibration
 ) -> list[Match]:
-    """Return the best match of each (guest, photo) at or above the threshold, in that order.
+    """Return the best match of each selfie and photo at or above the threshold.
 
     One matrix product of (n, d) and (d, m); memory is n x m float32.
     """
     pairs = alike_pairs(selfies.embeddings, faces.embeddings, calibration, threshold)
-    best: dict[tuple[int, int], Match] = {}
-    for row, column, similarity in zip(
-        pairs.selfies.tolist(), pairs.faces.tolist(), pairs.similarities.tolist(), strict=True
-    ):
-        match = Match(
+    return best_of_each(
+        Match(
             user_id=int(selfies.user_ids[row]),
             photo_id=int(faces.photo_ids[column]),
             selfie_id=int(selfies.selfie_ids[row]),
             face_id=int(faces.face_ids[column]),
             similarity=similarity,
         )
-        key = (match.user_id, match.photo_id)
-        if key not in best or match.similarity > best[key].similarity:
-            best[key] = match
-    return sorted(best.values())
+        for row, column, similarity in zip(
+            pairs.selfies.tolist(), pairs.faces.tolist(), pairs.similarities.tolist(), strict=True
+        )
+    )

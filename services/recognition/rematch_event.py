@@ -7,14 +7,14 @@ from services.recognition.match_photo import Matcher
 
 
 async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
-    """Write what is at or above the threshold, remove what is below, and tell every guest."""
+    """Write what is to be kept by now, remove what is below, and tell every guest."""
     event_id = message.event_id
-    threshold = await using.threshold(event_id)
+    least = await using.least_similarity(event_id)
     async with using.database.read() as connection:
         selfie_ids = await repository.live_selfie_ids(connection, event_id, engine=using.index.name)
-    async for found in using.index.match(event_id, selfie_ids=selfie_ids, threshold=threshold):
+    async for found in using.index.match(event_id, selfie_ids=selfie_ids, threshold=least):
         async with using.database.unit_of_work() as unit:
             await repository.upsert_matches(unit.connection, event_id, found)
     async with using.database.unit_of_work() as unit:
-        await repository.delete_matches_below(unit.connection, event_id, threshold)
+        await repository.delete_matches_below(unit.connection, event_id, least)
         await finish_selfies(event_id, selfie_ids, unit=unit)

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, and_, delete, func, literal, select, text,
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.tables import events, faces, matches, photos, selfie_indexes
+from libs.common.guest_photos import UNCERTAIN_BAND, guest_photos, threshold_of
+from libs.common.tables import faces, matches, photos, selfie_indexes
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.engine.quality import MIN_QUALITY
-from services.recognition.engine.similarity import stacked
+from services.recognition.engine.similarity import DEFAULT_THRESHOLD, stacked
 from services.recognition.face_index import IndexedFace, IndexedPhoto
 from services.recognition.matching import FaceSet, Match, SelfieSet
 
@@ -200,7 +201,7 @@ async def _face_set(
         .limit(limit)
         .subquery()
     )
-    # One row of three long strings, in one order: as rows, a million faces cost 4 times as much.
+    # One row of three long strings, in one order: far cheaper to decode than a million rows.
     row = (
         await connection.execute(
             select(
@@ -259,12 +260,22 @@ async def load_selfies(
     )
 
 
-async def event_threshold(connection: AsyncConnection, event_id: int) -> float | None:
-    """Return the event's own threshold, None when it has none."""
-    value: float | None = await connection.scalar(
-        select(events.c.match_threshold).where(events.c.id == event_id)
-    )
-    return value
+async def least_similarity(connection: AsyncConnection, event_id: int) -> float:
+    """Return the similarity from which a match is kept in the event."""
+    threshold = await connection.scalar(select(threshold_of(event_id)))
+    # Of an event that was deleted nothing is kept, whatever is compared.
+    return float(threshold or DEFAULT_THRESHOLD) - UNCERTAIN_BAND
+
+
+async def guests_in_photos(
+    connection: AsyncConnection, event_id: int, photo_ids: Sequence[int]
+) -> dict[int, set[int]]:
+    """Return the ids of the guests that each of these photos of the event shows."""
+    shown = guest_photos(event_id, photo_ids=list(photo_ids))
+    guests: dict[int, set[int]] = {}
+    for row in await connection.execute(select(shown.c.photo_id, shown.c.user_id)):
+        guests.setdefault(row.photo_id, set()).add(row.user_id)
+    return guests
 
 
 _UPSERT_MATCHES = text(
@@ -277,12 +288,11 @@ _UPSERT_MATCHES = text(
     ) AS v (user_id, photo_id, selfie_id, face_id, similarity)
     JOIN selfies s ON s.id = v.selfie_id
     JOIN photos p ON p.id = v.photo_id
-    ORDER BY v.user_id, v.photo_id
+    ORDER BY v.selfie_id, v.photo_id
     FOR KEY SHARE OF s, p
-    ON CONFLICT (user_id, event_id, photo_id) DO UPDATE
-    SET selfie_id = excluded.selfie_id, face_id = excluded.face_id,
-        similarity = excluded.similarity
-    WHERE excluded.similarity > m.similarity OR m.selfie_id <> excluded.selfie_id
+    ON CONFLICT (selfie_id, photo_id) DO UPDATE
+    SET face_id = excluded.face_id, similarity = excluded.similarity
+    WHERE (m.face_id, m.similarity) IS DISTINCT FROM (excluded.face_id, excluded.similarity)
     """
 )
 
@@ -310,10 +320,9 @@ async def upsert_matches(
     )
 
 
-async def delete_matches_below(
-    connection: AsyncConnection, event_id: int, threshold: float
-) -> None:
+async def delete_matches_below(connection: AsyncConnection, event_id: int, least: float) -> None:
     """Remove what a lower threshold had let through."""
+    of_event = select(photos.c.id).where(photos.c.event_id == event_id)
     await connection.execute(
-        delete(matches).where(matches.c.event_id == event_id, matches.c.similarity < threshold)
+        delete(matches).where(matches.c.photo_id.in_(of_event), matches.c.similarity < least)
     )

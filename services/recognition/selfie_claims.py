@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.guest_photos import guest_photos
 from libs.common.tables import selfie_indexes
 from services.recognition.face_index import FaceKey, SelfieKey
 
@@ -155,7 +156,7 @@ async def save_face_key(
 
 @dataclass(frozen=True, slots=True)
 class FinishedSelfie:
-    """Whose selfie it is, and how many photos of the event show them."""
+    """Whose selfie it is, and how many photos of the event show them, by whichever selfie."""
 
     user_id: int
     matched: int
@@ -165,22 +166,25 @@ async def finish_selfie(
     connection: AsyncConnection, *, selfie_id: int, event_id: int
 ) -> FinishedSelfie | None:
     """Record that the selfie was matched; None when it is gone."""
-    row = (
-        await connection.execute(
-            text(
-                """
-                UPDATE selfie_indexes SET status = 'done', finished_at = now(), matched = (
-                    SELECT count(*) FROM matches
-                    WHERE matches.user_id = selfie_indexes.user_id
-                      AND matches.event_id = selfie_indexes.event_id)
-                WHERE selfie_id = :selfie_id AND event_id = :event_id
-                RETURNING user_id, matched
-                """
-            ),
-            {"selfie_id": selfie_id, "event_id": event_id},
+    user_id: int | None = await connection.scalar(
+        select(selfie_indexes.c.user_id).where(
+            selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id
         )
-    ).one_or_none()
-    return None if row is None else FinishedSelfie(row.user_id, row.matched)
+    )
+    if user_id is None:
+        return None
+    shown = guest_photos(event_id, user_id=user_id)
+    matched: int | None = await connection.scalar(
+        update(selfie_indexes)
+        .where(selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id)
+        .values(
+            status="done",
+            finished_at=func.now(),
+            matched=select(func.count(shown.c.photo_id.distinct())).scalar_subquery(),
+        )
+        .returning(selfie_indexes.c.matched)
+    )
+    return None if matched is None else FinishedSelfie(user_id, matched)
 
 
 async def fail_selfie(

@@ -30,9 +30,6 @@ class RecognitionSettings(CommonSettings):
     max_photo_megapixels: float = Field(
         default=100, gt=0, description="Larger images are refused before decoding."
     )
-    match_threshold: float = Field(
-        default=85, ge=0, le=100, description="Similarity from which a face is the guest's."
-    )
     aws_concurrent_requests: int = Field(
         default=10, ge=1, le=1000, description="Calls of Rekognition at the same time, per process."
     )

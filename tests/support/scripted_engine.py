@@ -1,6 +1,7 @@
 """A face engine that does what the photo's text says, for tests that CPU would only blur.
 
-A photo's script is a line such as `people 1 7` (those people are in it), `people` (nobody),
+A photo's script is a line such as `people 1 7` (those people are in it), `people 3?` (somebody
+who is 80 of 100 like the third), `people` (nobody),
 `bad no picture` (permanently undecodable), `crash` (kills the worker process) or `kill` (kills
 the worker's parent, the whole service). A second line may name the photo, for the log of calls.
 The text is the file itself or, where the file must pass for an image, a JPEG's comment.
@@ -18,8 +19,11 @@ import numpy.typing as npt
 from libs.common.errors import PermanentError
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
+from services.recognition.engine.profiles import EMBEDDED
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
+
+UNCERTAIN_SIMILARITY = 80.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,6 @@ class ScriptedEngine:
             os.kill(os.getppid(), signal.SIGKILL)
         if command == "bad":
             raise PermanentError(" ".join(words))
-        people = [int(word) for word in words]
         return PhotoAnalysis(
             width=4000,
             height=3000,
@@ -58,9 +61,9 @@ class ScriptedEngine:
                     width=0.2,
                     height=0.3,
                     confidence=0.9,
-                    embedding=embedding_of(person),
+                    embedding=embedding_of(int(word)) if word.isdecimal() else like(word),
                 )
-                for position, person in enumerate(people)
+                for position, word in enumerate(words)
             ),
         )
 
@@ -69,3 +72,10 @@ def embedding_of(person: int) -> npt.NDArray[np.float32]:
     """A unit vector of the person's own; any two people's are about 1.4 apart."""
     vector = np.random.default_rng(person).standard_normal(EMBEDDING_SIZE)
     return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def like(word: str) -> npt.NDArray[np.float32]:
+    """A face that may be the person's, for `3?`: nearer than anybody else, but not near."""
+    person = int(word.removesuffix("?"))
+    away = EMBEDDED.calibration.distance_of(UNCERTAIN_SIMILARITY)
+    return embedding_of(person) + np.float32(away) * embedding_of(-1 - person & 0xFFFF)

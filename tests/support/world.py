@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.common.database import UnitOfWork
+from libs.common.guest_photos import guest_photos
 from libs.common.messages import PhotoUploaded, SelfieUploaded
 from libs.common.storage.keys import photo_key, selfie_key
 from libs.common.storage.protocol import ObjectStore
-from libs.common.tables import matches, memberships, photos
+from libs.common.tables import memberships, photos
 from libs.common.tokens import Role
 from tests.support.rows import Rows, new_filename
 
@@ -71,11 +72,9 @@ class World(Rows):
         return user_id
 
     async def matches(self, event_id: int) -> set[tuple[int, int]]:
-        """All (user id, photo id) of the event."""
+        """All (user id, photo id) of the event that guests see."""
         async with self.database.read() as connection:
-            rows = await connection.execute(
-                select(matches.c.user_id, matches.c.photo_id).where(matches.c.event_id == event_id)
-            )
+            rows = await connection.execute(select(guest_photos(event_id)))
             return {(row.user_id, row.photo_id) for row in rows}
 
     async def photo_row(self, photo_id: int) -> Any:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.guest_photos import threshold_of, was_denied
 from libs.common.tables import events, faces, matches, photos
 
 
@@ -65,11 +66,18 @@ async def face_boxes(
     connection: AsyncConnection, photo: PhotoFacts, *, user_id: int
 ) -> list[FaceBox]:
     """Return the photo's faces; `matched` is about this user."""
-    mine = and_(
-        matches.c.user_id == user_id,
-        matches.c.event_id == photo.event_id,
-        matches.c.photo_id == faces.c.photo_id,
-        matches.c.face_id == faces.c.id,
+    is_mine = (
+        select(matches.c.face_id)
+        .where(
+            matches.c.user_id == user_id,
+            matches.c.event_id == photo.event_id,
+            matches.c.photo_id == photo.id,
+            matches.c.face_id == faces.c.id,
+            matches.c.similarity >= threshold_of(photo.event_id),
+            ~was_denied(),
+        )
+        .correlate(faces)
+        .exists()
     )
     rows = await connection.execute(
         select(
@@ -78,9 +86,8 @@ async def face_boxes(
             faces.c.width,
             faces.c.height,
             faces.c.confidence,
-            matches.c.face_id.is_not(None).label("matched"),
+            is_mine.label("matched"),
         )
-        .outerjoin(matches, mine)
         .where(faces.c.photo_id == photo.id)
         .order_by(faces.c.position)
     )

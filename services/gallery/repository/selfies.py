@@ -19,45 +19,37 @@ class SelfieRow:
     object_key: str
 
 
-async def live_selfie(connection: AsyncConnection, user_id: int) -> SelfieRow | None:
-    """Return the newest selfie, the one that is matched."""
-    row = (
-        await connection.execute(
-            select(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
-            .where(selfies.c.user_id == user_id)
-            .order_by(selfies.c.id.desc())
-            .limit(1)
-        )
-    ).one_or_none()
-    return SelfieRow(**row._asdict()) if row else None
-
-
-async def live_selfie_in_events(connection: AsyncConnection, user_id: int) -> list[SelfieInEvent]:
-    """Return the live selfie's state in every joined event; nothing without a selfie."""
-    newest = (
-        select(selfies.c.id, selfies.c.created_at)
+async def selfies_of(connection: AsyncConnection, user_id: int) -> list[SelfieRow]:
+    """Return the participant's selfies, all of which are matched, the newest first."""
+    rows = await connection.execute(
+        select(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
         .where(selfies.c.user_id == user_id)
         .order_by(selfies.c.id.desc())
-        .limit(1)
-        .subquery()
     )
+    return [SelfieRow(**row._asdict()) for row in rows]
+
+
+async def selfies_in_events(connection: AsyncConnection, user_id: int) -> list[SelfieInEvent]:
+    """Return every selfie's state in every joined event."""
     rows = await connection.execute(
         select(
-            func.greatest(newest.c.created_at, memberships.c.joined_at).label("due_since"),
+            memberships.c.event_id,
+            func.greatest(selfies.c.created_at, memberships.c.joined_at).label("due_since"),
             selfie_indexes.c.status,
             selfie_indexes.c.finished_at,
             func.coalesce(selfie_indexes.c.matched, 0).label("matched"),
             selfie_indexes.c.error,
         )
         .select_from(memberships)
-        .join(newest, memberships.c.user_id == user_id)
+        .join(selfies, selfies.c.user_id == memberships.c.user_id)
         .outerjoin(
             selfie_indexes,
             and_(
-                selfie_indexes.c.selfie_id == newest.c.id,
+                selfie_indexes.c.selfie_id == selfies.c.id,
                 selfie_indexes.c.event_id == memberships.c.event_id,
             ),
         )
+        .where(memberships.c.user_id == user_id)
     )
     return [SelfieInEvent(**row._asdict()) for row in rows]
 

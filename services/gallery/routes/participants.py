@@ -64,17 +64,17 @@ async def event_expiration(principal: Participant, gallery: CurrentGallery) -> R
 
 @router.get("/my-selfie")
 async def my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
-    """When the caller's selfie was sent."""
+    """When the caller's newest selfie was sent."""
     async with gallery.database.read() as connection:
-        selfie = await selfies.live_selfie(connection, principal.user_id)
-    if selfie is None:
+        found = await selfies.selfies_of(connection, principal.user_id)
+    if not found:
         raise NotFound("Selfie", principal.user_id)
-    return json_answer({"user_id": principal.user_id, "created_at": selfie.created_at})
+    return json_answer({"user_id": principal.user_id, "created_at": found[0].created_at})
 
 
 @router.delete("/my-selfie")
 async def delete_my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery) -> dict[str, str]:
-    """Remove the caller's selfie with its embeddings and matches."""
+    """Remove all selfies of the caller with their embeddings and matches."""
     async with gallery.database.unit_of_work() as unit:
         await delete_selfie(principal.user_id, unit=unit)
     return {"message": "Your selfie and everything computed from it has been deleted."}
@@ -84,7 +84,7 @@ async def delete_my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery)
 async def my_rematch_status(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
     """How far matching of the caller's selfie is."""
     async with gallery.database.read() as connection:
-        joined = await selfies.live_selfie_in_events(connection, principal.user_id)
+        joined = await selfies.selfies_in_events(connection, principal.user_id)
     return json_answer(rematch_status(joined))
 
 

@@ -1,20 +1,24 @@
 """Guests' selfies."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from libs.common.http.auth import ParticipantOrAdmin
 from services.ingest.context import Context, IngestContext
 from services.ingest.receive_selfie import FILE_FIELD, Selfie, receive_selfie
-from services.ingest.replace_selfie import replace_selfie
 from services.ingest.routes.forms import multipart_form
+from services.ingest.store_selfie import MAX_SELFIES, store_selfie
 
 #: What a body may hold beside the selfie: boundaries, headers, small fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
 router = APIRouter(tags=["selfies"])
+
+AddToOthers = Annotated[
+    bool, Query(description=f"Keep the selfies that are there, up to {MAX_SELFIES} in all.")
+]
 
 
 class Validity(BaseModel):
@@ -24,7 +28,7 @@ class Validity(BaseModel):
 
 
 class SelfieAnswer(BaseModel):
-    """The selfie is stored; `deleted` matches of the one before are gone."""
+    """The selfie is stored; `deleted` photos were the guest's by those that it replaced."""
 
     message: str
     deleted: int
@@ -40,13 +44,18 @@ async def validate_selfie(request: Request, context: IngestContext) -> Validity:
 
 @router.post("/api/upload-selfie", openapi_extra=multipart_form(FILE_FIELD))
 async def upload_selfie(
-    principal: ParticipantOrAdmin, request: Request, context: IngestContext
+    principal: ParticipantOrAdmin,
+    request: Request,
+    context: IngestContext,
+    *,
+    add: AddToOthers = False,
 ) -> SelfieAnswer:
-    """Replace the caller's selfie; matching goes on in the background."""
+    """Replace the caller's selfies, or add one; matching goes on in the background."""
     selfie = await _receive(request, context)
-    deleted = await replace_selfie(
+    deleted = await store_selfie(
         selfie,
         principal.user_id,
+        replaces=not add,
         store=context.resources.store,
         database=context.resources.database,
     )

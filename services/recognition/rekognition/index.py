@@ -90,7 +90,7 @@ class RekognitionIndex:
         """See `FaceIndex.index_selfie`: the largest face is the guest's."""
         metrics.ENGINE_CALLS.labels("index_selfie").inc()
         image = await self._images.analyze(path)
-        found = await self._index(selfie.event_id, image, user_image(selfie.user_id), max_faces=1)
+        found = await self._index(selfie.event_id, image, _image_name(selfie), max_faces=1)
         if not found.faces:
             msg = "No face was found in the selfie. Send another one."
             raise PermanentError(msg)
@@ -186,4 +186,4 @@ def _image_name(of: PhotoKey | SelfieKey) -> str:
         case PhotoKey():
             return photo_image(of.photo_id)
         case SelfieKey():
-            return user_image(of.user_id)
+            return user_image(of.user_id, of.selfie_id)

@@ -4,9 +4,9 @@ _USER = "user:"
 _PHOTO = "photo:"
 
 
-def user_image(user_id: int) -> str:
-    """The ExternalImageId of a guest's selfie."""
-    return f"{_USER}{user_id}"
+def user_image(user_id: int, selfie_id: int) -> str:
+    """The ExternalImageId of a guest's selfie, of which there may be several."""
+    return f"{_USER}{user_id}:{selfie_id}"
 
 
 def photo_image(photo_id: int) -> str:

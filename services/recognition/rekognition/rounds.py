@@ -116,13 +116,13 @@ class Rounds:
                 event_id,
                 photo_ids=[photo.id for photo in photos],
                 selfie_ids=selfie_ids,
-                threshold=await self._matcher.threshold(event_id),
+                threshold=await self._matcher.least_similarity(event_id),
             )
             for match in some
         ]
         async with database.unit_of_work() as unit:
             await recognition.upsert_matches(unit.connection, event_id, found)
-            await finish_photos(photos, found, unit=unit)
+            await finish_photos(photos, unit=unit)
             await finish_selfies(event_id, selfie_ids, unit=unit)
         metrics.MATCH_ROUND_PHOTOS.observe(len(photos))
         return True

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import Database
 from services.recognition import metrics
-from services.recognition.matching import Match
+from services.recognition.matching import Match, best_of_each
 from services.recognition.rekognition import repository
 from services.recognition.rekognition.names import is_user, photo_of
 from services.recognition.rekognition.planner import From, Sides, plan_searches
@@ -161,25 +161,22 @@ class Searcher:
         return len(hits) >= self.max_results
 
     async def _matches(self, pairs: Sequence[_Pair]) -> list[Match]:
-        """Return the best pair of each guest and photo, in that order."""
+        """Return the best pair of each selfie and photo."""
         async with self.database.read() as connection:
             rows = await _rows(connection, {pair.face_id for pair in pairs})
-        best: dict[tuple[int, int], Match] = {}
-        for pair in pairs:
-            if pair.face_id not in rows:
-                continue  # indexed a moment ago and not committed yet, or deleted
-            row_id, photo_id = rows[pair.face_id]
-            match = Match(
+        return best_of_each(
+            Match(
                 user_id=pair.selfie.user_id,
                 photo_id=photo_id,
                 selfie_id=pair.selfie.selfie_id,
                 face_id=row_id,
                 similarity=pair.similarity,
             )
-            key = (match.user_id, match.photo_id)
-            if key not in best or match.similarity > best[key].similarity:
-                best[key] = match
-        return sorted(best.values())
+            for pair in pairs
+            # One that was indexed a moment ago is not committed yet; others were deleted.
+            if pair.face_id in rows
+            for row_id, photo_id in [rows[pair.face_id]]
+        )
 
 
 K = TypeVar("K", KnownSelfie, KnownFace)

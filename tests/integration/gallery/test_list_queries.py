@@ -32,7 +32,7 @@ async def an_event_with_many_photos(world: World, *, matched: int) -> tuple[int,
     """An event in which so many photos show each of twenty guests, vacuumed."""
     event_id = await world.event()
     guest = await world.person(joined=event_id)
-    selfie_id = await world.selfie(guest)
+    selfie_ids = [await world.selfie(guest) for _ in range(20)]
     async with world.database.unit_of_work() as unit:
         # VACUUM takes rows for visible only once their commit is on disk.
         await unit.connection.execute(text("SET LOCAL synchronous_commit = on"))
@@ -49,14 +49,15 @@ async def an_event_with_many_photos(world: World, *, matched: int) -> tuple[int,
         await unit.connection.execute(
             text(
                 "INSERT INTO matches (user_id, event_id, photo_id, selfie_id, face_id, similarity)"
-                " SELECT :user_id + guest, :event_id, id, :selfie_id, 1, 95"
+                " SELECT :user_id + selfie_id - :first_selfie, :event_id, id, selfie_id, 1, 95"
                 " FROM (SELECT id FROM photos ORDER BY id % 2, id LIMIT :count) AS shown,"
-                " generate_series(0, 19) AS guest"
+                " unnest(CAST(:selfies AS bigint[])) AS selfie_id"
             ),
             {
                 "user_id": guest.id,
                 "event_id": event_id,
-                "selfie_id": selfie_id,
+                "first_selfie": selfie_ids[0],
+                "selfies": selfie_ids,
                 "count": matched,
             },
         )

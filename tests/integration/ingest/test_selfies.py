@@ -20,9 +20,12 @@ SELFIE = image_file(seed=1)
 URL = "/api/upload-selfie"
 
 
-async def upload(ingest: Ingest, user_id: int, content: bytes = SELFIE) -> httpx.Response:
+async def upload(
+    ingest: Ingest, user_id: int, content: bytes = SELFIE, *, add: bool = False
+) -> httpx.Response:
     return await ingest.client.post(
         URL,
+        params={"add": "true"} if add else {},
         headers=ingest.headers(user_id, Role.PARTICIPANT),
         files={"file": ("me.jpg", content, "image/jpeg")},
     )
@@ -128,6 +131,49 @@ async def test_selfies_sent_at_once_leave_exactly_one(ingest: Ingest) -> None:
     uploaded = {m["selfie_id"] for topic, m in messages if topic == "selfie.uploaded"}
     assert uploaded - deleted == {left.id}
     assert len(uploaded) == 8
+
+
+async def test_further_selfies_leave_the_others_and_their_matches(ingest: Ingest) -> None:
+    user_id, [event_id] = await guest_of(ingest, 1)
+    first = await matched_selfie(ingest, user_id, event_id, photos=3)
+
+    answer = await upload(ingest, user_id, add=True)
+
+    assert (answer.status_code, answer.json()["deleted"]) == (200, 0)
+    assert len(await rows(ingest, matches)) == 3
+    ids = {row.id for row in await rows(ingest, selfies)}
+    assert first in ids
+    (new,) = ids - {first}
+    assert [(topic, body["selfie_id"]) for topic, body in await ingest.messages()] == [
+        ("selfie.uploaded", new)
+    ]
+
+
+async def test_of_many_selfies_added_at_once_five_are_kept_and_the_others_refused(
+    ingest: Ingest,
+) -> None:
+    user_id, _ = await guest_of(ingest, 1)
+
+    answers = await asyncio.gather(
+        *(upload(ingest, user_id, image_file(seed=n), add=True) for n in range(8))
+    )
+
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert [answer.status_code for answer in refused] == [400] * 3
+    assert "Delete one" in refused[0].json()["detail"]
+    assert len(await rows(ingest, selfies)) == len(await ingest.objects()) == 5
+
+
+async def test_a_selfie_that_replaces_takes_all_others(ingest: Ingest) -> None:
+    user_id, _ = await guest_of(ingest, 1)
+    for seed in range(3):
+        await upload(ingest, user_id, image_file(seed=seed), add=True)
+
+    await upload(ingest, user_id, image_file(seed=9))
+
+    assert len(await rows(ingest, selfies)) == 1
+    topics = [topic for topic, _ in await ingest.messages()]
+    assert topics.count("selfie.deleted") == 3
 
 
 BAD_SELFIES = [

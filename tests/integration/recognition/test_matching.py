@@ -3,10 +3,12 @@ import random
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import insert, text
 
 from libs.common.database import Database
+from libs.common.guest_photos import NOT_ME
 from libs.common.messages import Message, PhotoUploaded, RematchRequested, SelfieUploaded
-from libs.common.tables import selfies
+from libs.common.tables import match_overrides, selfies
 from services.recognition import repository
 from services.recognition.matching import Match
 from tests.support.polling import eventually
@@ -140,19 +142,62 @@ async def test_a_selfie_without_a_face_ends_as_failed_not_as_forever_running(
     assert await world.scalar("SELECT status FROM selfie_indexes") == "failed"
 
 
-async def test_a_raised_threshold_takes_matches_back_on_rematch(world: World) -> None:
+async def test_a_face_that_is_only_nearly_alike_is_kept_but_not_shown(world: World) -> None:
+    event = await world.event()
+    guest = await world.guest(event, person=1)
+    photo = await world.photo(event, "people 1?")
+    await eventually(lambda: settled(world))
+    assert await world.matches(event) == set()
+    assert await world.scalar("SELECT round(similarity) FROM matches") == 80
+    await world.execute(text("UPDATE events SET match_threshold = 79"))
+    assert await world.matches(event) == {(guest, photo)}
+
+
+async def test_several_selfies_find_photos_together_and_each_its_own(world: World) -> None:
+    event = await world.event()
+    guest = await world.guest(event, person=1)
+    with_beard = await world.selfie(guest, "people 2")
+    both = await world.photo(event, "people 1 2")
+    only_with_beard = await world.photo(event, "people 2")
+    await eventually(lambda: settled(world))
+    assert await world.matches(event) == {(guest, both), (guest, only_with_beard)}
+    await world.delete(selfies, with_beard)
+    assert await world.matches(event) == {(guest, both)}
+
+
+async def test_what_a_guest_denied_stays_denied_whatever_is_matched_again(world: World) -> None:
+    event = await world.event()
+    guest = await world.guest(event, person=1)
+    denied = await world.photo(event, "people 1")
+    await eventually(lambda: settled(world))
+    await world.execute(
+        insert(match_overrides).values(
+            user_id=guest, event_id=event, photo_id=denied, verdict=NOT_ME
+        )
+    )
+    await world.selfie(guest, "people 1")
+    other = await world.photo(event, "people 1")
+    async with world.database.unit_of_work() as unit:
+        unit.publish(RematchRequested(event_id=event))
+    await eventually(lambda: settled(world))
+    assert await world.matches(event) == {(guest, other)}
+
+
+async def test_what_falls_below_a_raised_thresholds_band_is_forgotten_on_rematch(
+    world: World,
+) -> None:
     event = await world.event()
     await world.guest(event, person=1)
     await world.photo(event, "people 1")
     await eventually(lambda: settled(world))
     async with world.database.unit_of_work() as unit:
         await unit.connection.exec_driver_sql("UPDATE matches SET similarity = 86")
-        await unit.connection.exec_driver_sql("UPDATE events SET match_threshold = 90")
+        await unit.connection.exec_driver_sql("UPDATE events SET match_threshold = 97")
         await unit.connection.exec_driver_sql("DELETE FROM faces")
         unit.publish(RematchRequested(event_id=event))
 
     async def gone() -> bool:
-        return await world.matches(event) == set()
+        return not await world.scalar("SELECT count(*) FROM matches")
 
     await eventually(gone)
 

@@ -30,7 +30,8 @@ async def test_a_deleted_selfies_face_is_deleted_in_every_event(
     await album.join(guest, second)
     selfie = await album.selfie(guest, picture_of([1]))
     await album.settled()
-    assert server.faces(f"event_{first}") == server.faces(f"event_{second}") == [f"user:{guest}"]
+    name = f"user:{guest}:{selfie}"
+    assert server.faces(f"event_{first}") == server.faces(f"event_{second}") == [name]
     await album.delete(selfies, selfie)
     await album.erased()
     assert server.faces(f"event_{first}") == server.faces(f"event_{second}") == []

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.common.messages import PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
@@ -18,6 +19,12 @@ def indexed(server: RekognitionServer, external_image_id: str) -> int:
     return sum(call.parameters.get("ExternalImageId") == external_image_id for call in server.calls)
 
 
+def indexed_of(server: RekognitionServer, guest: int) -> int:
+    """How often, for any selfie of the guest."""
+    names = [str(call.parameters.get("ExternalImageId")) for call in server.calls]
+    return sum(name.startswith(f"user:{guest}:") for name in names)
+
+
 @pytest.mark.usefixtures("recognition")
 async def test_a_selfie_is_indexed_once_however_often_its_message_comes(
     album: Album, server: RekognitionServer
@@ -29,7 +36,7 @@ async def test_a_selfie_is_indexed_once_however_often_its_message_comes(
         async with album.database.unit_of_work() as unit:
             unit.publish(SelfieUploaded(event_id=event, user_id=guest, selfie_id=selfie))
     await album.settled()
-    assert indexed(server, f"user:{guest}") == 1
+    assert indexed_of(server, guest) == 1
 
 
 async def test_two_replicas_index_each_selfie_and_photo_once(
@@ -48,7 +55,7 @@ async def test_two_replicas_index_each_selfie_and_photo_once(
         for event in events:
             await album.picture(event, 1, 2)
         await album.settled()
-    assert all(indexed(server, f"user:{guest}") == 1 for guest in guests)
+    assert all(indexed_of(server, guest) == 1 for guest in guests)
     assert server.count()["IndexFaces"] == len(guests) + len(events)
     assert server.count()["CreateCollection"] == len(events)
 
@@ -61,8 +68,9 @@ async def test_an_indexing_whose_answer_was_lost_leaves_no_second_face(
     event = await album.event()
     guest = await album.guest(event, 1)
     await album.settled()
-    assert indexed(server, f"user:{guest}") == 2
-    await eventually(lambda: server.faces(f"event_{event}") == [f"user:{guest}"])
+    assert indexed_of(server, guest) == 2
+    selfie = await album.scalar("SELECT id FROM selfies")
+    await eventually(lambda: server.faces(f"event_{event}") == [f"user:{guest}:{selfie}"])
     assert (
         await album.scalar("SELECT external_face_id FROM selfie_indexes")
         in (server.collections.faces[f"event_{event}"])
@@ -79,7 +87,8 @@ async def test_two_selfies_with_the_same_picture_are_both_kept(
     server.fail("IndexFaces", Fault.ANSWER_LOST)
     second = await album.guest(event, 1)
     await album.settled()
-    assert server.faces(f"event_{event}") == sorted([f"user:{first}", f"user:{second}"])
+    users = [name.split(":")[1] for name in server.faces(f"event_{event}")]
+    assert sorted(users) == sorted([str(first), str(second)])
 
 
 @pytest.mark.usefixtures("recognition")
@@ -149,11 +158,11 @@ async def test_what_a_replica_indexed_before_it_died_is_found_and_removed(
     await album.settled()
     selfie = await album.selfie(user, picture_of([1]), publish=False)
     await album.index(selfie, event, user, status="claimed", claimed_by="a dead replica")
-    leave_behind(server, event, f"user:{user}", picture_of([1]))
+    leave_behind(server, event, f"user:{user}:{selfie}", picture_of([1]))
     async with album.database.unit_of_work() as unit:
         unit.publish(SelfieUploaded(event_id=event, user_id=user, selfie_id=selfie))
     await album.settled()
-    assert server.faces(f"event_{event}").count(f"user:{user}") == 1
+    assert server.faces(f"event_{event}").count(f"user:{user}:{selfie}") == 1
 
 
 @pytest.mark.usefixtures("recognition")
@@ -181,3 +190,22 @@ def leave_behind(server: RekognitionServer, event: int, name: str, picture: byte
             "ExternalImageId": name,
         }
     )
+
+
+def cost(operation: str) -> float:
+    name, labels = "findme_aws_cost_dollars_total", {"operation": operation}
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.mark.usefixtures("recognition")
+async def test_calls_that_are_charged_for_are_counted_in_dollars(
+    album: Album, server: RekognitionServer, settings: RecognitionSettings
+) -> None:
+    before = cost("IndexFaces")
+    event = await album.event()
+    await album.guest(event, 1)
+    await album.picture(event, 1)
+    await album.settled()
+    paid = server.count()["IndexFaces"] * settings.aws_price_per_call
+    assert cost("IndexFaces") - before == pytest.approx(paid)
+    assert cost("CreateCollection") == 0

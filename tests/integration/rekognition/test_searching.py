@@ -41,7 +41,7 @@ class Filled:
     async def selfie(self, person: int) -> int:
         user = await self.album.user()
         selfie = await self.album.insert_selfie(user)
-        face_id = await self.index(person, f"user:{user}")
+        face_id = await self.index(person, f"user:{user}:{selfie}")
         await self.album.index(
             selfie,
             self.event,
@@ -74,7 +74,10 @@ async def filled(
     album: Album, server: RekognitionServer, resources: Resources
 ) -> AsyncIterator[Filled]:
     async with open_rekognition(
-        Usage(resources.database), region="eu-central-1", endpoint_url=server.url, calls_at_once=10
+        Usage(resources.database, price_per_call=0.001),
+        region="eu-central-1",
+        endpoint_url=server.url,
+        calls_at_once=10,
     ) as rekognition:
         event = await album.event()
         await rekognition.create_collection(event, f"event_{event}")

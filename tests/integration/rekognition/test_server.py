@@ -88,7 +88,7 @@ async def test_what_the_service_refuses_is_refused(
 async def test_faces_are_found_by_likeness_without_the_face_itself(client: Any) -> None:
     indexed = await client.index_faces(**COLLECTION, Image=PICTURE, ExternalImageId="photo:1")
     again = await client.index_faces(
-        **COLLECTION, Image={"Bytes": picture_of([2])}, ExternalImageId="user:2"
+        **COLLECTION, Image={"Bytes": picture_of([2])}, ExternalImageId="user:2:1"
     )
     faces = [record["Face"]["FaceId"] for record in indexed["FaceRecords"]]
     found = await client.search_faces(

@@ -33,7 +33,7 @@ def stacked(embeddings: list[np.ndarray]) -> np.ndarray:
 
 
 @given(people, st.lists(people, max_size=6))
-def test_each_guest_gets_exactly_the_photos_they_are_in_and_each_once(
+def test_each_selfie_gets_exactly_the_photos_its_person_is_in_and_each_once(
     guests: list[int], photos: list[list[int]]
 ) -> None:
     found = best_matches(

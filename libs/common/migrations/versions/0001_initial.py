@@ -74,6 +74,7 @@ CREATE TABLE photos (
     enqueued_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     analyzed_at TIMESTAMP WITH TIME ZONE,
     finished_at TIMESTAMP WITH TIME ZONE,
+    traceparent TEXT,
     CONSTRAINT photos_pkey PRIMARY KEY (id),
     CONSTRAINT photos_processing_status_check CHECK (processing_status IN ('queued', 'analyzed', 'done', 'failed')),
     CONSTRAINT photos_event_id_fkey FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
@@ -163,21 +164,51 @@ CREATE INDEX faces_event_id_id_idx ON faces (event_id, id);
 CREATE UNIQUE INDEX faces_photo_id_position_key ON faces (photo_id, position);
 
 CREATE TABLE matches (
+    selfie_id BIGINT NOT NULL,
+    photo_id BIGINT NOT NULL,
     user_id BIGINT NOT NULL,
     event_id BIGINT NOT NULL,
-    photo_id BIGINT NOT NULL,
-    selfie_id BIGINT NOT NULL,
     face_id BIGINT NOT NULL,
     similarity REAL NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    CONSTRAINT matches_pkey PRIMARY KEY (user_id, event_id, photo_id),
-    CONSTRAINT matches_photo_id_fkey FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE,
-    CONSTRAINT matches_selfie_id_fkey FOREIGN KEY(selfie_id) REFERENCES selfies (id) ON DELETE CASCADE
+    CONSTRAINT matches_pkey PRIMARY KEY (selfie_id, photo_id),
+    CONSTRAINT matches_selfie_id_fkey FOREIGN KEY(selfie_id) REFERENCES selfies (id) ON DELETE CASCADE,
+    CONSTRAINT matches_photo_id_fkey FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE
 );
+
+CREATE INDEX matches_guest_idx ON matches (user_id, event_id, photo_id) INCLUDE (similarity);
 
 CREATE INDEX matches_photo_id_idx ON matches (photo_id);
 
-CREATE INDEX matches_selfie_id_idx ON matches (selfie_id);
+CREATE TABLE match_overrides (
+    user_id BIGINT NOT NULL,
+    event_id BIGINT NOT NULL,
+    photo_id BIGINT NOT NULL,
+    verdict TEXT NOT NULL,
+    decided_by BIGINT,
+    decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT match_overrides_pkey PRIMARY KEY (user_id, event_id, photo_id),
+    CONSTRAINT match_overrides_verdict_check CHECK (verdict IN ('not_me', 'added')),
+    CONSTRAINT match_overrides_user_id_fkey FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT match_overrides_event_id_fkey FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
+    CONSTRAINT match_overrides_photo_id_fkey FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE,
+    CONSTRAINT match_overrides_decided_by_fkey FOREIGN KEY(decided_by) REFERENCES users (id) ON DELETE SET NULL
+);
+
+CREATE INDEX match_overrides_photo_id_idx ON match_overrides (photo_id);
+
+CREATE INDEX match_overrides_event_id_idx ON match_overrides (event_id);
+
+CREATE INDEX match_overrides_decided_by_idx ON match_overrides (decided_by);
+
+CREATE TABLE matching_settings (
+    id SMALLINT NOT NULL,
+    threshold REAL DEFAULT 85 NOT NULL,
+    CONSTRAINT matching_settings_pkey PRIMARY KEY (id),
+    CONSTRAINT matching_settings_id_check CHECK (id = 1)
+);
+
+INSERT INTO matching_settings (id) VALUES (1);
 
 CREATE TABLE outbox (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -188,6 +219,7 @@ CREATE TABLE outbox (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     attempts INTEGER DEFAULT 0 NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    headers JSONB,
     CONSTRAINT outbox_pkey PRIMARY KEY (id)
 );;
 
@@ -216,6 +248,7 @@ CREATE TABLE dead_letters (
     reason TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     died_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    headers JSONB,
     CONSTRAINT dead_letters_pkey PRIMARY KEY (id)
 );
 

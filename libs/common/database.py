@@ -1,7 +1,8 @@
 """The database: one engine per process, and the unit of work around every state change."""
 
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
 from sqlalchemy import text
@@ -9,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from libs.common import outbox
+from libs.common import metrics, outbox, pool_metrics, tracing
+from libs.common.bus.protocol import OutgoingMessage
 from libs.common.errors import Unavailable
 from libs.common.messages import Message
 from libs.common.settings import CommonSettings
@@ -40,11 +42,11 @@ class UnitOfWork:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
-        self.messages: list[Message] = []
+        self.messages: list[OutgoingMessage] = []
 
     def publish(self, message: Message) -> None:
         """Send the message once the transaction has committed."""
-        self.messages.append(message)
+        self.messages.append(message.outgoing(headers=tracing.headers()))
 
 
 class Database:
@@ -67,26 +69,43 @@ class Database:
             pool_pre_ping=True,
             connect_args={"server_settings": {"application_name": name}},
         )
+        limit = settings.db_pool_size + settings.db_max_overflow
         try:
-            yield cls(engine)
+            with pool_metrics.watching(engine.pool, limit=limit):
+                yield cls(engine)
         finally:
             await engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit: every statement sees what is committed by then."""
-        async with self._autocommit.connect() as connection:
+        async with _connected(self._autocommit) as connection:
             yield connection
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """A READ COMMITTED transaction, committed at the end of the block."""
-        async with self.engine.begin() as connection:
-            unit = UnitOfWork(connection)
-            yield unit
-            await outbox.append(connection, unit.messages)
+        with tracing.detail("transaction"):
+            async with _connected(self.engine) as connection, connection.begin():
+                unit = UnitOfWork(connection)
+                yield unit
+                await outbox.append(connection, unit.messages)
 
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; how long it took to get is measured."""
+    started = time.perf_counter()
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+        except PoolTimeout:
+            metrics.POOL_TIMEOUTS.inc()
+            raise
+        metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - started)
+        yield connection

@@ -8,6 +8,8 @@ import structlog
 from asgi_correlation_id import correlation_id
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from libs.common import tracing
+
 _CHATTY = (
     "aio_pika",
     "aiobotocore",
@@ -23,6 +25,7 @@ def configure(level: str, log_format: Literal["json", "console"]) -> None:
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_request_id,
+        _add_trace,
         structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -63,4 +66,10 @@ def configure(level: str, log_format: Literal["json", "console"]) -> None:
 def _add_request_id(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
     if request_id := correlation_id.get():
         event_dict["request_id"] = request_id
+    return event_dict
+
+
+def _add_trace(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
+    if (ids := tracing.ids()) is not None:
+        event_dict["trace_id"], event_dict["span_id"] = ids
     return event_dict

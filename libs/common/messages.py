@@ -1,7 +1,7 @@
 """The messages between services: versioned, self-describing, small (ids, never binaries)."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -30,13 +30,16 @@ class Message(BaseModel):
         """`topic.NN`, NN being the event's bucket."""
         return f"{self.topic}.{bucket_of(self.event_id):02d}"
 
-    def outgoing(self, message_id: str | None = None) -> OutgoingMessage:
+    def outgoing(
+        self, message_id: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> OutgoingMessage:
         """Encode for the bus; `message_id` defaults to a fresh UUID."""
         return OutgoingMessage(
             routing_key=self.routing_key,
             body=self.model_dump_json().encode(),
             message_id=message_id or str(uuid.uuid4()),
             mandatory=self.mandatory,
+            headers=headers or {},
         )
 
     @classmethod

@@ -3,7 +3,6 @@
 Pattern: Transactional outbox, Chris Richardson, Microservices Patterns (2018), chapter 3.
 """
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,6 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus.protocol import OutgoingMessage
-from libs.common.messages import Message
 from libs.common.tables import outbox
 
 #: The relay listens here, so that a message need not wait for the next poll.
@@ -29,13 +27,11 @@ class OutboxRow:
     message: OutgoingMessage
 
 
-async def append(connection: AsyncConnection, messages: Sequence[Message]) -> None:
-    """Add messages to the transaction and wake the relay when it commits."""
-    await append_outgoing(connection, [message.outgoing(str(uuid.uuid4())) for message in messages])
+async def append(connection: AsyncConnection, messages: Sequence[OutgoingMessage]) -> None:
+    """Add messages to the transaction and wake the relay when it commits.
 
-
-async def append_outgoing(connection: AsyncConnection, messages: Sequence[OutgoingMessage]) -> None:
-    """Add messages that are encoded already; their ids must be UUIDs."""
+    Their ids must be UUIDs.
+    """
     if not messages:
         return
     await connection.execute(
@@ -46,6 +42,7 @@ async def append_outgoing(connection: AsyncConnection, messages: Sequence[Outgoi
                 "routing_key": message.routing_key,
                 "body": message.body,
                 "mandatory": message.mandatory,
+                "headers": message.headers or None,
             }
             for message in messages
         ],
@@ -75,6 +72,7 @@ async def take_batch(connection: AsyncConnection, limit: int) -> list[OutboxRow]
                 body=row.body,
                 message_id=row.message_id,
                 mandatory=row.mandatory,
+                headers=row.headers or {},
             ),
         )
         for row in rows

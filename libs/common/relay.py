@@ -4,15 +4,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import asyncpg
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common import metrics, outbox
+from libs.common import metrics, outbox, tracing
 from libs.common.bus.protocol import Bus, BusUnavailable
 from libs.common.database import Database
+from libs.common.outbox import OutboxRow
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +91,7 @@ class Relay:
             if not rows:
                 return 0
             outcomes = await asyncio.gather(
-                *(self._bus.publish(row.message) for row in rows), return_exceptions=True
+                *(self._publish(row) for row in rows), return_exceptions=True
             )
             confirmed: list[int] = []
             refused: Counter[str] = Counter()
@@ -113,6 +116,24 @@ class Relay:
         if unavailable is not None:
             raise unavailable
         return len(rows)
+
+    async def _publish(self, row: OutboxRow) -> None:
+        message = row.message
+        if not tracing.is_on() or not message.headers:
+            await self._bus.publish(message)
+            return
+        topic = message.routing_key.rpartition(".")[0]
+        waited = (datetime.now(UTC) - row.created_at).total_seconds()
+        with tracing.continued(
+            f"publish {topic}",
+            message.headers,
+            "producer",
+            routing_key=message.routing_key,
+            message_id=message.message_id,
+            waited_seconds=max(waited, 0.0),
+        ):
+            headers = {**message.headers, **tracing.headers()}
+            await self._bus.publish(replace(message, headers=headers))
 
 
 async def watch_backlog(database: Database, *, every_seconds: float = 5.0) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from libs.common import tracing
 from libs.common.bus.open import open_bus
 from libs.common.bus.protocol import Bus
 from libs.common.bus.topology import Topology, findme_topology
@@ -30,6 +31,7 @@ async def open_resources(settings: CommonSettings, *, name: str) -> AsyncIterato
     """Connect to everything the settings name, and run the outbox relay beside it."""
     topology = findme_topology(settings.retry_delays_seconds)
     async with (
+        tracing.running(name),
         Database.open(settings, name=name) as database,
         open_store(settings) as store,
         open_bus(settings.amqp_url, topology) as bus,

@@ -1,11 +1,13 @@
 """One message from its handler to a decision: timing, retry in process, and the log."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final
 
 import structlog
 
+from libs.common import tracing
 from libs.common.bus import metrics
 from libs.common.bus.protocol import Delivery, Handler
 from libs.common.bus.retry import DeadLetter, Decision, Retry, decide
@@ -48,13 +50,26 @@ async def handle(
 
 async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decision | Done:
     try:
-        with metrics.HANDLING_SECONDS.labels(queue.name).time():
+        with metrics.HANDLING_SECONDS.labels(queue.name).time(), _span(delivery):
             await handler(delivery)
     except Exception as error:  # noqa: BLE001 - whatever it is, the table decides
         decision = decide(error, delivery.attempt, queue.retry)
         _log(queue, delivery, error, decision)
         return decision
     return DONE
+
+
+def _span(delivery: Delivery) -> AbstractContextManager[tracing.Span]:
+    """One per attempt, all of them below the span that published the message."""
+    return tracing.continued(
+        f"process {delivery.routing_key.rpartition('.')[0]}",
+        delivery.headers,
+        "consumer",
+        queue=delivery.queue,
+        routing_key=delivery.routing_key,
+        message_id=delivery.message_id,
+        attempt=delivery.attempt,
+    )
 
 
 def _log(queue: Queue, delivery: Delivery, error: Exception, decision: Decision) -> None:

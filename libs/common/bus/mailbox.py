@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from libs.common import tracing
 from libs.common.bus import metrics
 from libs.common.bus.protocol import Delivery, Handler
 from libs.common.bus.running import unless_set
@@ -59,10 +60,15 @@ class Mailbox:
                 await self._guarded(self._on_gap())
             elif self._waiting:
                 delivery = self._waiting.popleft()
-                if not await self._guarded(self._handler(delivery)):
+                if not await self._guarded(self._handle(delivery)):
                     self.report_gap()
             else:
                 await unless_set(self._wake.wait(), stopping)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        topic, key = delivery.routing_key.rpartition(".")[0], delivery.routing_key
+        with tracing.continued(f"hear {topic}", delivery.headers, "consumer", routing_key=key):
+            await self._handler(delivery)
 
     @staticmethod
     async def _guarded(work: Awaitable[None]) -> bool:

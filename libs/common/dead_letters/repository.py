@@ -1,7 +1,7 @@
 """All SQL of the table of dead letters."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,7 @@ class DeadLetterRow:
     reason: str
     attempts: int
     died_at: datetime
+    headers: Mapping[str, str] | None = None
 
     @property
     def topic(self) -> str:
@@ -43,6 +44,7 @@ async def add(connection: AsyncConnection, message: Delivery, death: Death) -> b
             body=message.body,
             reason=_text(death.reason),
             attempts=death.attempts,
+            headers=_headers(message.headers),
         )
         .on_conflict_do_nothing(index_elements=["message_id", "queue"])
     )
@@ -125,6 +127,10 @@ def _row(row: object) -> DeadLetterRow:
 
 def _in_queue(queue: str | None) -> ColumnElement[bool]:
     return true() if queue is None else dead_letters.c.queue == queue
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str] | None:
+    return {_text(name): _text(value) for name, value in headers.items()} or None
 
 
 def _text(text: str) -> str:

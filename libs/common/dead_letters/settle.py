@@ -11,7 +11,7 @@ from enum import StrEnum
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import metrics, outbox
+from libs.common import metrics, outbox, tracing
 from libs.common.bus.protocol import OutgoingMessage
 from libs.common.database import Database
 from libs.common.dead_letters import repository
@@ -68,12 +68,18 @@ async def _apply(
 ) -> None:
     if settlement is Settlement.REPLAYED:
         await reopen(connection, letters)
-        await outbox.append_outgoing(connection, [_again(letter) for letter in letters])
+        await outbox.append(connection, [_again(letter) for letter in letters])
 
 
 def _again(letter: DeadLetterRow) -> OutgoingMessage:
-    """Its id is new: should it die again, that is another letter."""
-    return OutgoingMessage(letter.routing_key, letter.body, message_id=str(uuid.uuid4()))
+    """Its id is new: should it die again, that is another letter. Its trace goes on."""
+    with tracing.continued("replay", letter.headers or {}, queue=letter.queue):
+        return OutgoingMessage(
+            letter.routing_key,
+            letter.body,
+            message_id=str(uuid.uuid4()),
+            headers={**(letter.headers or {}), **tracing.headers()},
+        )
 
 
 def _tell(letters: Sequence[DeadLetterRow], settlement: Settlement) -> None:

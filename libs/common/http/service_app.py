@@ -1,7 +1,9 @@
 """The factory of every service's application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
@@ -10,6 +12,7 @@ from libs.common.http import errors, health
 from libs.common.http.health import Check
 from libs.common.http.metrics_middleware import MetricsMiddleware
 from libs.common.http.stopping import Stopping
+from libs.common.http.tracing_middleware import TracingMiddleware
 from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
 from libs.common.tokens import Tokens
@@ -50,6 +53,10 @@ def build_app(
             await stack.enter_async_context(start(app, connected))
             # Where the server does not begin the end (see serve.py), the lifespan does.
             stack.push_async_callback(app.state.stopping.begin)
+            watcher = asyncio.create_task(
+                health.watch_dependencies(name, lambda: app.state.checks), name="dependencies"
+            )
+            stack.push_async_callback(_end, watcher)
             yield
 
     app = FastAPI(
@@ -67,5 +74,12 @@ def build_app(
     for router in routers:
         app.include_router(router)
     app.add_middleware(MetricsMiddleware, service=name)
+    app.add_middleware(TracingMiddleware)
     app.add_middleware(CorrelationIdMiddleware)
     return app
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -8,6 +8,25 @@ OUTBOX_PUBLISHED = Counter("findme_outbox_published_total", "Messages the bus ha
 OUTBOX_REFUSED = Counter(
     "findme_outbox_refused_total", "Publishes that failed for the message's own sake."
 )
+OUTBOX_LEADING = Gauge(
+    "findme_outbox_leading", "1 in the one process that publishes the outbox, else 0."
+)
+POOL_IN_USE = Gauge("findme_db_pool_in_use", "Database connections in use.")
+POOL_IDLE = Gauge("findme_db_pool_idle", "Database connections kept open for the next use.")
+POOL_LIMIT = Gauge("findme_db_pool_limit", "Most database connections the process may have.")
+POOL_WAIT_SECONDS = Histogram(
+    "findme_db_pool_wait_seconds",
+    "Seconds until the pool gave a database connection.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 10, 30, 120),
+)
+POOL_TIMEOUTS = Counter(
+    "findme_db_pool_timeouts_total", "Times that no database connection became free in time."
+)
+DEPENDENCY_UP = Gauge(
+    "findme_dependency_up",
+    "1 while the service reaches its database, store or bus, else 0.",
+    ["service", "dependency"],
+)
 DEAD_LETTERS = Gauge(
     "findme_dead_letters", "Messages given up that wait for an operator.", ["queue"]
 )

@@ -68,7 +68,8 @@ class Relay:
                 while not await session.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event
                     await asyncio.sleep(POLL_SECONDS)
                 log.info("relay_leads")
-                await self._publish_while_connected(driver.is_closed)
+                with metrics.OUTBOX_LEADING.track_inprogress():
+                    await self._publish_while_connected(driver.is_closed)
             finally:
                 # Closing the session is what gives up the lock; a pooled one would keep it.
                 await session.invalidate()

@@ -1,7 +1,8 @@
 """The gallery's composition: accounts, events, photo lists, admin, live updates."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
@@ -20,6 +21,7 @@ from services.gallery.routes import (
     photographers,
 )
 from services.gallery.settings import GallerySettings
+from services.gallery.watch_waiting_work import watch_waiting_work
 
 
 def create_app(settings: GallerySettings, resources: Resources | None = None) -> FastAPI:
@@ -31,9 +33,13 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
         app.state.gallery = gallery
         listener = NotificationListener(gallery.cache, gallery.live)
         subscription = await connected.bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
+        watcher = asyncio.create_task(watch_waiting_work(connected.database), name="waiting-work")
         try:
             yield
         finally:
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
             gallery.live.close()
             await subscription.stop()
             await gallery.cache.close()

@@ -54,6 +54,7 @@ class LiveUpdates:
 
     def __init__(self, *, max_streams: int) -> None:
         self._max_streams = max_streams
+        metrics.LIVE_STREAMS_LIMIT.set(max_streams)
         self._streams: defaultdict[int, set[Subscription]] = defaultdict(set)
         self._count = 0
         self._closed = False

@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from libs.common.paid_calls import CHARGED
 from services.gallery.repository.aws_usage import UsageRow
-
-#: Operations that analyse or search images are charged for; managing collections is free.
-CHARGED = frozenset({"DetectFaces", "IndexFaces", "SearchFaces", "SearchFacesByImage"})
 
 
 def bill(rows: Iterable[UsageRow], *, price_per_call: float) -> dict[str, object]:

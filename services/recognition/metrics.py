@@ -8,6 +8,13 @@ ANALYZE_SECONDS = Histogram(
     "Seconds a photo spent in a worker: decode, detect, embed.",
     buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 120),
 )
+WORKERS = Gauge("findme_workers", "Worker processes that analyse photos.")
+WORKERS_BUSY = Gauge("findme_workers_busy", "Worker processes with a photo in hand.")
+WORKERS_LOST = Counter(
+    "findme_workers_lost_total",
+    "Worker processes that died with a photo in hand, by cause: crashed, timed_out.",
+    ["cause"],
+)
 FACES_PER_PHOTO = Histogram(
     "findme_faces_per_photo", "Faces found in a photo.", buckets=(0, 1, 2, 3, 5, 8, 13, 21, 50)
 )
@@ -38,6 +45,11 @@ HANDOVER_SECONDS = Histogram(
 AWS_CALLS = Counter(
     "findme_aws_calls_total",
     "Calls of Rekognition that were answered, or may have been carried out, by operation.",
+    ["operation"],
+)
+AWS_COST = Counter(
+    "findme_aws_cost_dollars_total",
+    "What the calls of Rekognition cost, by operation, at AWS_PRICE_PER_CALL.",
     ["operation"],
 )
 AWS_FAULTS = Counter(

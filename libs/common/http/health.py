@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from libs.common import worker_metrics as _  # noqa: F401 - registers them
 from libs.common.http.stopping import Stopping
+from libs.common.metrics import DEPENDENCY_UP
 
 CHECK_TIMEOUT_SECONDS = 3.0
+WATCH_EVERY_SECONDS = 15.0
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,13 +40,7 @@ async def readyz(request: Request) -> JSONResponse:
     if stopping.has_begun:
         return JSONResponse({"status": "stopping", "checks": {}}, status_code=503)
     checks: Mapping[str, Check] = request.app.state.checks
-    results = dict(
-        zip(
-            checks,
-            await asyncio.gather(*(_outcome(check.probe) for check in checks.values())),
-            strict=True,
-        )
-    )
+    results = await _outcomes(checks)
     ready = all(results[name] == "ok" or not check.required for name, check in checks.items())
     return JSONResponse(
         {"status": "ready" if ready else "not ready", "checks": results},
@@ -54,6 +52,24 @@ async def readyz(request: Request) -> JSONResponse:
 async def metrics() -> Response:
     """Prometheus's text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def watch_dependencies(
+    service: str,
+    checks: Callable[[], Mapping[str, Check]],
+    *,
+    every_seconds: float = WATCH_EVERY_SECONDS,
+) -> NoReturn:
+    """Keep the gauge of what the service reaches current until cancelled."""
+    while True:
+        for name, outcome in (await _outcomes(checks())).items():
+            DEPENDENCY_UP.labels(service, name).set(outcome == "ok")
+        await asyncio.sleep(every_seconds)
+
+
+async def _outcomes(checks: Mapping[str, Check]) -> dict[str, str]:
+    outcomes = await asyncio.gather(*(_outcome(check.probe) for check in checks.values()))
+    return dict(zip(checks, outcomes, strict=True))
 
 
 async def _outcome(probe: Callable[[], Awaitable[None]]) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from libs.common.errors import TransientError
+from services.recognition import metrics
 from services.recognition.engine.analysis import Engine
 
 # Uploads and lists stay quick while every core analyses photos.
@@ -83,9 +84,11 @@ class WorkerPool(Generic[A]):
             raise
         for worker in self._workers:
             self._idle.put_nowait(worker)
+        metrics.WORKERS.inc(len(self._workers))
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        metrics.WORKERS.dec(len(self._workers))
         # What still runs by now is given up; its message will be delivered again.
         self._stop()
 
@@ -99,15 +102,23 @@ class WorkerPool(Generic[A]):
         work = asyncio.get_running_loop().run_in_executor(
             self._threads, worker.analyze, path, self._timeout_seconds
         )
+        metrics.WORKERS_BUSY.inc()
         # Also when the caller is cancelled, the worker is free only when its thread is.
         work.add_done_callback(functools.partial(self._release, worker))
         try:
             return await asyncio.shield(work)
+        except WorkerCrashed:
+            metrics.WORKERS_LOST.labels("crashed").inc()
+            raise
+        except WorkerTimedOut:
+            metrics.WORKERS_LOST.labels("timed_out").inc()
+            raise
         except asyncio.CancelledError:
             worker.kill()
             raise
 
     def _release(self, worker: "_Worker[A]", work: asyncio.Future[A]) -> None:
+        metrics.WORKERS_BUSY.dec()
         if not work.cancelled():
             work.exception()  # marks it as seen: nobody waits for a cancelled caller's work
         self._idle.put_nowait(worker)

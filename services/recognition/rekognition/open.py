@@ -27,7 +27,7 @@ async def open_rekognition_index(
             timeout_seconds=settings.analyze_timeout_seconds,
             engine_factory=partial(ImagePreparer, pixel_limit=settings.pixel_limit),
         ) as images,
-        counting(database) as usage,
+        counting(database, price_per_call=settings.aws_price_per_call) as usage,
         open_rekognition(
             usage,
             region=settings.rekognition_region or settings.aws_region,

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database import Database
+from libs.common.paid_calls import CHARGED
 from services.recognition import metrics
 
 log = structlog.get_logger(__name__)
@@ -33,14 +34,18 @@ _ADD = text(
 class Usage:
     """Calls counted in memory until they are flushed, so that no call waits for the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, price_per_call: float) -> None:
+        """`price_per_call` is in dollars, of those calls that are charged for."""
         self._database = database
+        self._price_per_call = price_per_call
         self._calls: Counter[tuple[int, str, date]] = Counter()
 
     def add(self, event_id: int, operation: str) -> None:
         """Count a call that the service did, or may have done."""
         self._calls[event_id, operation, datetime.now(UTC).date()] += 1
         metrics.AWS_CALLS.labels(operation).inc()
+        if operation in CHARGED:
+            metrics.AWS_COST.labels(operation).inc(self._price_per_call)
 
     async def flush(self) -> None:
         """Write what was counted since the last time."""
@@ -65,9 +70,9 @@ class Usage:
 
 
 @asynccontextmanager
-async def counting(database: Database) -> AsyncIterator[Usage]:
+async def counting(database: Database, *, price_per_call: float) -> AsyncIterator[Usage]:
     """Yield a counter that is flushed all along, and at the end."""
-    usage = Usage(database)
+    usage = Usage(database, price_per_call=price_per_call)
     flusher = asyncio.create_task(_keep_flushing(usage), name="aws-usage")
     try:
         yield usage

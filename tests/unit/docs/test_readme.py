@@ -20,6 +20,7 @@ README = Path(__file__).parents[3] / "README.md"
 METRICS_MODULES = (
     "libs.common.metrics",
     "libs.common.bus.metrics",
+    "libs.common.worker_metrics",
     "services.gallery.metrics",
     "services.ingest.metrics",
     "services.media.metrics",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.common.errors import PermanentError, TransientError
 from services.recognition.engine.analysis import PhotoAnalysis
@@ -185,3 +186,45 @@ async def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         assert len(children) >= 2
         parent.kill()
     await eventually(lambda: not any(child.is_running() for child in children))
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_the_gauges_tell_how_many_workers_there_are_and_how_many_are_busy(
+    tmp_path: Path,
+) -> None:
+    before = value("findme_workers"), value("findme_workers_busy")
+    async with obedient(2) as pool:
+        assert value("findme_workers") == before[0] + 2
+        hanging = asyncio.create_task(pool.analyze(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        assert value("findme_workers_busy") == before[1] + 1
+        hanging.cancel()
+        await asyncio.gather(hanging, return_exceptions=True)
+        await eventually(lambda: value("findme_workers_busy") == before[1])
+    assert value("findme_workers") == before[0]
+
+
+async def test_workers_that_died_with_a_photo_are_counted_by_cause_those_let_go_are_not(
+    tmp_path: Path,
+) -> None:
+    def lost() -> tuple[float, float]:
+        crashed = value("findme_workers_lost_total", cause="crashed")
+        return crashed, value("findme_workers_lost_total", cause="timed_out")
+
+    crashed, timed_out = lost()
+    async with obedient(timeout_seconds=0.3) as pool:
+        with pytest.raises(WorkerCrashed):
+            await pool.analyze(Path("crash"))
+        with pytest.raises(WorkerTimedOut):
+            await pool.analyze(tmp_path / "hang")
+    assert lost() == (crashed + 1, timed_out + 1)
+    async with obedient() as pool:
+        (tmp_path / "hanging").unlink()
+        given_up = asyncio.create_task(pool.analyze(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+    assert lost() == (crashed + 1, timed_out + 1)

@@ -1,0 +1,75 @@
+"""How much work waits for recognition, and since when: reads only, for the operators' gauges."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+#: Reads the index of unfinished photos, however many are finished.
+_PHOTOS = text(
+    """
+    SELECT processing_status, count(*) AS waiting,
+           extract(epoch FROM now() - min(uploaded_at)) AS oldest_seconds
+    FROM photos WHERE processing_status IN ('queued', 'analyzed')
+    GROUP BY processing_status
+    """
+)
+#: A selfie waits in each event of its guest; what the reconciler would publish again.
+_SELFIES = text(
+    """
+    SELECT count(*) AS waiting,
+           extract(epoch FROM now() - min(greatest(s.created_at, m.joined_at))) AS oldest_seconds
+    FROM selfies s JOIN memberships m ON m.user_id = s.user_id
+    LEFT JOIN selfie_indexes i ON i.selfie_id = s.id AND i.event_id = m.event_id
+    WHERE i.status IS NULL OR i.status IN ('claimed', 'indexed')
+    """
+)
+_ERASURES = text(
+    """
+    SELECT count(*) AS waiting, extract(epoch FROM now() - min(created_at)) AS oldest_seconds
+    FROM face_removals
+    """
+)
+_ENDED_COLLECTIONS = text(
+    """
+    SELECT count(*) FROM external_collections c
+    WHERE NOT EXISTS (SELECT FROM events e WHERE e.id = c.event_id)
+    """
+)
+_SIZE = text("SELECT pg_database_size(current_database())")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """So many, the oldest for so long; 0 seconds where nothing waits."""
+
+    count: int = 0
+    oldest_seconds: float = 0.0
+
+
+async def photos(connection: AsyncConnection) -> dict[str, Waiting]:
+    """Return the photos that wait, by status: queued for their analysis, analyzed for a match."""
+    rows = await connection.execute(_PHOTOS)
+    found = {row.processing_status: _waiting(row) for row in rows}
+    return {status: found.get(status, Waiting()) for status in ("queued", "analyzed")}
+
+
+async def selfies(connection: AsyncConnection) -> Waiting:
+    """Return the selfies that wait to be matched, counted once for each event of the guest."""
+    return _waiting((await connection.execute(_SELFIES)).one())
+
+
+async def erasures(connection: AsyncConnection) -> tuple[Waiting, int]:
+    """Return the faces that the paid service must delete, and the events it must forget."""
+    faces = _waiting((await connection.execute(_ERASURES)).one())
+    return faces, await connection.scalar(_ENDED_COLLECTIONS) or 0
+
+
+async def database_bytes(connection: AsyncConnection) -> int:
+    """Return the size of the database on its disk."""
+    return int(await connection.scalar(_SIZE) or 0)
+
+
+def _waiting(row: object) -> Waiting:
+    count, oldest_seconds = row[-2:]  # type: ignore[index]
+    return Waiting(int(count), float(oldest_seconds or 0.0))

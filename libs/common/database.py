@@ -85,11 +85,12 @@ class Database:
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """A READ COMMITTED transaction, committed at the end of the block."""
-        with tracing.detail("transaction"):
-            async with _connected(self.engine) as connection, connection.begin():
-                unit = UnitOfWork(connection)
-                yield unit
-                await outbox.append(connection, unit.messages)
+        began = time.time_ns()
+        async with _connected(self.engine) as connection, connection.begin():
+            unit = UnitOfWork(connection)
+            yield unit
+            await outbox.append(connection, unit.messages)
+        tracing.past("transaction", began, time.time_ns())
 
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""

@@ -54,7 +54,7 @@ class Span(Protocol):
     def rename(self, name: str) -> None:
         """Give it the name that was not known at its beginning."""
 
-    def failed(self, kind: str, error: BaseException | None = None) -> None:
+    def failed(self, error: BaseException | str) -> None:
         """Mark it as failed; an error that leaves the block does that by itself."""
 
 
@@ -109,7 +109,7 @@ class _Nothing:
     def rename(self, name: str) -> None:
         pass
 
-    def failed(self, kind: str, error: BaseException | None = None) -> None:
+    def failed(self, error: BaseException | str) -> None:
         pass
 
 

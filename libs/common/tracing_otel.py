@@ -105,7 +105,7 @@ class OpenTelemetryTracer:
             try:
                 yield span
             except BaseException as error:
-                span.failed(_kind(error), error)
+                span.failed(error)
                 raise
 
     def has_span(self) -> bool:
@@ -152,12 +152,13 @@ class _Span:
     def rename(self, name: str) -> None:
         self._span.update_name(name)
 
-    def failed(self, kind: str, error: BaseException | None = None) -> None:
+    def failed(self, error: BaseException | str) -> None:
         if not self._span.is_recording():
             return
+        kind = error if isinstance(error, str) else _kind(error)
         self._span.set_status(Status(StatusCode.ERROR, kind))
         self._span.set_attribute("error.type", kind)
-        if error is not None:
+        if not isinstance(error, str):
             self._span.add_event(
                 "exception", {"exception.type": kind, "exception.stacktrace": _places(error)}
             )

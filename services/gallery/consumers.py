@@ -1,5 +1,6 @@
 """Notifications of all services: first the cache forgets, then the streams announce."""
 
+from libs.common import tracing
 from libs.common.bus.protocol import Delivery
 from libs.common.messages import (
     Message,
@@ -49,6 +50,9 @@ class NotificationListener:
             return
         # One that cannot be decoded raises, which the bus answers with a gap.
         message = kind.decode(delivery.body)
+        tracing.say(event_id=message.event_id)
+        if isinstance(message, PhotoMatched | PhotoFailed | PhotoChanged):
+            tracing.say(photo_id=message.photo_id)
         self._cache.evict(eviction_for(message))
         self._live.publish(message)
 

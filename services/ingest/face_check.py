@@ -6,6 +6,7 @@ import httpx
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from libs.common import tracing
 from libs.common.errors import InvalidInput, Unavailable
 from libs.common.internal_token import INTERNAL_TOKEN_HEADER, internal_token
 from services.ingest.settings import IngestSettings
@@ -44,8 +45,9 @@ class RecognitionFaceCheck:
 
     async def _ask(self, image: bytes) -> Verdict:
         try:
-            answer = await self._client.post(PATH, content=image)
-            answer.raise_for_status()
+            with tracing.span("check face", "client"):
+                answer = await self._client.post(PATH, content=image, headers=tracing.headers())
+                answer.raise_for_status()
             return Verdict.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:
             log.warning("face_check_unavailable", error=str(error), kind=type(error).__name__)

@@ -42,6 +42,7 @@ class NewPhoto:
     width: int
     height: int
     taken_at: datetime | None
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)

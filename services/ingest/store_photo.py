@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 
+from libs.common import tracing
 from libs.common.database import Database
 from libs.common.errors import InvalidInput, NotFound, TransientError
 from libs.common.messages import PhotoUploaded
@@ -57,7 +58,8 @@ async def store_photo(
         store.create(key, content_type=header.format.media_type) as writer,
         digesting(writer) as sink,
     ):
-        digest = await _receive(part, prefix, sink, max_bytes=limits.max_bytes)
+        with tracing.detail("receive"):
+            digest = await _receive(part, prefix, sink, max_bytes=limits.max_bytes)
         async with database.read() as connection:
             # Spares most duplicates the commit; the claim below decides.
             first = await repository.find_recent_upload(
@@ -65,7 +67,8 @@ async def store_photo(
             )
         if first is not None:
             return _duplicate(name, first)
-        await writer.commit()
+        with tracing.detail("store"):
+            await writer.commit()
     photo = _row(uploader, filename, name, header, digest)
     return await _record(photo, name, job_id, key=key, store=store, database=database)
 
@@ -137,4 +140,5 @@ def _row(
         width=header.width,
         height=header.height,
         taken_at=header.taken_at,
+        traceparent=tracing.traceparent(),
     )

@@ -4,6 +4,7 @@ import time
 
 import structlog
 
+from libs.common import tracing
 from libs.common.database import Database
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.storage.protocol import ObjectStore
@@ -80,20 +81,27 @@ async def _store(
     database: Database,
 ) -> Outcome:
     started = time.perf_counter()
-    try:
-        return await store_photo(
-            part, name, uploader, limits=limits, store=store, database=database
-        )
-    except (BrokenBody, BodyTooLarge, NotFound):
-        raise
-    except InvalidInput as error:
-        return Rejected(name, str(error))
-    except Exception as error:
-        # Whatever it was, the rest of the batch goes on.
-        log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
-        return Rejected(name, OUR_FAULT, is_ours=True)
-    finally:
-        UPLOAD_SECONDS.observe(time.perf_counter() - started)
+    with tracing.new_trace("photo", event_id=uploader.event_id) as span:
+        outcome: Outcome
+        try:
+            outcome = await store_photo(
+                part, name, uploader, limits=limits, store=store, database=database
+            )
+        except (BrokenBody, BodyTooLarge, NotFound):
+            raise
+        except InvalidInput as error:
+            outcome = Rejected(name, str(error))
+        except Exception as error:
+            # Whatever it was, the rest of the batch goes on.
+            log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
+            span.failed(error)
+            outcome = Rejected(name, OUR_FAULT, is_ours=True)
+        finally:
+            UPLOAD_SECONDS.observe(time.perf_counter() - started)
+        span.set(outcome=_label(outcome))
+        if isinstance(outcome, Kept):
+            span.set(photo_id=outcome.photo_id)
+    return outcome
 
 
 def _too_many_files(max_files: int) -> str:
@@ -104,9 +112,11 @@ def _too_many_files(max_files: int) -> str:
 
 
 def _counted(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Kept):
-        label = "enqueued" if outcome.status == "queued" else "duplicate"
-    else:
-        label = "failed" if outcome.is_ours else "refused"
-    UPLOADS.labels(label).inc()
+    UPLOADS.labels(_label(outcome)).inc()
     return outcome
+
+
+def _label(outcome: Outcome) -> str:
+    if isinstance(outcome, Kept):
+        return "enqueued" if outcome.status == "queued" else "duplicate"
+    return "failed" if outcome.is_ours else "refused"

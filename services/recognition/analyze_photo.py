@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from libs.common import tracing
 from libs.common.database import Database
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, PhotoUploaded
@@ -56,6 +57,7 @@ async def analyze_photo(
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
     """
+    tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or photo.status != "queued":
@@ -95,9 +97,11 @@ async def _analyze(photo: PhotoRow, using: Analyzer) -> IndexedPhoto:
             using.store.local_file(photo_key(photo.event_id, photo.filename)) as path,
             _lost_if_it_never_ends(photo, using.database),
         ):
-            analysis = await using.index.index_photo(PhotoKey(photo.event_id, photo.id), path)
+            with tracing.detail("analyze"):
+                analysis = await using.index.index_photo(PhotoKey(photo.event_id, photo.id), path)
     metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
     metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
+    tracing.say(faces=len(analysis.faces))
     return analysis
 
 
@@ -140,4 +144,5 @@ async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
         if await repository.mark_photo_failed(unit.connection, photo.id, reason):
             unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
     metrics.PHOTOS.labels("failed").inc()
+    tracing.say(outcome="failed")
     log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from libs.common import tracing
 from libs.common.database import UnitOfWork
 from libs.common.messages import PhotoMatched, SelfieMatched
 from services.recognition import metrics, repository, selfie_claims
@@ -19,13 +20,11 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
     now = datetime.now(UTC)
     for photo in photos:
         await repository.mark_photo_done(unit.connection, photo.id)
-        unit.publish(
-            PhotoMatched(
-                event_id=photo.event_id,
-                photo_id=photo.id,
-                user_ids=tuple(sorted(guests.get(photo.id, ()))),
-            )
-        )
+        users = tuple(sorted(guests.get(photo.id, ())))
+        # Photos that are matched together have a trace each.
+        with tracing.joined("match", photo.traceparent):
+            tracing.say(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
+            unit.publish(PhotoMatched(event_id=photo.event_id, photo_id=photo.id, user_ids=users))
         metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
     metrics.MATCHES.inc(sum(map(len, guests.values())))
 

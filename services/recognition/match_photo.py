@@ -6,6 +6,7 @@ committed before its own scan looks at the faces: whichever commits later sees t
 
 from dataclasses import dataclass
 
+from libs.common import tracing
 from libs.common.database import Database
 from libs.common.messages import PhotoAnalyzed
 from services.recognition import repository
@@ -28,13 +29,15 @@ class Matcher:
 
 async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
     """Write the photo's matches and mark it done; a second run changes nothing."""
+    tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or photo.status != "analyzed":
         return
     least = await using.least_similarity(photo.event_id)
-    matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
-    found = [match async for some in matching for match in some]
+    with tracing.detail("match"):
+        matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
+        found = [match async for some in matching for match in some]
     async with using.database.unit_of_work() as unit:
         await repository.upsert_matches(unit.connection, photo.event_id, found)
         await finish_photos([photo], unit=unit)

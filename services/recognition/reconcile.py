@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common import tracing
 from libs.common.database import Database
 from libs.common.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from services.recognition import metrics
@@ -28,7 +29,7 @@ _PHOTOS = text(
         WHERE processing_status IN ('queued', 'analyzed')
           AND enqueued_at <= :cutoff
         ORDER BY enqueued_at LIMIT :batch FOR UPDATE SKIP LOCKED)
-    RETURNING id, event_id, processing_status
+    RETURNING id, event_id, processing_status, traceparent
     """
 )
 _SELFIES = text(
@@ -93,7 +94,9 @@ async def _photos(database: Database, cutoff: datetime | None) -> int:
             kind: type[PhotoUploaded | PhotoAnalyzed] = (
                 PhotoUploaded if row.processing_status == "queued" else PhotoAnalyzed
             )
-            unit.publish(kind(event_id=row.event_id, photo_id=row.id))
+            trace = {tracing.TRACEPARENT: row.traceparent} if row.traceparent else {}
+            with tracing.continued("republish", trace, event_id=row.event_id, photo_id=row.id):
+                unit.publish(kind(event_id=row.event_id, photo_id=row.id))
     metrics.REPUBLISHED.labels("photo").inc(len(rows))
     return len(rows)
 

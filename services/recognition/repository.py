@@ -31,6 +31,7 @@ class PhotoRow:
     status: str
     uploaded_at: datetime
     lost_analyses: int
+    traceparent: str | None
 
 
 async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | None:
@@ -44,6 +45,7 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.processing_status,
                 photos.c.uploaded_at,
                 photos.c.lost_analyses,
+                photos.c.traceparent,
             ).where(photos.c.id == photo_id)
         )
     ).one_or_none()
@@ -56,6 +58,7 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         status=row.processing_status,
         uploaded_at=row.uploaded_at,
         lost_analyses=row.lost_analyses,
+        traceparent=row.traceparent,
     )
 
 

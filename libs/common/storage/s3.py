@@ -13,6 +13,7 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from libs.common import tracing
 from libs.common.storage.checked_key import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
 
@@ -122,7 +123,8 @@ class S3Store:
         directory = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="findme-")
         try:
             path = Path(directory.name) / "object"
-            await self._download(key, path)
+            with tracing.detail("fetch"):
+                await self._download(key, path)
             yield path
         finally:
             await asyncio.shield(asyncio.to_thread(directory.cleanup))

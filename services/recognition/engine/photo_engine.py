@@ -15,6 +15,7 @@ from services.recognition.engine.dlib_weights import FloatArray
 from services.recognition.engine.located_face import FaceDetector, LocatedFace
 from services.recognition.engine.photo_scales import PhotoScales
 from services.recognition.engine.quality import quality
+from services.recognition.engine.stages import stage
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0
@@ -62,14 +63,17 @@ class PhotoEngine:
 
     def analyze(self, path: Path) -> PhotoAnalysis:
         """Analyze one photo; raises `UndecodablePhoto` for a file that is none."""
-        photo = PhotoScales(path, pixel_limit=self._pixel_limit)
-        found = self._detector.locate(photo)
-        chips = [self._chip(photo, face) for face in found]
-        embeddings = self._embedder.embed(
-            np.array([chip.pixels for chip in chips], np.uint8)
-            if chips
-            else np.empty((0, 0, 0, 3), np.uint8)
-        )
+        with stage("decode"):
+            photo = PhotoScales(path, pixel_limit=self._pixel_limit)
+        with stage("detect"):
+            found = self._detector.locate(photo)
+        with stage("embed"):
+            chips = [self._chip(photo, face) for face in found]
+            embeddings = self._embedder.embed(
+                np.array([chip.pixels for chip in chips], np.uint8)
+                if chips
+                else np.empty((0, 0, 0, 3), np.uint8)
+            )
         return PhotoAnalysis(
             width=photo.photo.width,
             height=photo.photo.height,

@@ -5,6 +5,7 @@ pebble), a worker that the kernel kills at the wrong moment, or while idle, brea
 """
 
 import asyncio
+import contextvars
 import functools
 import multiprocessing
 import os
@@ -18,9 +19,11 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
+from libs.common import tracing
 from libs.common.errors import TransientError
 from services.recognition import metrics
 from services.recognition.engine.analysis import Engine
+from services.recognition.engine.stages import Stage, take_stages
 
 # Uploads and lists stay quick while every core analyses photos.
 _NICENESS = 10
@@ -99,8 +102,10 @@ class WorkerPool(Generic[A]):
         `WorkerTimedOut`.
         """
         worker = await self._idle.get()
+        # The thread records the worker's stages within the caller's span.
+        context = contextvars.copy_context()
         work = asyncio.get_running_loop().run_in_executor(
-            self._threads, worker.analyze, path, self._timeout_seconds
+            self._threads, context.run, worker.analyze, path, self._timeout_seconds
         )
         metrics.WORKERS_BUSY.inc()
         # Also when the caller is cancelled, the worker is free only when its thread is.
@@ -175,10 +180,14 @@ class _Worker(Generic[A]):
             if not connection.poll(timeout_seconds):
                 self.kill()
                 raise WorkerTimedOut(f"a face worker gave no answer in {timeout_seconds:g} seconds")
-            answer: A | Exception | None = connection.recv()
+            answer: A | Exception | None
+            stages: tuple[Stage, ...]
+            answer, stages = connection.recv()
         except (EOFError, OSError) as error:
             self.kill()
             raise _crashed() from error
+        for stage in stages:
+            tracing.past(stage.name, stage.began_ns, stage.ended_ns)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -197,18 +206,19 @@ def _serve(connection: Connection, engine_factory: Callable[[], Work[object]]) -
     try:
         engine = engine_factory()
     except Exception as error:  # noqa: BLE001 - the parent raises it
-        connection.send(_portable(error))
+        connection.send((_portable(error), ()))
         return
-    connection.send(None)
+    connection.send((None, ()))
     while True:
         try:
             path: Path = connection.recv()
         except EOFError:
             return
         try:
-            connection.send(engine.analyze(path))
+            answer = engine.analyze(path)
+            connection.send((answer, take_stages()))
         except Exception as error:  # noqa: BLE001 - the parent raises it
-            connection.send(_portable(error))
+            connection.send((_portable(error), take_stages()))
 
 
 def _exit_with_parent() -> None:

@@ -7,6 +7,7 @@ import pyvips
 
 from services.recognition.engine import thumbhash
 from services.recognition.engine.decode import PIXEL_LIMIT, decode
+from services.recognition.engine.stages import stage
 
 #: The smallest face that the service finds grows with the image (40 px on 1920 x 1080), so a
 #: larger one would only be slower to send.
@@ -38,7 +39,8 @@ class ImagePreparer:
 
     def analyze(self, path: Path) -> PreparedImage:
         """Prepare one photo; raises `UndecodablePhoto` for a file that is none."""
-        photo = decode(path, long_side=LONG_SIDE, pixel_limit=self._pixel_limit)
+        with stage("decode"):
+            photo = decode(path, long_side=LONG_SIDE, pixel_limit=self._pixel_limit)
         return PreparedImage(
             jpeg=_encode(_padded(pyvips.Image.new_from_array(photo.pixels))),
             width=photo.width,

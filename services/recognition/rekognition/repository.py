@@ -160,6 +160,7 @@ async def analyzed_photos(
             photos.c.processing_status.label("status"),
             photos.c.uploaded_at,
             photos.c.lost_analyses,
+            photos.c.traceparent,
         )
         .where(photos.c.event_id == event_id, photos.c.processing_status == "analyzed")
         .order_by(photos.c.id)

@@ -12,6 +12,7 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from libs.common import tracing
 from libs.common.errors import FindMeError, PermanentError, TransientError, Unavailable
 from services.recognition import metrics
 from services.recognition.rekognition.faults import (
@@ -223,7 +224,10 @@ class Rekognition:
         async with self._calls:
             for attempt in range(1, MAX_ATTEMPTS + 1):
                 try:
-                    with metrics.AWS_SECONDS.labels(operation).time():
+                    with (
+                        metrics.AWS_SECONDS.labels(operation).time(),
+                        tracing.detail(operation, event_id=event_id, attempt=attempt),
+                    ):
                         answer = await getattr(self._client, method)(**parameters)
                 except (ClientError, BotoCoreError, OSError, TimeoutError) as error:
                     fault = fault_of(error)

@@ -18,8 +18,15 @@ class Replicas:
     """Any number of replicas with `workers` workers each, on one folder of objects."""
 
     def __init__(
-        self, services: PrivateServices, folder: Path, *, workers: int, seconds_per_photo: float
+        self,
+        services: PrivateServices,
+        folder: Path,
+        *,
+        workers: int,
+        seconds_per_photo: float,
+        log: Path | None = None,
     ) -> None:
+        """`log` gets a line for every call of an engine."""
         self._folder = folder
         self._seconds = seconds_per_photo
         self._processes: list[GuardedProcess] = []
@@ -35,6 +42,8 @@ class Replicas:
             "PHOTO_QUEUE_WORKERS": str(workers),
             "LOG_LEVEL": "warning",
         }
+        if log is not None:
+            self._environment["SCRIPTED_LOG"] = str(log)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,90 @@
+"""What an operator plans with: photos per replica and growth of the database.
+
+Speed is measured with the embedded engine on photos of 12 megapixels with three faces; the
+database with rows as the services write them, indexes included.
+
+python -m benchmarks.capacity [--quick] [--json FILE]
+"""
+
+import asyncio
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.recognition import MODELS_BESIDE, compose
+from benchmarks.report import Report, main
+from benchmarks.stored_event import (
+    FACES_PER_PHOTO,
+    GUESTS_PER_1000_PHOTOS,
+    Growth,
+    database_growth,
+)
+from benchmarks.stored_faces import private_database
+from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.model_files import default_model_dir, find_yunet
+from services.recognition.engine.workers import WorkerPool
+
+#: A replica as the manifests size it: two cores, a worker on each.
+WORKERS = 2
+
+
+def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
+    """Measure speed and growth, compute the table."""
+    report = Report("capacity", {})
+    with tempfile.TemporaryDirectory() as folder:
+        photos = list(compose(Path(folder), 2 if quick else 6))
+        speeds = asyncio.run(_photos_per_hour(photos, repeats=4 if quick else 12))
+    growth = asyncio.run(_growth(photos=2000 if quick else 20_000))
+    best = speeds.get("yunet", speeds["hog"])
+    report.figures = {
+        "photos_per_hour_per_replica": round(best),
+        "photos_per_hour_per_replica_hog": round(speeds["hog"]),
+        "db_gb_per_million_photos": round(growth.gigabytes_per_million, 2),
+    }
+    _print_growth(growth)
+    return report
+
+
+async def _photos_per_hour(photos: list[Path], *, repeats: int) -> dict[str, float]:
+    """By detector: a replica's photos per hour when it does nothing else."""
+    detectors: dict[str, Path | None] = {"hog": None}
+    yunet = find_yunet(default_model_dir()) or find_yunet(MODELS_BESIDE)
+    if yunet is not None:
+        detectors["yunet"] = yunet
+    speeds = {}
+    for name, detector in detectors.items():
+        async with WorkerPool(
+            WORKERS, engine_factory=partial(EmbeddedEngine, detector_model=detector)
+        ) as pool:
+            await asyncio.gather(*(pool.analyze(path) for path in photos))
+            started = time.perf_counter()
+            await asyncio.gather(*(pool.analyze(path) for path in photos * repeats))
+            seconds = time.perf_counter() - started
+        speeds[name] = len(photos) * repeats / seconds * 3600
+    return speeds
+
+
+async def _growth(*, photos: int) -> Growth:
+    async with private_database() as database:
+        return await database_growth(database, photos=photos)
+
+
+def _print_growth(growth: Growth) -> None:
+    table = Table(
+        title=f"bytes a photo ({FACES_PER_PHOTO} faces, {GUESTS_PER_1000_PHOTOS} guests to 1,000)",
+        title_justify="left",
+    )
+    table.add_column("table")
+    table.add_column("bytes", justify="right")
+    for name, size in sorted(growth.bytes_by_table.items(), key=lambda item: -item[1]):
+        if size > 0:
+            table.add_row(name, f"{size / growth.photos:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(measure)

@@ -1,0 +1,111 @@
+"""What the database takes for an event's photos: rows as the services write them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from libs.common.database import Database
+from libs.common.tables import metadata
+from tests.support.rows import Rows
+
+#: An event as many are: of five faces in two photos, two are guests'; one more is nearly alike.
+GUESTS_PER_1000_PHOTOS = 100
+FACES_PER_PHOTO = 4
+MATCHES_PER_PHOTO = 2
+
+_PHOTOS = """
+INSERT INTO photos (event_id, filename, original_filename, content_type, photographer_id, sha256,
+    crc32, size_bytes, width, height, taken_at, placeholder, processing_status, analyzed_at,
+    finished_at)
+SELECT :event, replace(gen_random_uuid()::text, '-', '') || '.jpg', 'IMG_' || n || '.JPG',
+    'image/jpeg', :photographer, sha256(n::text::bytea), n, 5000000, 4000, 3000, now(),
+    'YTkGJwaRhWUIt4lbgnhZl3ath2BUBGYA', 'done', now(), now()
+FROM generate_series(1, :photos) AS n
+"""
+_DIGESTS = """
+INSERT INTO upload_digests (event_id, sha256, photo_id)
+SELECT event_id, sha256, id FROM photos WHERE event_id = :event
+"""
+#: 128 random float32, which no compression makes smaller.
+_RANDOM = """(SELECT string_agg(uuid_send(gen_random_uuid()), '') FROM generate_series(1, 32)
+    WHERE {row} IS NOT NULL)"""
+_FACES = f"""
+INSERT INTO faces (photo_id, event_id, position, "left", top, width, height, confidence, engine,
+    embedding)
+SELECT p.id, p.event_id, n, random(), random(), random(), random(), random(), 'embedded',
+    {_RANDOM.format(row="p.id + n")}
+FROM photos p, generate_series(0, :faces - 1) AS n WHERE p.event_id = :event
+"""
+_INDEXES = f"""
+INSERT INTO selfie_indexes (selfie_id, event_id, user_id, status, claimed_by, engine, embedding)
+SELECT s.id, :event, s.user_id, 'done', 'replica', 'embedded', {_RANDOM.format(row="s.id")}
+FROM selfies s JOIN memberships m USING (user_id) WHERE m.event_id = :event
+"""
+_MATCHES = """
+INSERT INTO matches (selfie_id, photo_id, user_id, event_id, face_id, similarity)
+SELECT s.id, p.id, s.user_id, p.event_id, p.id, 75 + 25 * random()
+FROM (SELECT id, event_id, row_number() OVER (ORDER BY id) AS number
+      FROM photos WHERE event_id = :event) AS p
+CROSS JOIN generate_series(0, :matches - 1) AS n
+JOIN (SELECT s.*, row_number() OVER (ORDER BY s.id) - 1 AS number
+      FROM selfies s JOIN memberships m USING (user_id) WHERE m.event_id = :event) AS s
+  ON s.number = (p.number * 7 + n * 13) % :guests
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What photos added, in bytes with indexes, by table."""
+
+    photos: int
+    bytes_by_table: dict[str, int]
+
+    @property
+    def gigabytes_per_million(self) -> float:
+        """Of 10^9 bytes, for a million photos."""
+        return sum(self.bytes_by_table.values()) / self.photos * 1e6 / 1e9
+
+
+async def database_growth(database: Database, *, photos: int) -> Growth:
+    """Store events of 1,000 photos and compare sizes before and after, vacuumed."""
+    before = await _sizes(database)
+    for _ in range(photos // 1000):
+        await _add_event(database)
+    async with database.read() as connection:
+        await connection.execute(text("VACUUM ANALYZE"))
+    after = await _sizes(database)
+    return Growth(photos, {table: after[table] - before[table] for table in after})
+
+
+async def _add_event(database: Database) -> None:
+    rows = Rows(database)
+    event = await rows.event()
+    photographer = await rows.person()
+    for _ in range(GUESTS_PER_1000_PHOTOS):
+        await rows.insert_selfie(await rows.person(joined=event), sha256=bytes(32))
+    async with database.unit_of_work() as unit:
+        for statement in (_PHOTOS, _DIGESTS, _FACES, _INDEXES, _MATCHES):
+            parameters = {
+                "event": event,
+                "photographer": photographer.id,
+                "photos": 1000,
+                "faces": FACES_PER_PHOTO,
+                "matches": MATCHES_PER_PHOTO,
+                "guests": GUESTS_PER_1000_PHOTOS,
+            }
+            known = {key: value for key, value in parameters.items() if f":{key}" in statement}
+            await unit.connection.execute(text(statement), known)
+
+
+async def _sizes(database: Database) -> dict[str, int]:
+    async with database.read() as connection:
+        return {
+            table.name: int(
+                await connection.scalar(
+                    text("SELECT pg_total_relation_size(CAST(:name AS regclass))"),
+                    {"name": table.name},
+                )
+                or 0
+            )
+            for table in metadata.sorted_tables
+        }

@@ -271,14 +271,15 @@ match_overrides = Table(
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("event_id", ForeignKey("events.id", ondelete="CASCADE"), primary_key=True),
     Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
-    #: "not_me" is the guest's own word; "added" comes from the event's photographer.
+    #: "not_me" is the guest's own word; "added" is theirs or the photographer's.
     Column("verdict", Text, nullable=False),
-    _reference("decided_by", "users.id", nullable=True),
+    #: Who added the guest; kept under a "not_me", so that taking that back brings this back.
+    _reference("added_by", "users.id", nullable=True),
     _moment("decided_at"),
     CheckConstraint("verdict IN ('not_me', 'added')", name="verdict"),
     Index(None, "photo_id"),
     Index(None, "event_id"),
-    Index(None, "decided_by"),
+    Index(None, "added_by"),
 )
 
 #: One row: how alike a face must be in events that have no threshold of their own.

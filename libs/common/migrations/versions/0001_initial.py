@@ -185,21 +185,21 @@ CREATE TABLE match_overrides (
     event_id BIGINT NOT NULL,
     photo_id BIGINT NOT NULL,
     verdict TEXT NOT NULL,
-    decided_by BIGINT,
+    added_by BIGINT,
     decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT match_overrides_pkey PRIMARY KEY (user_id, event_id, photo_id),
     CONSTRAINT match_overrides_verdict_check CHECK (verdict IN ('not_me', 'added')),
     CONSTRAINT match_overrides_user_id_fkey FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT match_overrides_event_id_fkey FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
     CONSTRAINT match_overrides_photo_id_fkey FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE,
-    CONSTRAINT match_overrides_decided_by_fkey FOREIGN KEY(decided_by) REFERENCES users (id) ON DELETE SET NULL
+    CONSTRAINT match_overrides_added_by_fkey FOREIGN KEY(added_by) REFERENCES users (id) ON DELETE SET NULL
 );
 
 CREATE INDEX match_overrides_photo_id_idx ON match_overrides (photo_id);
 
 CREATE INDEX match_overrides_event_id_idx ON match_overrides (event_id);
 
-CREATE INDEX match_overrides_decided_by_idx ON match_overrides (decided_by);
+CREATE INDEX match_overrides_added_by_idx ON match_overrides (added_by);
 
 CREATE TABLE matching_settings (
     id SMALLINT NOT NULL,

@@ -20,6 +20,7 @@ from libs.common.errors import PermanentError
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.stages import stage
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
 
@@ -36,7 +37,8 @@ class ScriptedEngine:
     def analyze(self, path: Path) -> PhotoAnalysis:
         text = comment_of(path.read_bytes())
         if self.log is None:
-            return self.perform(text)
+            with stage("detect"):
+                return self.perform(text)
         with logged_call(self.log, name=text.partition("\n")[2], path=path):
             return self.perform(text)
 

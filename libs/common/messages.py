@@ -71,6 +71,15 @@ class PhotoMatched(Message):
     user_ids: tuple[int, ...]
 
 
+class MatchChanged(Message):
+    """People or a new threshold changed who is in a photo; `None` stands for all of the event."""
+
+    topic: ClassVar[str] = "match.changed"
+    mandatory: ClassVar[bool] = False
+    photo_id: int | None = None
+    user_ids: tuple[int, ...] | None = None
+
+
 class PhotoFailed(Message):
     """A photo cannot be analysed; `reason` is for the photographer."""
 
@@ -131,6 +140,32 @@ class SelfieDeleted(Message):
         """One message for each event that knows the selfie, and at least one."""
         return [
             cls(event_id=event_id, user_id=user_id, selfie_id=selfie_id, object_key=object_key)
+            for event_id in sorted(set(event_ids) or {cls.no_event_id})
+        ]
+
+
+class EventDeleted(Message):
+    """An event's row is gone, and everything that hung on it; its objects go next."""
+
+    topic: ClassVar[str] = "event.deleted"
+
+
+class AccountDeleted(Message):
+    """An account is gone, and everything that hung on it; its objects go next.
+
+    `event_id` is one of the events that knew it, so that each hears of it.
+    """
+
+    topic: ClassVar[str] = "account.deleted"
+    #: Stands for the event of an account that is in none.
+    no_event_id: ClassVar[int] = 0
+    user_id: int
+
+    @classmethod
+    def for_events(cls, event_ids: Iterable[int], *, user_id: int) -> list[Self]:
+        """One message for each event that knew the account, and at least one."""
+        return [
+            cls(event_id=event_id, user_id=user_id)
             for event_id in sorted(set(event_ids) or {cls.no_event_id})
         ]
 

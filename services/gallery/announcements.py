@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from libs.common.messages import (
+    AccountDeleted,
+    EventDeleted,
+    MatchChanged,
     Message,
     PhotoChanged,
     PhotoDeleted,
@@ -36,21 +39,37 @@ GAP = LiveEvent("gap", {})
 def announcement(message: Message, viewer: Viewer) -> LiveEvent | None:
     """Return what this viewer is told, None when it is not for them."""
     match message:
-        case PhotoUploaded(photo_id=photo_id):
-            return LiveEvent("photo.uploaded", {"photo_id": photo_id})
-        case PhotoChanged(photo_id=photo_id):
-            return LiveEvent("photo.changed", {"photo_id": photo_id})
-        case PhotoDeleted(photo_id=photo_id):
-            return LiveEvent("photo.deleted", {"photo_id": photo_id})
+        case (
+            PhotoUploaded(photo_id=photo_id)
+            | PhotoChanged(photo_id=photo_id)
+            | PhotoDeleted(photo_id=photo_id)
+        ):
+            return LiveEvent(message.topic, {"photo_id": photo_id})
         case PhotoMatched(photo_id=photo_id, user_ids=user_ids):
             if viewer.runs_event:
                 return LiveEvent("photo.matched", {"photo_id": photo_id, "matched": len(user_ids)})
             if viewer.user_id in user_ids:
                 return LiveEvent("photo.matched", {"photo_id": photo_id})
+        case MatchChanged(photo_id=photo_id, user_ids=user_ids):
+            if viewer.runs_event or user_ids is None or viewer.user_id in user_ids:
+                return LiveEvent("match.changed", {"photo_id": photo_id})
         case PhotoFailed(photo_id=photo_id, reason=reason) if viewer.runs_event:
             return LiveEvent("photo.failed", {"photo_id": photo_id, "reason": reason})
         case SelfieMatched(user_id=user_id, matched=matched) if viewer.user_id == user_id:
             return LiveEvent("selfie.matched", {"matched": matched})
+        case EventDeleted():
+            return LiveEvent("event.deleted", {})
         case _:
             pass
     return None
+
+
+def ends_stream(message: Message, viewer: Viewer) -> bool:
+    """Whether there is nothing left for this viewer to watch."""
+    match message:
+        case EventDeleted():
+            return True
+        case AccountDeleted(user_id=user_id):
+            return viewer.user_id == user_id
+        case _:
+            return False

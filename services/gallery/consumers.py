@@ -3,6 +3,9 @@
 from libs.common import tracing
 from libs.common.bus.protocol import Delivery
 from libs.common.messages import (
+    AccountDeleted,
+    EventDeleted,
+    MatchChanged,
     Message,
     PhotoAnalyzed,
     PhotoChanged,
@@ -18,7 +21,7 @@ from services.gallery.eviction import eviction_for
 from services.gallery.list_cache import ListCache
 from services.gallery.live_updates import LiveUpdates
 
-PATTERNS = ("photo.*.*", "selfie.*.*")
+PATTERNS = ("photo.*.*", "selfie.*.*", "event.*.*", "account.*.*", "match.*.*")
 _BY_TOPIC: dict[str, type[Message]] = {
     kind.topic: kind
     for kind in (
@@ -28,9 +31,12 @@ _BY_TOPIC: dict[str, type[Message]] = {
         PhotoFailed,
         PhotoChanged,
         PhotoDeleted,
+        MatchChanged,
         SelfieUploaded,
         SelfieMatched,
         SelfieDeleted,
+        EventDeleted,
+        AccountDeleted,
     )
 }
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from libs.common.messages import (
+    AccountDeleted,
+    MatchChanged,
     Message,
     PhotoAnalyzed,
     PhotoChanged,
@@ -23,6 +25,8 @@ class Scope(Enum):
     OWN = "own"
     #: The photos shown to everybody, each with whether they are in it.
     SHARED = "shared"
+    #: The photos they may be in.
+    UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class ListKey:
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """Stale: the lists of `users` (None: everybody's), and the shared ones if `shared`."""
+    """Stale: the lists of `users` (None: everybody's), and all but own ones if `shared`."""
 
     event_id: int
     users: frozenset[int] | None
@@ -48,14 +52,14 @@ class Eviction:
             return False
         if self.users is None or key.user_id in self.users:
             return True
-        return self.shared and key.scope is Scope.SHARED
+        return self.shared and key.scope is not Scope.OWN
 
 
 def eviction_for(message: Message) -> Eviction:
     """Return what the message makes stale; what it cannot tell is taken as everything.
 
-    A photo on its way through recognition changes every shared list, but only the own lists
-    of those it shows: while photos stream in, other guests' own lists stay cached.
+    A photo on its way through recognition changes every shared list, and uncertain ones, but
+    only the own lists of those it shows: while photos stream in, other guests' stay cached.
     """
     event_id = message.event_id
     match message:
@@ -63,10 +67,13 @@ def eviction_for(message: Message) -> Eviction:
             return Eviction(event_id, users=frozenset(), shared=True)
         case PhotoMatched(user_ids=user_ids):
             return Eviction(event_id, users=frozenset(user_ids), shared=True)
+        case MatchChanged(user_ids=user_ids) if user_ids is not None:
+            return Eviction(event_id, users=frozenset(user_ids), shared=False)
         case (
             SelfieUploaded(user_id=user_id)
             | SelfieMatched(user_id=user_id)
             | SelfieDeleted(user_id=user_id)
+            | AccountDeleted(user_id=user_id)
         ):
             return Eviction(event_id, users=frozenset({user_id}), shared=False)
         case _:

@@ -1,6 +1,7 @@
 import pytest
 
 from libs.common.messages import (
+    MatchChanged,
     Message,
     PhotoAnalyzed,
     PhotoChanged,
@@ -45,6 +46,21 @@ PHOTOGRAPHER = Viewer(2, runs_event=True)
             PhotoMatched(event_id=1, photo_id=5, user_ids=(8,)),
             None,
             LiveEvent("photo.matched", {"photo_id": 5, "matched": 1}),
+        ),
+        (
+            MatchChanged(event_id=1, photo_id=5, user_ids=(7,)),
+            LiveEvent("match.changed", {"photo_id": 5}),
+            LiveEvent("match.changed", {"photo_id": 5}),
+        ),
+        (
+            MatchChanged(event_id=1, photo_id=5, user_ids=(8,)),
+            None,
+            LiveEvent("match.changed", {"photo_id": 5}),
+        ),
+        (
+            MatchChanged(event_id=1),
+            LiveEvent("match.changed", {"photo_id": None}),
+            LiveEvent("match.changed", {"photo_id": None}),
         ),
         (
             PhotoFailed(event_id=1, photo_id=5, reason="truncated"),

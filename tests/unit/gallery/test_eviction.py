@@ -1,6 +1,7 @@
 import pytest
 
 from libs.common.messages import (
+    MatchChanged,
     Message,
     PhotoAnalyzed,
     PhotoChanged,
@@ -15,28 +16,29 @@ from libs.common.messages import (
 from services.gallery.eviction import ListKey, Scope, eviction_for
 from services.gallery.paging import Page
 
-MINE, SHARED_TO_ME = (ListKey(1, 7, scope, Page()) for scope in (Scope.OWN, Scope.SHARED))
-OTHERS, SHARED_TO_OTHERS = (ListKey(1, 8, scope, Page()) for scope in (Scope.OWN, Scope.SHARED))
-ALL = {MINE, SHARED_TO_ME, OTHERS, SHARED_TO_OTHERS}
-SHARED = {SHARED_TO_ME, SHARED_TO_OTHERS}
+MINE, OTHERS = (ListKey(1, user_id, Scope.OWN, Page()) for user_id in (7, 8))
+ALL_OF_MINE, ALL_OF_OTHERS = (
+    {ListKey(1, user_id, scope, Page()) for scope in Scope} for user_id in (7, 8)
+)
+ALL = ALL_OF_MINE | ALL_OF_OTHERS
+NOT_OWN = ALL - {MINE, OTHERS}
 
 
 @pytest.mark.parametrize(
     ("message", "stale"),
     [
-        (PhotoUploaded(event_id=1, photo_id=5), SHARED),
-        (PhotoAnalyzed(event_id=1, photo_id=5), SHARED),
-        (PhotoChanged(event_id=1, photo_id=5), SHARED),
-        (PhotoMatched(event_id=1, photo_id=5, user_ids=(7,)), SHARED | {MINE}),
-        (PhotoMatched(event_id=1, photo_id=5, user_ids=()), SHARED),
+        (PhotoUploaded(event_id=1, photo_id=5), NOT_OWN),
+        (PhotoAnalyzed(event_id=1, photo_id=5), NOT_OWN),
+        (PhotoChanged(event_id=1, photo_id=5), NOT_OWN),
+        (PhotoMatched(event_id=1, photo_id=5, user_ids=(7,)), NOT_OWN | {MINE}),
+        (PhotoMatched(event_id=1, photo_id=5, user_ids=()), NOT_OWN),
         (PhotoFailed(event_id=1, photo_id=5, reason="?"), ALL),
         (PhotoDeleted(event_id=1, photo_id=5, filename="a.jpg"), ALL),
-        (SelfieUploaded(event_id=1, user_id=7, selfie_id=3), {MINE, SHARED_TO_ME}),
-        (SelfieMatched(event_id=1, user_id=7, selfie_id=3, matched=2), {MINE, SHARED_TO_ME}),
-        (
-            SelfieDeleted(event_id=1, user_id=7, selfie_id=3, object_key="k"),
-            {MINE, SHARED_TO_ME},
-        ),
+        (MatchChanged(event_id=1, photo_id=5, user_ids=(7,)), ALL_OF_MINE),
+        (MatchChanged(event_id=1), ALL),
+        (SelfieUploaded(event_id=1, user_id=7, selfie_id=3), ALL_OF_MINE),
+        (SelfieMatched(event_id=1, user_id=7, selfie_id=3, matched=2), ALL_OF_MINE),
+        (SelfieDeleted(event_id=1, user_id=7, selfie_id=3, object_key="k"), ALL_OF_MINE),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Message) else "",
 )

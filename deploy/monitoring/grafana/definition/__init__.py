@@ -1,0 +1,1 @@
+"""The dashboards as Python; `python -m deploy.monitoring.grafana.definition` writes the JSON."""

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 #: The first pattern that matches the path decides.
-_ROUTES: Final = tuple(
+ROUTES: Final = tuple(
     (service, re.compile(pattern))
     for service, pattern in (
         ("ingest", r"/api/photographer/events/\d+/upload-photos(-async)?"),
@@ -23,7 +23,7 @@ _ROUTES: Final = tuple(
 
 def service_for(path: str) -> str | None:
     """Return the service's name, None for a path that the outside may not reach."""
-    for service, pattern in _ROUTES:
+    for service, pattern in ROUTES:
         if pattern.fullmatch(path):
             return service
     return None

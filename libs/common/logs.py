@@ -59,6 +59,8 @@ def configure(level: str, log_format: Literal["json", "console"]) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Each attempt at a collector that is away, of which the last one says enough.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     # A traceback for each lost connection, of which the bus adapter tells in a line of its own.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 

@@ -3,7 +3,7 @@
 import os
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Unpack
 
@@ -69,15 +69,20 @@ def open_tracer(service: str) -> "OpenTelemetryTracer":
     provider = TracerProvider(
         resource=Resource.create({SERVICE_NAME: name}), shutdown_on_exit=False
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return OpenTelemetryTracer(provider)
+    exporter = OTLPSpanExporter()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return OpenTelemetryTracer(provider, give_up=exporter.shutdown)
 
 
 class OpenTelemetryTracer:
     """`Tracer` on a provider of OpenTelemetry's."""
 
-    def __init__(self, provider: TracerProvider) -> None:
+    def __init__(
+        self, provider: TracerProvider, *, give_up: Callable[[], None] = lambda: None
+    ) -> None:
+        """`give_up` ends attempts at sending that are under way."""
         self._provider = provider
+        self._give_up = give_up
         self._tracer = provider.get_tracer("findme")
 
     @contextmanager
@@ -135,11 +140,13 @@ class OpenTelemetryTracer:
         return _Span(trace.get_current_span())
 
     def shutdown(self) -> None:
-        # In a thread that is left alone when its time is over: the exporter, which may be
-        # waiting for a collector that does not answer, keeps no deadline of its own.
+        # In a thread that is left alone when its time is over: one that waits for a collector
+        # hears of no deadline.
         thread = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         thread.start()
         thread.join(FLUSH_SECONDS)
+        if thread.is_alive():
+            self._give_up()
 
 
 class _Span:

@@ -7,6 +7,7 @@ from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from libs.common.http import errors, health
 from libs.common.http.health import Check
@@ -16,6 +17,16 @@ from libs.common.http.tracing_middleware import TracingMiddleware
 from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
 from libs.common.tokens import Tokens
+
+#: FastAPI's own spans would name paths and queries, and its log records quote errors: see
+#: tracing_middleware.py for ours.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 #: What a service starts for itself, between its resources' opening and closing.
 Start = Callable[[FastAPI, Resources], AbstractAsyncContextManager[None]]
@@ -65,6 +76,7 @@ def build_app(
         docs_url=f"/api/docs/{name}",
         openapi_url=f"/api/docs/{name}/openapi.json",
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.settings = settings
     app.state.stopping = Stopping()

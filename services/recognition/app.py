@@ -20,12 +20,15 @@ from services.recognition.analyze_photo import Analyzer
 from services.recognition.collect_dead_letter import collecting
 from services.recognition.consumers import Consumers, consuming
 from services.recognition.engine.engines import make_engine
+from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
 from services.recognition.face_index import FaceIndex
 from services.recognition.index_selfie import SelfieIndexer
 from services.recognition.match_photo import Matcher
 from services.recognition.open_index import local_engine, local_workers, open_index
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
+from services.recognition.people import routes as people_routes
+from services.recognition.people.find_people import PeopleFinder
 from services.recognition.reconcile import keep_reconciling, reconcile
 from services.recognition.rekognition.batching import BatchLimits
 from services.recognition.rekognition.rounds import Rounds
@@ -66,8 +69,12 @@ def create_app(
                 engine_factory=factory,
             ) as pool,
             open_index(settings, connected.database, pool) as index,
+            PeopleFinder(
+                connected.database, PROFILES.get(settings.face_recognizer_provider)
+            ) as people,
         ):
             app.state.pool = pool
+            app.state.people = people
             app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
             await reconcile(
                 connected.database,
@@ -115,7 +122,7 @@ def create_app(
         "recognition",
         settings=settings,
         resources=resources,
-        routers=[routes.router],
+        routers=[routes.router, people_routes.router],
         start=start,
     )
 

@@ -31,6 +31,11 @@ REPUBLISHED = Counter(
 ENGINE_CALLS = Counter(
     "findme_engine_calls_total", "Images given to the face engine, by operation.", ["operation"]
 )
+PEOPLE_SECONDS = Histogram(
+    "findme_people_seconds",
+    "Seconds it took to group the faces of an event's people without a selfie.",
+    buckets=(0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120),
+)
 PARTITIONS_OWNED = Gauge("findme_partitions_owned", "Match partitions consumed by this process.")
 PARTITION_MOVES = Counter(
     "findme_partition_moves_total",

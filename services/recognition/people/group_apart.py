@@ -1,0 +1,55 @@
+"""Group faces without slowing down anything else: in a process of one thread and low priority."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from libs.common.errors import Unavailable
+from services.recognition.people.grouping import Embeddings, Numbers
+from services.recognition.people.worker import EMBEDDINGS, GROUPS, HEADER
+
+_MODULE = "services.recognition.people.worker"
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+async def group_apart(
+    embeddings: Embeddings, *, largest_distance: float, timeout_seconds: float
+) -> Numbers:
+    """Return what `group_faces` returns; its memory is given back with the process.
+
+    Raises Unavailable where the process dies or takes too long. Cancelling ends it.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        _MODULE,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        # One thread: BLAS would take every core. No secret of the service's goes along.
+        env={
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)]),
+        },
+    )
+    asked = (
+        HEADER.pack(largest_distance, embeddings.shape[1])
+        + embeddings.astype(EMBEDDINGS, copy=False).tobytes()
+    )
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            answer, _ = await process.communicate(asked)
+    except TimeoutError as error:
+        msg = "This event's faces take too long to group. Try again when less is going on."
+        raise Unavailable(msg, retry_after_seconds=60) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0 or len(answer) != len(embeddings) * GROUPS.itemsize:
+        msg = "This event's faces cannot be grouped at this moment. Try again later."
+        raise Unavailable(msg, retry_after_seconds=60)
+    return np.frombuffer(answer, GROUPS).astype(np.int64)

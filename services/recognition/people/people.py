@@ -1,0 +1,133 @@
+"""The people of an event who have no name yet, from grouped faces. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.recognition.people.grouping import Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """A face in a photo; the box is in fractions of the upright photo."""
+
+    face_id: int
+    photo_id: int
+    left: float
+    top: float
+    width: float
+    height: float
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceTable:
+    """Faces by columns.
+
+    Ids and photo ids have the shape (n,); left, top, width, height and quality (n, 5).
+    """
+
+    face_ids: Numbers
+    photo_ids: Numbers
+    measures: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.face_ids)
+
+    def rows(self) -> list[SeenFace]:
+        """Return them one by one."""
+        return [
+            SeenFace(face_id, photo_id, *measures)
+            for face_id, photo_id, measures in zip(
+                self.face_ids.tolist(),
+                self.photo_ids.tolist(),
+                self.measures.tolist(),
+                strict=True,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in an event; `faces` are the best one of each photo, newest photo first.
+
+    The id is that of their oldest face: it stays while photos come in.
+    """
+
+    id: int
+    cover: SeenFace
+    faces: tuple[SeenFace, ...]
+    face_count: int
+
+    @property
+    def photo_count(self) -> int:
+        """In how many photos they are."""
+        return len(self.faces)
+
+    @property
+    def place(self) -> "Place":
+        """Where the person stands in a list."""
+        return Place(self.photo_count, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """People who are in more photos come first, among equals the ones seen first."""
+
+    photo_count: int
+    person_id: int
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Rises along the list."""
+        return -self.photo_count, self.person_id
+
+
+class People:
+    """Who was found in an event."""
+
+    def __init__(self, faces: Sequence[SeenFace], groups: Sequence[int]) -> None:
+        """`groups` says for each face which ones belong together."""
+        members: dict[int, list[SeenFace]] = {}
+        for face, group in zip(faces, groups, strict=True):
+            members.setdefault(group, []).append(face)
+        people = [_person(of_one) for of_one in members.values()]
+        self._ranked = sorted(people, key=lambda person: person.place.rank)
+        self._by_face = {
+            face.face_id: person
+            for person, of_one in zip(people, members.values(), strict=True)
+            for face in of_one
+        }
+
+    def page(self, *, min_photos: int, limit: int, after: Place | None) -> list[Person]:
+        """Return up to `limit` people who are in `min_photos` photos or more."""
+        found = (
+            person
+            for person in self._ranked
+            if person.photo_count >= min_photos
+            and (after is None or person.place.rank > after.rank)
+        )
+        return [person for person, _ in zip(found, range(limit), strict=False)]
+
+    def find(self, face_id: int) -> Person | None:
+        """Return the person with this face: of those who became one, each old id leads there."""
+        return self._by_face.get(face_id)
+
+
+def _person(faces: Sequence[SeenFace]) -> Person:
+    best: dict[int, SeenFace] = {}
+    for face in sorted(faces, key=_worth, reverse=True):
+        best.setdefault(face.photo_id, face)
+    return Person(
+        id=min(face.face_id for face in faces),
+        cover=max(faces, key=_worth),
+        faces=tuple(best[photo_id] for photo_id in sorted(best, reverse=True)),
+        face_count=len(faces),
+    )
+
+
+def _worth(face: SeenFace) -> tuple[float, float, int]:
+    """The face to show: sharp and frontal, then large; always the same one of equals."""
+    return face.quality, face.width * face.height, -face.face_id

@@ -29,6 +29,8 @@ ATTEMPTS = 3
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 #: The range starts behind the end of the object.
 INVALID_RANGE = "InvalidRange"
+#: Somebody else made the bucket between the look and the making.
+BUCKET_IS_OURS = "BucketAlreadyOwnedByYou"
 
 log = structlog.get_logger(__name__)
 
@@ -162,6 +164,27 @@ class S3Store:
                 await self._client.head_bucket(Bucket=self._bucket)
         except ObjectNotFound as error:
             raise StoreUnavailable(f"There is no bucket {self._bucket}.") from error
+
+    async def create_bucket(self, region: str) -> bool:
+        """Make the bucket; return whether it was missing."""
+        # The region that has no name for itself: S3 refuses it as a constraint.
+        place = {} if region == "us-east-1" else {"LocationConstraint": region}
+        with _translated(self._bucket):
+            try:
+                await self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) not in NOT_FOUND_CODES:
+                    raise
+            else:
+                return False
+            configuration = {"CreateBucketConfiguration": place} if place else {}
+            try:
+                await self._client.create_bucket(Bucket=self._bucket, **configuration)
+            except ClientError as error:
+                if _code(error) != BUCKET_IS_OURS:
+                    raise
+                return False
+        return True
 
     async def _download(self, key: str, path: Path) -> None:
         with path.open("wb", buffering=0) as file:

@@ -17,6 +17,7 @@ from services.gallery.routes import (
     aws_usage,
     dead_letters,
     live,
+    own_word,
     participants,
     photographers,
 )
@@ -51,6 +52,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
         routers=[
             accounts.router,
             participants.router,
+            own_word.router,
             photographers.router,
             admin.first_admin_router,
             admin.router,

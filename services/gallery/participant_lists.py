@@ -12,6 +12,7 @@ from services.gallery.list_cache import EncodedList
 from services.gallery.paging import Place
 from services.gallery.repository import events, photo_lists
 from services.gallery.repository.photo_lists import PhotoRow
+from services.gallery.uncertain_list import encode_uncertain
 from services.gallery.views import View, photo_view
 
 
@@ -43,6 +44,10 @@ async def _load(key: ListKey, gallery: Gallery) -> EncodedList:
         if event is None:
             msg = "You have not joined this event."
             raise NotAllowed(msg)
+        if key.scope is Scope.UNCERTAIN:
+            return await encode_uncertain(
+                key.page, event, key.user_id, connection=connection, gallery=gallery
+            )
         mine = await photo_lists.matched_photo_ids(connection, key.user_id, key.event_id)
         only_shown = key.scope is Scope.SHARED and await photo_lists.shows_selected_only(
             connection, key.event_id

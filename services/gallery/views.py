@@ -3,6 +3,7 @@
 from libs.common.signed_urls import SignedUrls
 from libs.common.storage.keys import photo_key, rendition_key
 from services.gallery.repository.accounts import AccountRow
+from services.gallery.repository.best_faces import Box
 from services.gallery.repository.events import EventRow, JoinedEvent
 from services.gallery.repository.photo_lists import PhotoRow
 
@@ -44,6 +45,18 @@ def joined_event_view(joined: JoinedEvent) -> View:
     del view["photographer_id"]
     view["joined_at"] = joined.joined_at
     return view
+
+
+def box_view(box: Box | None) -> View | None:
+    """Return a face's place as fractions of the upright photo; None if it is not known."""
+    if box is None:
+        return None
+    return {"left": box.left, "top": box.top, "width": box.width, "height": box.height}
+
+
+def percent(similarity: float) -> float:
+    """Return a similarity of 0..100 as people read it: single precision has no more to say."""
+    return round(similarity, 2)
 
 
 def photo_view(photo: PhotoRow, event: EventRow, urls: SignedUrls) -> View:

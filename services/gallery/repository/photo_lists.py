@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.guest_photos import guest_photos
+from libs.common.guest_photos import guest_photos, uncertain_photos
 from libs.common.tables import photos
 from services.gallery.paging import Place
 
@@ -84,6 +84,14 @@ async def matched_photo_ids(
     return frozenset(ids or ())
 
 
+async def uncertain_photos_of(
+    connection: AsyncConnection, user_id: int, event_id: int
+) -> dict[int, float]:
+    """Step one for the uncertain list: how alike the best face of each photo is, 0 to 100."""
+    rows = await connection.execute(uncertain_photos(event_id, user_id=user_id))
+    return {row.photo_id: row.similarity for row in rows}
+
+
 async def photos_with_ids(
     connection: AsyncConnection,
     event_id: int,
@@ -91,6 +99,7 @@ async def photos_with_ids(
     *,
     after: Place | None,
     limit: int,
+    hidden_too: bool = True,
 ) -> list[PhotoRow]:
     """Step two for the own list: these photos of the event, newest first."""
     if not photo_ids:
@@ -104,7 +113,10 @@ async def photos_with_ids(
         # walks the page index and looks each entry up in a hash, also in a generic plan.
         unnested = select(func.unnest(bindparam("ids", ids, ARRAY(BigInteger))))
         condition = photos.c.id.in_(unnested).is_(true())
-    return await _photos(connection, [photos.c.event_id == event_id, condition], after, limit)
+    conditions = [photos.c.event_id == event_id, condition]
+    if not hidden_too:
+        conditions.append(photos.c.show_in_general.is_not(False))
+    return await _photos(connection, conditions, after, limit)
 
 
 async def general_photos(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.guest_photos import threshold_of, was_denied
+from libs.common.guest_photos import ADDED, threshold_of, was_denied, was_said
 from libs.common.tables import events, faces, matches, photos
 
 
@@ -66,18 +66,19 @@ async def face_boxes(
     connection: AsyncConnection, photo: PhotoFacts, *, user_id: int
 ) -> list[FaceBox]:
     """Return the photo's faces; `matched` is about this user."""
-    is_mine = (
+    mine = (
         select(matches.c.face_id)
         .where(
             matches.c.user_id == user_id,
             matches.c.event_id == photo.event_id,
             matches.c.photo_id == photo.id,
-            matches.c.face_id == faces.c.id,
-            matches.c.similarity >= threshold_of(photo.event_id),
+            or_(matches.c.similarity >= threshold_of(photo.event_id), was_said(ADDED)),
             ~was_denied(),
         )
-        .correlate(faces)
-        .exists()
+        # Several selfies may point to several faces; nobody is in a photo twice.
+        .order_by(matches.c.similarity.desc())
+        .limit(1)
+        .scalar_subquery()
     )
     rows = await connection.execute(
         select(
@@ -86,7 +87,7 @@ async def face_boxes(
             faces.c.width,
             faces.c.height,
             faces.c.confidence,
-            is_mine.label("matched"),
+            func.coalesce(faces.c.id == mine, False).label("matched"),
         )
         .where(faces.c.photo_id == photo.id)
         .order_by(faces.c.position)

@@ -25,6 +25,10 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("GET", "/api/user/event-expiration", {GUEST}),
     ("GET", "/api/my-photos", {GUEST}),
     ("GET", "/api/all-photos", {GUEST}),
+    ("GET", "/api/my-uncertain-photos", {GUEST}),
+    ("POST", "/api/my-photos/1/not-me", {GUEST}),
+    ("DELETE", "/api/my-photos/1/not-me", {GUEST}),
+    ("POST", "/api/my-photos/1/its-me", {GUEST}),
     ("GET", "/api/photographer/events", {PHOTOGRAPHER}),
     ("GET", "/api/photographer/my-event", {PHOTOGRAPHER}),
     ("GET", "/api/photographer/events/1/photos", {PHOTOGRAPHER, ADMIN}),
@@ -106,7 +110,8 @@ async def test_every_route_lets_through_its_roles_and_no_other(
 async def test_no_route_was_forgotten_here(world: World) -> None:
     listed = {(method, path.partition("?")[0].replace("/1", "/{}")) for method, path, _ in ROUTES}
     listed |= {("POST", path) for path in OPEN}
-    listed |= {("GET", "/api/user/events/{}/photos"), ("GET", "/api/user/events/{}/all-photos")}
+    lists = ("photos", "all-photos", "uncertain-photos")
+    listed |= {("GET", f"/api/user/events/{{}}/{name}") for name in lists}
     served = set()
     for path, methods in world.app.openapi()["paths"].items():
         bare = path

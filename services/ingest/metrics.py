@@ -15,3 +15,9 @@ UPLOAD_SECONDS = Histogram(
 )
 OPEN_UPLOADS = Gauge("findme_open_uploads", "Upload requests that are being read.")
 SELFIES = Counter("findme_selfies_total", "Selfies, by outcome: stored, refused.", ["outcome"])
+
+# There from the start: of a counter that appears with its first failure, no rate shows it.
+for _outcome in ("enqueued", "duplicate", "refused", "failed"):
+    UPLOADS.labels(_outcome)
+for _outcome in ("stored", "refused"):
+    SELFIES.labels(_outcome)

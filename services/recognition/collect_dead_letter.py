@@ -38,6 +38,10 @@ async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncI
     async def handle(delivery: Delivery) -> None:
         await collect_dead_letter(delivery, database=database)
 
+    for queue in topology.queues:
+        # There from the start: of a counter that appears with its first letters, no rate shows them.
+        common_metrics.DEAD_LETTERS_COLLECTED.labels(queue.name)
+        common_metrics.DEAD_LETTERS.labels(queue.name)
     subscription = await bus.subscribe(topology.dead_letters, handle)
     watcher = asyncio.create_task(watch_dead_letters(database), name="dead-letters")
     try:

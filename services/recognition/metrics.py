@@ -77,3 +77,13 @@ MATCH_ROUND_PHOTOS = Histogram(
 ERASED = Counter(
     "findme_aws_erased_total", "Faces and events deleted at Rekognition, by kind.", ["kind"]
 )
+
+# There from the start: of a counter that appears with its first failure, no rate shows it.
+for _outcome in ("analyzed", "failed"):
+    PHOTOS.labels(_outcome)
+for _outcome in ("indexed", "failed", "skipped"):
+    SELFIES_INDEXED.labels(_outcome)
+for _cause in ("crashed", "timed_out"):
+    WORKERS_LOST.labels(_cause)
+for _kind in ("claimed", "taken_over", "given_back", "lost"):
+    PARTITION_MOVES.labels(_kind)

@@ -39,7 +39,7 @@ async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncI
         await collect_dead_letter(delivery, database=database)
 
     for queue in topology.queues:
-        # There from the start: of a counter that appears with its first letters, no rate shows them.
+        # There from the start: of a counter that appears with letters, no rate shows them.
         common_metrics.DEAD_LETTERS_COLLECTED.labels(queue.name)
         common_metrics.DEAD_LETTERS.labels(queue.name)
     subscription = await bus.subscribe(topology.dead_letters, handle)

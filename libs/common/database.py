@@ -43,10 +43,16 @@ class UnitOfWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
         self.messages: list[OutgoingMessage] = []
+        #: With the seconds that each has to wait.
+        self.later: list[tuple[OutgoingMessage, float]] = []
 
     def publish(self, message: Message) -> None:
         """Send the message once the transaction has committed."""
         self.messages.append(message.outgoing(headers=tracing.headers()))
+
+    def publish_later(self, message: Message, *, seconds: float) -> None:
+        """Send the message so long after the transaction has committed; it waits as a row."""
+        self.later.append((message.outgoing(headers=tracing.headers()), seconds))
 
 
 class Database:
@@ -90,6 +96,8 @@ class Database:
             unit = UnitOfWork(connection)
             yield unit
             await outbox.append(connection, unit.messages)
+            for message, seconds in unit.later:
+                await outbox.append(connection, [message], delay_seconds=seconds)
         tracing.past("transaction", began, time.time_ns())
 
     async def check(self) -> None:

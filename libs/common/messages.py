@@ -144,6 +144,13 @@ class SelfieDeleted(Message):
         ]
 
 
+class EventChanged(Message):
+    """An event's name, date, code or photographer changed."""
+
+    topic: ClassVar[str] = "event.changed"
+    mandatory: ClassVar[bool] = False
+
+
 class EventDeleted(Message):
     """An event's row is gone, and everything that hung on it; its objects go next."""
 

@@ -5,9 +5,9 @@ Pattern: Transactional outbox, Chris Richardson, Microservices Patterns (2018), 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus.protocol import OutgoingMessage
@@ -27,15 +27,23 @@ class OutboxRow:
     message: OutgoingMessage
 
 
-async def append(connection: AsyncConnection, messages: Sequence[OutgoingMessage]) -> None:
+async def append(
+    connection: AsyncConnection,
+    messages: Sequence[OutgoingMessage],
+    *,
+    delay_seconds: float = 0,
+) -> None:
     """Add messages to the transaction and wake the relay when it commits.
 
-    Their ids must be UUIDs.
+    Their ids must be UUIDs. With a delay they are not due, and no backlog, until it is over.
     """
     if not messages:
         return
+    due: dict[str, object] = {}
+    if delay_seconds:
+        due = {"next_attempt_at": func.now() + timedelta(seconds=delay_seconds)}
     await connection.execute(
-        insert(outbox),
+        insert(outbox).values(due),
         [
             {
                 "message_id": message.message_id,
@@ -97,7 +105,10 @@ async def set_aside(connection: AsyncConnection, ids: Sequence[int], delay_secon
 
 
 async def backlog(connection: AsyncConnection) -> tuple[int, float]:
-    """Return the number of waiting messages and the age of the oldest, in seconds."""
+    """Return the number of waiting messages and the age of the oldest, in seconds.
+
+    Messages that are not due yet do not wait; those that were set aside do.
+    """
     row = (
         await connection.execute(
             select(
@@ -105,7 +116,9 @@ async def backlog(connection: AsyncConnection) -> tuple[int, float]:
                 func.coalesce(
                     func.extract("epoch", func.now() - func.min(outbox.c.created_at)), 0.0
                 ),
-            ).select_from(outbox)
+            )
+            .select_from(outbox)
+            .where(or_(outbox.c.attempts > 0, outbox.c.next_attempt_at <= func.now()))
         )
     ).one()
     return int(row[0]), float(row[1])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from libs.common.messages import (
     AccountDeleted,
+    EventChanged,
     EventDeleted,
     MatchChanged,
     Message,
@@ -57,8 +58,8 @@ def announcement(message: Message, viewer: Viewer) -> LiveEvent | None:
             return LiveEvent("photo.failed", {"photo_id": photo_id, "reason": reason})
         case SelfieMatched(user_id=user_id, matched=matched) if viewer.user_id == user_id:
             return LiveEvent("selfie.matched", {"matched": matched})
-        case EventDeleted():
-            return LiveEvent("event.deleted", {})
+        case EventChanged() | EventDeleted():
+            return LiveEvent(message.topic, {})
         case _:
             pass
     return None

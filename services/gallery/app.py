@@ -15,6 +15,7 @@ from services.gallery.routes import (
     accounts,
     admin,
     aws_usage,
+    changes,
     dead_letters,
     live,
     own_word,
@@ -32,7 +33,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
         gallery = Gallery.of(settings, connected.database)
         app.state.gallery = gallery
-        listener = NotificationListener(gallery.cache, gallery.live)
+        listener = NotificationListener(gallery.cache, gallery.live, gallery.main_events)
         subscription = await connected.bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
         watcher = asyncio.create_task(watch_waiting_work(connected.database), name="waiting-work")
         try:
@@ -56,6 +57,8 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             photographers.router,
             admin.first_admin_router,
             admin.router,
+            changes.router,
+            changes.own_router,
             aws_usage.router,
             dead_letters.router,
             live.router,

@@ -1,9 +1,12 @@
 """Notifications of all services: first the cache forgets, then the streams announce."""
 
+from collections.abc import MutableMapping
+
 from libs.common import tracing
 from libs.common.bus.protocol import Delivery
 from libs.common.messages import (
     AccountDeleted,
+    EventChanged,
     EventDeleted,
     MatchChanged,
     Message,
@@ -35,6 +38,7 @@ _BY_TOPIC: dict[str, type[Message]] = {
         SelfieUploaded,
         SelfieMatched,
         SelfieDeleted,
+        EventChanged,
         EventDeleted,
         AccountDeleted,
     )
@@ -44,9 +48,12 @@ _BY_TOPIC: dict[str, type[Message]] = {
 class NotificationListener:
     """One per process, whatever the number of clients."""
 
-    def __init__(self, cache: ListCache, live: LiveUpdates) -> None:
+    def __init__(
+        self, cache: ListCache, live: LiveUpdates, main_events: MutableMapping[int, int]
+    ) -> None:
         self._cache = cache
         self._live = live
+        self._main_events = main_events
 
     async def handle(self, delivery: Delivery) -> None:
         """Evict before announcing: a client that hears of a change must not load old data."""
@@ -60,9 +67,12 @@ class NotificationListener:
         if isinstance(message, PhotoMatched | PhotoFailed | PhotoChanged):
             tracing.say(photo_id=message.photo_id)
         self._cache.evict(eviction_for(message))
+        if isinstance(message, EventDeleted):
+            self._main_events.clear()
         self._live.publish(message)
 
     async def on_gap(self) -> None:
         """Messages may have been missed: nothing cached can be trusted."""
         self._cache.clear()
+        self._main_events.clear()
         self._live.gap()

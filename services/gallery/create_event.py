@@ -36,15 +36,9 @@ class CreatedEvent:
 
 async def create_event(event: NewEvent, *, unit: UnitOfWork) -> CreatedEvent:
     """Raises InvalidInput: no name, a code in use, or no such photographer."""
-    name = event.name.strip()
-    if not name or len(name) > MAX_NAME_CHARACTERS:
-        msg = f"An event needs a name of 1 to {MAX_NAME_CHARACTERS} characters."
-        raise InvalidInput(msg)
+    name = checked_name(event.name)
     if event.photographer_id is not None:
-        role = await accounts.role_of(unit.connection, event.photographer_id)
-        if role is not Role.PHOTOGRAPHER:
-            msg = f"There is no photographer with the id {event.photographer_id}."
-            raise InvalidInput(msg)
+        await require_photographer(event.photographer_id, unit=unit)
     await events.lock_codes(unit.connection)
     code = _checked(event.event_code) if event.event_code else await unused_code(unit=unit)
     event_id = await events.insert_event(
@@ -53,7 +47,7 @@ async def create_event(event: NewEvent, *, unit: UnitOfWork) -> CreatedEvent:
         code=code,
         date=event.date,
         photographer_id=event.photographer_id,
-        expires_at=_expiry(event),
+        expires_at=expiry(event.date, event.lifetime),
     )
     if event_id is None:
         raise CodeInUse(code)
@@ -81,6 +75,28 @@ async def unused_code(*, unit: UnitOfWork) -> str:
     raise RuntimeError(msg)
 
 
+def checked_name(name: str) -> str:
+    """Return an event's name as it is stored. Raises InvalidInput."""
+    tidy = name.strip()
+    if not tidy or len(tidy) > MAX_NAME_CHARACTERS:
+        msg = f"An event needs a name of 1 to {MAX_NAME_CHARACTERS} characters."
+        raise InvalidInput(msg)
+    return tidy
+
+
+async def require_photographer(user_id: int, *, unit: UnitOfWork) -> None:
+    """Raises InvalidInput unless there is a photographer with this id."""
+    if await accounts.role_of(unit.connection, user_id) is not Role.PHOTOGRAPHER:
+        msg = f"There is no photographer with the id {user_id}."
+        raise InvalidInput(msg)
+
+
+def expiry(date: datetime | None, lifetime: timedelta) -> datetime:
+    """Return when an event of this date ends; one that lies ahead keeps its whole lifetime."""
+    now = datetime.now(UTC)
+    return max(date or now, now) + lifetime
+
+
 class CodeInUse(InvalidInput):
     """Another event has this code."""
 
@@ -95,9 +111,3 @@ def _checked(code: str) -> str:
         msg = f"An event code has 1 to {MAX_CODE_CHARACTERS} characters."
         raise InvalidInput(msg)
     return tidy
-
-
-def _expiry(event: NewEvent) -> datetime:
-    """An event that lies ahead keeps its whole lifetime."""
-    now = datetime.now(UTC)
-    return max(event.date or now, now) + event.lifetime

@@ -1,9 +1,12 @@
 """Remove a participant's selfie, its embeddings and its matches."""
 
+from collections.abc import Sequence
+
 from libs.common.database import UnitOfWork
 from libs.common.errors import NotFound
 from libs.common.messages import SelfieDeleted
 from services.gallery.repository import accounts, selfies
+from services.gallery.repository.selfies import SelfieRow
 
 
 async def delete_selfie(user_id: int, *, unit: UnitOfWork) -> None:
@@ -13,6 +16,13 @@ async def delete_selfie(user_id: int, *, unit: UnitOfWork) -> None:
     deleted = await selfies.delete_selfies(unit.connection, user_id)
     if not deleted:
         raise NotFound("Selfie", user_id)
+    publish_deleted(deleted, event_ids, user_id=user_id, unit=unit)
+
+
+def publish_deleted(
+    deleted: Sequence[SelfieRow], event_ids: Sequence[int], *, user_id: int, unit: UnitOfWork
+) -> None:
+    """Tell every event that knew the selfies."""
     for selfie in deleted:
         for message in SelfieDeleted.for_events(
             event_ids, user_id=user_id, selfie_id=selfie.id, object_key=selfie.object_key

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from libs.common.errors import Unavailable
 from libs.common.messages import Message
 from services.gallery import metrics
-from services.gallery.announcements import GAP, LiveEvent, Viewer, announcement
+from services.gallery.announcements import GAP, LiveEvent, Viewer, announcement, ends_stream
 
 #: A client this far behind loads its lists anew instead.
 BUFFERED_EVENTS = 256
@@ -24,6 +24,7 @@ class Subscription:
         self._waiting: deque[LiveEvent] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self._ends = False
 
     def push(self, event: LiveEvent) -> None:
         """Add an event; when the buffer is full, a gap takes the place of all that waits."""
@@ -35,6 +36,11 @@ class Subscription:
         self._waiting.append(event)
         self._wake.set()
 
+    def end(self) -> None:
+        """End the stream after what still waits."""
+        self._ends = True
+        self._wake.set()
+
     def close(self) -> None:
         """End the stream; what still waits is not sent."""
         self._closed = True
@@ -44,6 +50,8 @@ class Subscription:
         while not self._closed:
             if self._waiting:
                 yield self._waiting.popleft()
+            elif self._ends:
+                return
             else:
                 self._wake.clear()
                 await self._wake.wait()
@@ -90,6 +98,8 @@ class LiveUpdates:
             event = announcement(message, subscription.viewer)
             if event is not None:
                 subscription.push(event)
+            if ends_stream(message, subscription.viewer):
+                subscription.end()
 
     def gap(self) -> None:
         """Tell every stream that something may have been missed."""

@@ -7,9 +7,14 @@ from libs.common.bus.protocol import Bus, Delivery
 from libs.common.bus.subscriptions import stop_all
 from libs.common.bus.topology import Topology
 from libs.common.errors import PermanentError
-from libs.common.messages import PhotoDeleted, SelfieDeleted
+from libs.common.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
 from libs.common.storage.protocol import ObjectStore
-from services.media.delete_objects import delete_photo_objects, delete_selfie_object
+from services.media.delete_objects import (
+    delete_account_objects,
+    delete_event_objects,
+    delete_photo_objects,
+    delete_selfie_object,
+)
 
 
 @asynccontextmanager
@@ -33,5 +38,9 @@ async def clean_up(delivery: Delivery, *, store: ObjectStore) -> None:
         await delete_photo_objects(PhotoDeleted.decode(delivery.body), store=store)
     elif topic == SelfieDeleted.topic:
         await delete_selfie_object(SelfieDeleted.decode(delivery.body), store=store)
+    elif topic == EventDeleted.topic:
+        await delete_event_objects(EventDeleted.decode(delivery.body), store=store)
+    elif topic == AccountDeleted.topic:
+        await delete_account_objects(AccountDeleted.decode(delivery.body), store=store)
     else:
         raise PermanentError(f"the cleanup queue is not for {delivery.routing_key}")

@@ -1,7 +1,7 @@
-"""What goes from the store with a deleted photo or selfie. Doing it twice is harmless."""
+"""What goes from the store with what was deleted. Doing it twice is harmless."""
 
 from libs.common.errors import PermanentError
-from libs.common.messages import PhotoDeleted, SelfieDeleted
+from libs.common.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
 from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
 from services.media.metrics import OBJECTS_CLEANED
@@ -21,3 +21,15 @@ async def delete_selfie_object(message: SelfieDeleted, *, store: ObjectStore) ->
         raise PermanentError(error)
     await store.delete(message.object_key)
     OBJECTS_CLEANED.labels("selfie").inc()
+
+
+async def delete_event_objects(message: EventDeleted, *, store: ObjectStore) -> None:
+    """Remove all photos and renditions of the event."""
+    await store.delete_prefix(keys.event_prefix(message.event_id))
+    OBJECTS_CLEANED.labels("event").inc()
+
+
+async def delete_account_objects(message: AccountDeleted, *, store: ObjectStore) -> None:
+    """Remove all selfies of the guest."""
+    await store.delete_prefix(keys.user_prefix(message.user_id))
+    OBJECTS_CLEANED.labels("account").inc()

@@ -16,5 +16,7 @@ RENDITIONS_IN_HAND = Gauge(
     "findme_renditions_in_hand", "Renditions being made or waiting for a worker."
 )
 OBJECTS_CLEANED = Counter(
-    "findme_media_cleaned_total", "Deleted photos and selfies whose objects were removed.", ["kind"]
+    "findme_media_cleaned_total",
+    "Deleted photos, selfies, events and accounts whose objects were removed.",
+    ["kind"],
 )

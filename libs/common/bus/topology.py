@@ -18,7 +18,7 @@ COLLECT_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 30.0)
 
 #: What a match partition consumes. Notifications (photo.matched, selfie.matched) are not here.
 MATCH_TOPICS = ("photo.analyzed", "selfie.uploaded", "selfie.deleted", "rematch.requested")
-CLEANUP_TOPICS = ("photo.deleted", "selfie.deleted")
+CLEANUP_TOPICS = ("photo.deleted", "selfie.deleted", "event.deleted", "account.deleted")
 
 
 @dataclass(frozen=True, slots=True)

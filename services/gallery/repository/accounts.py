@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, or_, select, text, true
+from sqlalchemy import delete, exists, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,6 +145,39 @@ async def lock_first_admin(connection: AsyncConnection) -> bool:
         select(users.c.id).where(users.c.user_type == Role.ADMIN.value).limit(1)
     )
     return found is None
+
+
+async def lock_admins(connection: AsyncConnection) -> list[int]:
+    """Return the ids of all active admins, who stay what they are until the transaction ends."""
+    return list(
+        await connection.scalars(
+            select(users.c.id)
+            .where(users.c.user_type == Role.ADMIN.value, users.c.is_active)
+            .order_by(users.c.id)
+            .with_for_update(key_share=True)
+        )
+    )
+
+
+async def lock_for_deletion(connection: AsyncConnection, user_id: int) -> Role | None:
+    """Keep others from adding anything to the account; None when it is gone."""
+    found = await connection.scalar(
+        select(users.c.user_type).where(users.c.id == user_id).with_for_update()
+    )
+    return Role(found) if found else None
+
+
+async def count_owned_events(connection: AsyncConnection, user_id: int) -> int:
+    """Return how many events the photographer runs."""
+    count = await connection.scalar(
+        select(func.count()).select_from(events).where(events.c.photographer_id == user_id)
+    )
+    return count or 0
+
+
+async def delete_account(connection: AsyncConnection, user_id: int) -> None:
+    """Delete the account, and by cascade all that hangs on it."""
+    await connection.execute(delete(users).where(users.c.id == user_id))
 
 
 async def lock_account(connection: AsyncConnection, user_id: int) -> bool:

@@ -1,10 +1,10 @@
 """Events and who has joined them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -157,6 +157,22 @@ async def change_code(connection: AsyncConnection, event_id: int, code: str) -> 
         .where(events.c.id == event_id)
         .values(event_code=code, code_key=code_key(code))
     )
+    return bool(done.rowcount)
+
+
+async def change_event(
+    connection: AsyncConnection, event_id: int, values: Mapping[str, object]
+) -> None:
+    """Give columns of the event other values."""
+    await connection.execute(update(events).where(events.c.id == event_id).values(dict(values)))
+
+
+async def delete_event(connection: AsyncConnection, event_id: int) -> bool:
+    """Delete the event, and by cascade all that hangs on it; False when there is none.
+
+    Whoever adds to it waits, and then finds it gone.
+    """
+    done = await connection.execute(delete(events).where(events.c.id == event_id))
     return bool(done.rowcount)
 
 

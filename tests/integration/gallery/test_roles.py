@@ -47,6 +47,7 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("POST", "/api/admin/create-event", {ADMIN}),
     ("POST", "/api/admin/generate-event-code", {ADMIN}),
     ("POST", "/api/admin/set-event-code", {ADMIN}),
+    ("PUT", "/api/admin/events/1", {ADMIN}),
     ("GET", "/api/admin/events/1/users", {ADMIN}),
     ("POST", "/api/admin/events/1/rematch", {ADMIN}),
     ("GET", "/api/admin/queue/stats", {ADMIN}),
@@ -59,6 +60,10 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("POST", "/api/admin/dead-letters/replay", {ADMIN}),
     ("DELETE", "/api/admin/dead-letters/1", {ADMIN}),
     ("DELETE", "/api/admin/dead-letters?queue=findme.match.00", {ADMIN}),
+    ("DELETE", "/api/admin/events/1", {ADMIN}),
+    # Last, as the callers are gone afterwards.
+    ("DELETE", "/api/admin/users/1", {ADMIN}),
+    ("DELETE", "/api/me", EVERYBODY),
 ]
 #: Nobody is asked who they are.
 OPEN = {
@@ -115,7 +120,7 @@ async def test_no_route_was_forgotten_here(world: World) -> None:
     served = set()
     for path, methods in world.app.openapi()["paths"].items():
         bare = path
-        for name in ("event_id", "photo_id", "job_id", "letter_id"):
+        for name in ("user_id", "event_id", "photo_id", "job_id", "letter_id"):
             bare = bare.replace(f"{{{name}}}", "{}")
         served |= {(method.upper(), bare) for method in methods}
     hidden = {("POST", "/api/admin/register-admin")}

@@ -2,7 +2,13 @@ import pytest
 
 from libs.common.bus.protocol import Delivery
 from libs.common.errors import PermanentError
-from libs.common.messages import Message, PhotoDeleted, SelfieDeleted
+from libs.common.messages import (
+    AccountDeleted,
+    EventDeleted,
+    Message,
+    PhotoDeleted,
+    SelfieDeleted,
+)
 from libs.common.storage import keys
 from services.media.consumers import clean_up
 from tests.integration.media.world import World
@@ -44,6 +50,26 @@ async def test_a_deleted_selfie_goes_and_the_new_one_stays(any_world: World) -> 
         return await any_world.keys() == {new}
 
     await eventually(only_the_new_is_left)
+
+
+async def test_a_deleted_event_or_account_takes_its_whole_folder_and_no_other(
+    any_world: World,
+) -> None:
+    gone, kept = await any_world.event(), await any_world.event()
+    guest, other = await any_world.person(), await any_world.person()
+    selfies = {person.id: await any_world.selfie(person) for person in (guest, other)}
+    photos = {event: await any_world.photo(event) for event in (gone, kept)}
+    for photo in photos.values():
+        await any_world.store.put(photo.rendition_key("preview"), b"x", content_type="image/webp")
+
+    await _publish(any_world, EventDeleted(event_id=gone))
+    await _publish(any_world, AccountDeleted(event_id=kept, user_id=guest.id))
+
+    async def only_the_others_are_left() -> bool:
+        left = {selfies[other.id], photos[kept].key, photos[kept].rendition_key("preview")}
+        return await any_world.keys() == left
+
+    await eventually(only_the_others_are_left)
 
 
 async def test_a_message_cannot_delete_what_is_not_the_guest_s(world: World) -> None:

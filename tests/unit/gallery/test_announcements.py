@@ -1,6 +1,8 @@
 import pytest
 
 from libs.common.messages import (
+    EventChanged,
+    EventDeleted,
     MatchChanged,
     Message,
     PhotoAnalyzed,
@@ -71,6 +73,16 @@ PHOTOGRAPHER = Viewer(2, runs_event=True)
             SelfieMatched(event_id=1, user_id=7, selfie_id=3, matched=4),
             LiveEvent("selfie.matched", {"matched": 4}),
             None,
+        ),
+        (
+            EventChanged(event_id=1),
+            LiveEvent("event.changed", {}),
+            LiveEvent("event.changed", {}),
+        ),
+        (
+            EventDeleted(event_id=1),
+            LiveEvent("event.deleted", {}),
+            LiveEvent("event.deleted", {}),
         ),
         (SelfieMatched(event_id=1, user_id=8, selfie_id=3, matched=4), None, None),
         (PhotoAnalyzed(event_id=1, photo_id=5), None, None),

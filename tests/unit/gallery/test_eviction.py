@@ -1,6 +1,9 @@
 import pytest
 
 from libs.common.messages import (
+    AccountDeleted,
+    EventChanged,
+    EventDeleted,
     MatchChanged,
     Message,
     PhotoAnalyzed,
@@ -39,6 +42,9 @@ NOT_OWN = ALL - {MINE, OTHERS}
         (SelfieUploaded(event_id=1, user_id=7, selfie_id=3), ALL_OF_MINE),
         (SelfieMatched(event_id=1, user_id=7, selfie_id=3, matched=2), ALL_OF_MINE),
         (SelfieDeleted(event_id=1, user_id=7, selfie_id=3, object_key="k"), ALL_OF_MINE),
+        (AccountDeleted(event_id=1, user_id=7), ALL_OF_MINE),
+        (EventChanged(event_id=1), ALL),
+        (EventDeleted(event_id=1), ALL),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Message) else "",
 )

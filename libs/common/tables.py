@@ -312,6 +312,17 @@ face_removals = Table(
     Index(None, "event_id", "id"),
 )
 
+#: What was deleted, filled by triggers: a backup that is older must not bring it back. Keys say
+#: nothing by themselves, and are never used again.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _moment("erased_at"),
+    Index(None, "erased_at"),
+)
+
 #: Calls of a paid service that are charged for, or free; they are kept when an event goes.
 aws_usage = Table(
     "aws_usage",

@@ -305,10 +305,48 @@ FOR EACH ROW WHEN (OLD.external_face_id IS NOT NULL) EXECUTE FUNCTION remove_ext
 """,
 )
 
+ERASURES_TABLE = """
+CREATE TABLE erasures (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    erased_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT erasures_pkey PRIMARY KEY (kind, key)
+);
+
+CREATE INDEX erasures_erased_at_idx ON erasures (erased_at);
+"""
+
+#: What people had deleted must not come back with a backup. Ids may be used again after one was
+#: restored, so accounts and events are told by the moment of their making, too.
+ERASURES = (
+    """
+CREATE FUNCTION note_erasures() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO erasures (kind, key) SELECT %L, %s FROM gone ON CONFLICT DO NOTHING',
+        TG_TABLE_NAME, TG_ARGV[0]);
+    RETURN NULL;
+END
+$$
+""",
+    *(
+        f"""
+CREATE TRIGGER note_erasures AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION note_erasures('{key}')
+"""
+        for table, key in (
+            ("users", "id || '' '' || extract(epoch FROM created_at)"),
+            ("events", "id || '' '' || extract(epoch FROM created_at)"),
+            ("photos", "filename"),
+            ("selfies", "object_key"),
+        )
+    ),
+)
+
 
 def upgrade() -> None:
-    for statement in TABLES.split(";\n"):
+    for statement in f"{TABLES};\n{ERASURES_TABLE}".split(";\n"):
         if statement.strip():
             op.execute(statement)
-    for statement in REMOVE_EXTERNAL_FACES:
+    for statement in (*REMOVE_EXTERNAL_FACES, *ERASURES):
         op.execute(statement)

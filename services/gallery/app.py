@@ -21,6 +21,7 @@ from services.gallery.routes import (
     own_word,
     participants,
     photographers,
+    selfies,
 )
 from services.gallery.settings import GallerySettings
 from services.gallery.watch_waiting_work import watch_waiting_work
@@ -54,6 +55,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             accounts.router,
             participants.router,
             own_word.router,
+            selfies.router,
             photographers.router,
             admin.first_admin_router,
             admin.router,

@@ -9,13 +9,16 @@ from services.gallery.repository import accounts, selfies
 from services.gallery.repository.selfies import SelfieRow
 
 
-async def delete_selfie(user_id: int, *, unit: UnitOfWork) -> None:
-    """Rows go now; objects and external faces on the messages. Raises NotFound."""
+async def delete_selfie(user_id: int, *, selfie_id: int | None = None, unit: UnitOfWork) -> None:
+    """Delete one selfie, or all; rows go now, objects and external faces on the messages.
+
+    Raises NotFound, also for somebody else's.
+    """
     await accounts.lock_account(unit.connection, user_id)
     event_ids = await selfies.events_of_selfies(unit.connection, user_id)
-    deleted = await selfies.delete_selfies(unit.connection, user_id)
+    deleted = await selfies.delete_selfies(unit.connection, user_id, selfie_id=selfie_id)
     if not deleted:
-        raise NotFound("Selfie", user_id)
+        raise NotFound("Selfie", selfie_id or user_id)
     publish_deleted(deleted, event_ids, user_id=user_id, unit=unit)
 
 

@@ -6,6 +6,7 @@ from services.gallery.repository.accounts import AccountRow
 from services.gallery.repository.best_faces import Box
 from services.gallery.repository.events import EventRow, JoinedEvent
 from services.gallery.repository.photo_lists import PhotoRow
+from services.gallery.repository.selfies import SelfieRow
 
 View = dict[str, object]
 
@@ -57,6 +58,15 @@ def box_view(box: Box | None) -> View | None:
 def percent(similarity: float) -> float:
     """Return a similarity of 0..100 as people read it: single precision has no more to say."""
     return round(similarity, 2)
+
+
+def selfie_view(selfie: SelfieRow, user_id: int) -> View:
+    """Return a selfie; its address asks for the guest's token, as all that shows selfies does."""
+    return {
+        "id": selfie.id,
+        "created_at": selfie.created_at,
+        "url": f"/api/selfie/{user_id}?selfie_id={selfie.id}",
+    }
 
 
 def photo_view(photo: PhotoRow, event: EventRow, urls: SignedUrls) -> View:

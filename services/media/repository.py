@@ -39,16 +39,19 @@ async def photo_by_filename(connection: AsyncConnection, filename: str) -> Photo
     return await _photo(connection, photos.c.filename == filename)
 
 
-async def selfie_of(connection: AsyncConnection, user_id: int) -> SelfieRecord | None:
-    """The guest's newest selfie, None when there is none."""
-    row = (
-        await connection.execute(
-            select(selfies.c.object_key, selfies.c.filename, selfies.c.content_type)
-            .where(selfies.c.user_id == user_id)
-            .order_by(selfies.c.id.desc())
-            .limit(1)
-        )
-    ).one_or_none()
+async def selfie_of(
+    connection: AsyncConnection, user_id: int, *, selfie_id: int | None = None
+) -> SelfieRecord | None:
+    """The guest's newest selfie or a certain one, None when there is none."""
+    query = (
+        select(selfies.c.object_key, selfies.c.filename, selfies.c.content_type)
+        .where(selfies.c.user_id == user_id)
+        .order_by(selfies.c.id.desc())
+        .limit(1)
+    )
+    if selfie_id is not None:
+        query = query.where(selfies.c.id == selfie_id)
+    row = (await connection.execute(query)).one_or_none()
     return SelfieRecord(**row._asdict()) if row else None
 
 

@@ -65,11 +65,16 @@ async def events_of_selfies(connection: AsyncConnection, user_id: int) -> list[i
     return sorted(await connection.scalars(union(joined, indexed)))
 
 
-async def delete_selfies(connection: AsyncConnection, user_id: int) -> list[SelfieRow]:
-    """Delete the participant's selfies, and by cascade their embeddings and matches."""
-    rows = await connection.execute(
+async def delete_selfies(
+    connection: AsyncConnection, user_id: int, *, selfie_id: int | None = None
+) -> list[SelfieRow]:
+    """Delete the participant's selfies or one, and by cascade their embeddings and matches."""
+    statement = (
         delete(selfies)
         .where(selfies.c.user_id == user_id)
         .returning(selfies.c.id, selfies.c.created_at, selfies.c.object_key)
     )
+    if selfie_id is not None:
+        statement = statement.where(selfies.c.id == selfie_id)
+    rows = await connection.execute(statement)
     return [SelfieRow(**row._asdict()) for row in rows]

@@ -1,4 +1,4 @@
-"""A participant's events, selfie and photos."""
+"""A participant's events and photos."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,14 +8,12 @@ from fastapi import APIRouter, Body, Request, Response
 from libs.common.errors import NotFound
 from libs.common.http.auth import CurrentPrincipal, Participant
 from services.gallery.answers import json_answer, list_answer
-from services.gallery.delete_selfie import delete_selfie
 from services.gallery.eviction import ListKey, Scope
 from services.gallery.gallery import CurrentGallery
 from services.gallery.join_event import join_event
 from services.gallery.participant_lists import participant_list, require_main_event
 from services.gallery.photo_faces import photo_faces
-from services.gallery.rematch_status import rematch_status
-from services.gallery.repository import events, photo_lists, selfies
+from services.gallery.repository import events, photo_lists
 from services.gallery.routes.accounts import EventCode
 from services.gallery.routes.fields import PathId, RequestedPage, Text
 from services.gallery.views import joined_event_view
@@ -60,32 +58,6 @@ async def event_expiration(principal: Participant, gallery: CurrentGallery) -> R
             "photos_count": count,
         }
     )
-
-
-@router.get("/my-selfie")
-async def my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
-    """When the caller's newest selfie was sent."""
-    async with gallery.database.read() as connection:
-        found = await selfies.selfies_of(connection, principal.user_id)
-    if not found:
-        raise NotFound("Selfie", principal.user_id)
-    return json_answer({"user_id": principal.user_id, "created_at": found[0].created_at})
-
-
-@router.delete("/my-selfie")
-async def delete_my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery) -> dict[str, str]:
-    """Remove all selfies of the caller with their embeddings and matches."""
-    async with gallery.database.unit_of_work() as unit:
-        await delete_selfie(principal.user_id, unit=unit)
-    return {"message": "Your selfie and everything computed from it has been deleted."}
-
-
-@router.get("/rematch-status")
-async def my_rematch_status(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
-    """How far matching of the caller's selfie is."""
-    async with gallery.database.read() as connection:
-        joined = await selfies.selfies_in_events(connection, principal.user_id)
-    return json_answer(rematch_status(joined))
 
 
 @router.get("/my-photos")

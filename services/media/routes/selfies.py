@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
@@ -13,7 +13,7 @@ from services.media import repository
 from services.media.object_response import ObjectResponse
 from services.media.routes.photos import MAX_ID
 
-#: A guest may replace the selfie at any time: the browser asks each time, by ETag.
+#: A guest may replace or delete a selfie at any time: the browser asks each time, by ETag.
 REVALIDATED = "private, no-cache"
 
 router = APIRouter(tags=["media"])
@@ -25,13 +25,14 @@ async def selfie(
     request: Request,
     user_id: Annotated[int, Path(ge=1, le=MAX_ID)],
     principal: CurrentPrincipal,
+    selfie_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
 ) -> ObjectResponse:
-    """Serve the newest one; 404 also for those who may not know of it."""
+    """Serve the newest one, or the one that is named; 404 also for those who may not know of it."""
     resources: Resources = request.app.state.resources
     async with resources.database.read() as connection:
         found = None
         if await _may_see(connection, principal, user_id):
-            found = await repository.selfie_of(connection, user_id)
+            found = await repository.selfie_of(connection, user_id, selfie_id=selfie_id)
     if found is None:
         raise NotFound("Selfie", user_id)
     return ObjectResponse(

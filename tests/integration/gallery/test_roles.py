@@ -17,6 +17,8 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("GET", "/api/profile", EVERYBODY),
     ("GET", "/api/my-selfie", EVERYBODY),
     ("DELETE", "/api/my-selfie", EVERYBODY),
+    ("GET", "/api/my-selfies", EVERYBODY),
+    ("DELETE", "/api/my-selfies/1", EVERYBODY),
     ("GET", "/api/rematch-status", EVERYBODY),
     ("GET", "/api/photo/1/faces", EVERYBODY),
     ("GET", "/api/events/1/stream", EVERYBODY),
@@ -120,7 +122,7 @@ async def test_no_route_was_forgotten_here(world: World) -> None:
     served = set()
     for path, methods in world.app.openapi()["paths"].items():
         bare = path
-        for name in ("user_id", "event_id", "photo_id", "job_id", "letter_id"):
+        for name in ("user_id", "selfie_id", "event_id", "photo_id", "job_id", "letter_id"):
             bare = bare.replace(f"{{{name}}}", "{}")
         served |= {(method.upper(), bare) for method in methods}
     hidden = {("POST", "/api/admin/register-admin")}

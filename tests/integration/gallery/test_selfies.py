@@ -138,3 +138,44 @@ async def test_a_failed_match_says_why(world: World) -> None:
         "finished_at": finished.timestamp(),
         "error": "no face",
     }
+
+
+async def test_the_selfies_of_a_guest_are_listed_with_where_they_can_be_seen(world: World) -> None:
+    guest = await world.person()
+    answer = await world.client.get("/api/my-selfies", headers=guest.headers)
+    assert (answer.status_code, answer.json()) == (200, [])
+    older, newest = await world.selfie(guest), await world.selfie(guest)
+    await world.selfie(await world.person())
+    answer = await world.client.get("/api/my-selfies", headers=guest.headers)
+    assert [(selfie["id"], selfie["url"]) for selfie in answer.json()] == [
+        (selfie_id, f"/api/selfie/{guest.id}?selfie_id={selfie_id}")
+        for selfie_id in (newest, older)
+    ]
+    assert set(answer.json()[0]) == {"id", "created_at", "url"}
+
+
+async def test_deleting_one_selfie_leaves_the_others_and_what_they_found(world: World) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    found_by: dict[int, int] = {}
+    for _ in range(2):
+        selfie_id = await world.selfie(guest)
+        await world.index(selfie_id, event_id, guest, status="done")
+        found_by[selfie_id] = await world.photo(event_id)
+        await world.match(guest, event_id, [found_by[selfie_id]], selfie_id)
+    gone, kept = found_by
+    others = await world.selfie(await world.person())
+    answer = await world.client.delete(f"/api/my-selfies/{gone}", headers=guest.headers)
+    assert (answer.status_code, set(answer.json())) == (200, {"message"})
+    assert [row["id"] for row in await world.rows(selfies)] == [kept, others]
+    for table in (selfie_indexes, matches):
+        assert [row["selfie_id"] for row in await world.rows(table)] == [kept]
+    listed = await world.client.get("/api/my-photos", headers=guest.headers)
+    assert [photo["id"] for photo in listed.json()] == [found_by[kept]]
+    assert [(topic, body["selfie_id"]) for topic, body in await world.sent()] == [
+        ("selfie.deleted", gone)
+    ]
+    for selfie_id in (gone, others, others + 100):
+        again = await world.client.delete(f"/api/my-selfies/{selfie_id}", headers=guest.headers)
+        assert (again.status_code, again.json()) == (404, {"detail": "Selfie not found"})
+    assert await world.sent() == []

@@ -60,3 +60,18 @@ async def test_head_tells_the_size_of_a_selfie(world: World) -> None:
     answer = await world.client.head(f"/api/selfie/{guest.id}", headers=guest.headers)
 
     assert (answer.status_code, answer.headers["content-length"]) == (200, "5")
+
+
+async def test_of_several_selfies_a_certain_one_can_be_seen(world: World) -> None:
+    guest, other = await world.person(), await world.person()
+    for content in (b"with glasses", b"without"):
+        await world.selfie(guest, content)
+    await world.selfie(other)
+    first = await world.scalar("SELECT min(id) FROM selfies")
+    path = f"/api/selfie/{guest.id}"
+
+    answer = await world.client.get(f"{path}?selfie_id={first}", headers=guest.headers)
+    assert answer.content == b"with glasses"
+    assert (await world.client.get(path, headers=guest.headers)).content == b"without"
+    others = await world.client.get(f"{path}?selfie_id={first + 2}", headers=guest.headers)
+    assert others.status_code == 404

@@ -1,0 +1,1 @@
+"""Reading, validating and judging the Kubernetes manifests, without a cluster."""

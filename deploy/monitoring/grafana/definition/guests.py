@@ -48,7 +48,7 @@ NOW = Row(
             "stat",
         ),
         Panel(
-            "Photos waiting",
+            "Photos unfinished",
             "short",
             (Query("sum(max by (status) (findme_photos_waiting))", "photos"),),
             "0 between batches; a batch of 500 is gone after 90 s on 2 cores.",
@@ -88,7 +88,7 @@ PHOTOS = Row(
     "From upload to match",
     (
         Panel(
-            "Upload to match",
+            "Upload to match, all",
             "s",
             quantiles(MATCH),
             "on 2 cores, 100 photos at once: median 9 s, worst 15 s; a single photo: 1 s.",

@@ -90,7 +90,7 @@ QUEUES = Row(
             Limits(red=1),
         ),
         Panel(
-            "Dead letters",
+            "Dead letters by queue",
             "short",
             (
                 Query("max by (queue) (findme_dead_letters)", "{{queue}} waiting"),
@@ -148,7 +148,7 @@ BROKER = Row(
     "RabbitMQ",
     (
         Panel(
-            "Memory",
+            "Memory of the broker",
             "percentunit",
             (
                 Query(

@@ -20,6 +20,7 @@ from services.gallery.routes import (
     live,
     own_word,
     participants,
+    photo_guests,
     photographers,
     selfies,
 )
@@ -57,6 +58,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             own_word.router,
             selfies.router,
             photographers.router,
+            photo_guests.router,
             admin.first_admin_router,
             admin.router,
             changes.router,

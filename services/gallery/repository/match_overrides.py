@@ -127,18 +127,16 @@ async def take_back(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
 
     Under a guest's "not me" it is forgotten too: taking that back must not bring them back.
     """
-    by_somebody_else = and_(_is_about(of), match_overrides.c.added_by.is_distinct_from(of.user_id))
+    by_hand = and_(_is_about(of), match_overrides.c.added_by.is_distinct_from(of.user_id))
     removed = await connection.execute(
-        delete(match_overrides).where(by_somebody_else, match_overrides.c.verdict == ADDED)
+        delete(match_overrides).where(by_hand, match_overrides.c.verdict == ADDED)
     )
-    if removed.rowcount:
-        return True
-    await connection.execute(
+    forgotten = await connection.execute(
         update(match_overrides)
-        .where(by_somebody_else, match_overrides.c.verdict == NOT_ME)
+        .where(by_hand, match_overrides.c.added_by.is_not(None))
         .values(added_by=None)
     )
-    return False
+    return bool(removed.rowcount or forgotten.rowcount)
 
 
 async def said_so_themselves(connection: AsyncConnection, of: GuestAndPhoto) -> bool:

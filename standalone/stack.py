@@ -39,7 +39,11 @@ async def standalone_app(settings: StandaloneSettings, url: str) -> AsyncIterato
         yield gateway_app(
             {
                 "recognition": recognition,
-                "gallery": create_gallery(GallerySettings(**common), resources),
+                "gallery": create_gallery(
+                    GallerySettings(**common),
+                    resources,
+                    recognition_transport=httpx.ASGITransport(recognition),
+                ),
                 "media": create_media(MediaSettings(**common), resources),
                 "ingest": create_ingest(
                     IngestSettings(**common),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import httpx
 from fastapi import FastAPI
 
 from libs.common.http.service_app import build_app
@@ -11,6 +12,7 @@ from libs.common.resources import Resources
 from services.gallery.body_limit import BodyLimit
 from services.gallery.consumers import PATTERNS, NotificationListener
 from services.gallery.gallery import Gallery
+from services.gallery.recognition_people import RecognitionPeople, recognition_client
 from services.gallery.routes import (
     accounts,
     admin,
@@ -20,6 +22,7 @@ from services.gallery.routes import (
     live,
     own_word,
     participants,
+    people,
     photo_guests,
     photographers,
     selfies,
@@ -28,12 +31,21 @@ from services.gallery.settings import GallerySettings
 from services.gallery.watch_waiting_work import watch_waiting_work
 
 
-def create_app(settings: GallerySettings, resources: Resources | None = None) -> FastAPI:
-    """Return the application; resources are borrowed when given, else opened by settings."""
+def create_app(
+    settings: GallerySettings,
+    resources: Resources | None = None,
+    *,
+    recognition_transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """Return the application; resources are borrowed when given, else opened by settings.
+
+    `recognition_transport` reaches recognition where it runs in the same process.
+    """
 
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
-        gallery = Gallery.of(settings, connected.database)
+        client = recognition_client(settings, recognition_transport)
+        gallery = Gallery.of(settings, connected.database, RecognitionPeople(client))
         app.state.gallery = gallery
         listener = NotificationListener(gallery.cache, gallery.live, gallery.main_events)
         subscription = await connected.bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
@@ -47,6 +59,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             gallery.live.close()
             await subscription.stop()
             await gallery.cache.close()
+            await client.aclose()
 
     app = build_app(
         "gallery",
@@ -59,6 +72,7 @@ def create_app(settings: GallerySettings, resources: Resources | None = None) ->
             selfies.router,
             photographers.router,
             photo_guests.router,
+            people.router,
             admin.first_admin_router,
             admin.router,
             changes.router,

@@ -12,6 +12,7 @@ from libs.common.signed_urls import SignedUrls
 from services.gallery.list_cache import ListCache
 from services.gallery.live_updates import LiveUpdates
 from services.gallery.passwords import Passwords
+from services.gallery.recognition_people import RecognitionPeople
 from services.gallery.settings import GallerySettings
 
 MAIN_EVENTS_KEPT = 20_000
@@ -30,11 +31,14 @@ class Gallery:
     live: LiveUpdates
     #: Bounds how many lists are read at once, and with that their memory.
     loads: CapacityLimiter
+    recognition: RecognitionPeople
     #: A participant's first event, which never changes while it exists.
     main_events: TTLCache[int, int]
 
     @classmethod
-    def of(cls, settings: GallerySettings, database: Database) -> "Gallery":
+    def of(
+        cls, settings: GallerySettings, database: Database, recognition: RecognitionPeople
+    ) -> "Gallery":
         """Build them from the settings."""
         return cls(
             settings=settings,
@@ -47,6 +51,7 @@ class Gallery:
             ),
             live=LiveUpdates(max_streams=settings.live_streams_max),
             loads=CapacityLimiter(settings.list_loads_at_once),
+            recognition=recognition,
             main_events=TTLCache(MAIN_EVENTS_KEPT, MAIN_EVENT_SECONDS),
         )
 

@@ -29,7 +29,9 @@ async def event_photos(
         async def read(after: Place | None, limit: int) -> list[PhotoRow]:
             return await photo_lists.photos_of_event(connection, event_id, after=after, limit=limit)
 
-        return await encode_list(page, read=read, show=partial(_show, connection, gallery))
+        return await encode_list(
+            page, read=read, show=partial(photographer_views, connection, gallery)
+        )
 
 
 async def uploaded_photos(page: Page, *, photographer_id: int, gallery: Gallery) -> EncodedList:
@@ -41,12 +43,15 @@ async def uploaded_photos(page: Page, *, photographer_id: int, gallery: Gallery)
                 connection, photographer_id, after=after, limit=limit
             )
 
-        return await encode_list(page, read=read, show=partial(_show, connection, gallery))
+        return await encode_list(
+            page, read=read, show=partial(photographer_views, connection, gallery)
+        )
 
 
-async def _show(
+async def photographer_views(
     connection: AsyncConnection, gallery: Gallery, photos: Sequence[PhotoRow]
 ) -> list[View]:
+    """Return the photos as their photographer sees them."""
     by_id = await events.find_events(connection, list({photo.event_id for photo in photos}))
     failed = [photo.id for photo in photos if photo.processing_status == "failed"]
     errors = await photo_lists.processing_errors(connection, failed) if failed else {}

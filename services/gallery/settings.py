@@ -9,6 +9,9 @@ class GallerySettings(CommonSettings):
     """How long a login lasts, and the bounds of the cache and the live streams."""
 
     port: int = Field(default=8003, ge=0, le=65535, description="Port to listen on.")
+    recognition_url: str = Field(
+        default="http://127.0.0.1:8002", description="Where recognition answers."
+    )
     access_token_days: float = Field(
         default=7, gt=0, description="A login's lifetime; it must outlast an event's day."
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common import tracing
 from libs.common.errors import InvalidInput, Unavailable
-from libs.common.internal_token import INTERNAL_TOKEN_HEADER, internal_token
+from libs.common.internal_client import internal_client
 from services.ingest.settings import IngestSettings
 
 PATH = "/internal/face-check"
@@ -46,7 +46,8 @@ class RecognitionFaceCheck:
     async def _ask(self, image: bytes) -> Verdict:
         try:
             with tracing.span("check face", "client"):
-                answer = await self._client.post(PATH, content=image, headers=tracing.headers())
+                headers = {"Content-Type": "application/octet-stream", **tracing.headers()}
+                answer = await self._client.post(PATH, content=image, headers=headers)
                 answer.raise_for_status()
             return Verdict.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:
@@ -59,14 +60,9 @@ def recognition_client(
     settings: IngestSettings, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
     """Return the one client of the process; `transport` reaches a service without a socket."""
-    return httpx.AsyncClient(
-        base_url=settings.recognition_url,
+    return internal_client(
+        settings.recognition_url,
+        secret=settings.secret_key.get_secret_value(),
+        timeout_seconds=TIMEOUT_SECONDS,
         transport=transport,
-        timeout=TIMEOUT_SECONDS,
-        headers={
-            INTERNAL_TOKEN_HEADER: internal_token(settings.secret_key.get_secret_value()),
-            "Content-Type": "application/octet-stream",
-        },
-        # A service next door: no proxy of the environment lies between.
-        trust_env=False,
     )

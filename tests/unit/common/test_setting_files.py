@@ -47,7 +47,7 @@ def test_an_empty_variable_beside_the_file_counts_as_unset(
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("DATABASE_URL_FILE", written(tmp_path / "url", URL))
     monkeypatch.setenv("AMQP_URL_FILE", "")
-    assert CommonSettings(secret_key=SECRET).database_url == URL  # type: ignore[arg-type, call-arg]
+    assert CommonSettings(secret_key=SECRET).database_url == URL
 
 
 def test_two_answers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

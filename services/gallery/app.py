@@ -26,6 +26,7 @@ from services.gallery.routes import (
     photo_guests,
     photographers,
     selfies,
+    thresholds,
 )
 from services.gallery.settings import GallerySettings
 from services.gallery.watch_waiting_work import watch_waiting_work
@@ -72,6 +73,8 @@ def create_app(
             selfies.router,
             photographers.router,
             photo_guests.router,
+            thresholds.router,
+            thresholds.admin_router,
             people.router,
             admin.first_admin_router,
             admin.router,

@@ -67,6 +67,8 @@ ROUTES: list[tuple[str, str, set[Role]]] = [
     ("POST", "/api/admin/cache/clear", {ADMIN}),
     ("GET", "/api/admin/rekognition/threshold", {ADMIN}),
     ("POST", "/api/admin/rekognition/threshold", {ADMIN}),
+    ("GET", "/api/admin/events/1/face-groups", {ADMIN}),
+    ("GET", "/api/admin/events/1/users/1/group-faces", {ADMIN}),
     ("GET", "/api/admin/aws-usage", {ADMIN}),
     ("GET", "/api/admin/dead-letters", {ADMIN}),
     ("GET", "/api/admin/dead-letters/1", {ADMIN}),

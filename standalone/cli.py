@@ -17,6 +17,7 @@ from libs.common.migrate import upgrade
 from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
 from standalone import bucket_command, dlq_commands, operator_commands, partition_commands
+from standalone.backup import commands as backup_commands
 from standalone.models_commands import models_app
 from standalone.operator_database import database_url, operator_database
 from standalone.options import DataDir, settings_with
@@ -31,6 +32,8 @@ app.add_typer(event_app, name="event")
 app.add_typer(models_app, name="models")
 app.add_typer(dlq_commands.app, name="dlq")
 app.command()(partition_commands.partitions)
+app.command()(backup_commands.backup)
+app.command()(backup_commands.restore)
 app.command()(bucket_command.bucket)
 
 console = Console()

@@ -28,6 +28,16 @@ class Databases:
         finally:
             await _execute(self.server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    @contextlib.asynccontextmanager
+    async def empty(self) -> AsyncIterator[str]:
+        """Yield the URL of a database without tables; drop it afterwards."""
+        name = _unused_name()
+        await _execute(self.server, f'CREATE DATABASE "{name}"')
+        try:
+            yield _url(self.server, name)
+        finally:
+            await _execute(self.server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
 
 @contextlib.contextmanager
 def migrated_databases(server: Postgres) -> Iterator[Databases]:

@@ -2,8 +2,8 @@ from libs.common import tracing
 from libs.common.tokens import Role
 from services.recognition import repository
 from services.recognition.finish import finish_photos
-from tests.integration.tracing.conftest import Stack
 from tests.support.spans import Spans, trace_id
+from tests.support.stack import Stack
 
 
 async def test_photos_that_are_matched_together_keep_a_trace_each(

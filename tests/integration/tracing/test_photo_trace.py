@@ -10,10 +10,11 @@ from libs.common.dead_letters.settle import Settlement, settle_all
 from libs.common.tokens import Role
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.reconcile import reconcile
-from tests.integration.tracing.conftest import Stack, StackFactory
+from tests.integration.tracing.conftest import StackFactory
 from tests.support.polling import eventually
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.spans import Spans, said, trace_id
+from tests.support.stack import Stack
 from tests.support.tiny_jpeg import comment_of, tiny_jpeg
 
 

@@ -6,9 +6,9 @@ from sqlalchemy.exc import DBAPIError
 from libs.common import tracing
 from libs.common.tables import users
 from libs.common.tokens import Role
-from tests.integration.tracing.conftest import Stack
 from tests.support.polling import eventually
 from tests.support.spans import Spans, said
+from tests.support.stack import Stack
 from tests.support.tiny_jpeg import tiny_jpeg
 
 

@@ -1,0 +1,1 @@
+"""Backup and restore: the database in one snapshot, and every object that it names."""

@@ -1,0 +1,84 @@
+"""All four services in one process behind their gateway, with a scripted engine."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from libs.common.resources import Resources, open_resources
+from libs.common.settings import CommonSettings
+from services.gallery.app import create_app as create_gallery
+from services.gallery.settings import GallerySettings
+from services.ingest.app import create_app as create_ingest
+from services.ingest.settings import IngestSettings
+from services.media.app import create_app as create_media
+from services.media.settings import MediaSettings
+from services.recognition.app import create_app as create_recognition
+from services.recognition.engine.workers import EngineFactory
+from services.recognition.settings import RecognitionSettings
+from standalone.gateway import gateway_app
+from tests.support.people import Person
+from tests.support.scripted_engine import ScriptedEngine
+from tests.support.settings import settings_of
+from tests.support.world import World
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The services behind their gateway."""
+
+    client: httpx.AsyncClient
+    resources: Resources
+    world: World
+
+    async def upload(
+        self, photographer: Person, event_id: int, *files: tuple[str, bytes]
+    ) -> dict[str, Any]:
+        answer = await self.client.post(
+            f"/api/photographer/events/{event_id}/upload-photos",
+            headers=photographer.headers,
+            files=[("files", (name, content, "image/jpeg")) for name, content in files],
+        )
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@asynccontextmanager
+async def running_stack(
+    database_url: str, *, engine: EngineFactory = ScriptedEngine, **common: Any
+) -> AsyncIterator[Stack]:
+    """Start the services on a database; `common` are settings of all of them."""
+    settings = settings_of(CommonSettings, database_url, **common)
+    async with open_resources(settings, name="test") as resources:
+        recognition = create_recognition(
+            settings_of(RecognitionSettings, database_url, photo_queue_workers=2, **common),
+            resources,
+            engine_factory=engine,
+            keeps_messages=settings.amqp_url is not None,
+        )
+        app = gateway_app(
+            {
+                "recognition": recognition,
+                "gallery": create_gallery(
+                    settings_of(GallerySettings, database_url, **common), resources
+                ),
+                "media": create_media(
+                    settings_of(MediaSettings, database_url, **common), resources
+                ),
+                "ingest": create_ingest(
+                    settings_of(IngestSettings, database_url, **common),
+                    resources,
+                    recognition_transport=httpx.ASGITransport(recognition),
+                ),
+            }
+        )
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://findme.test"
+            ) as client,
+        ):
+            yield Stack(client, resources, World(resources.database, resources.store))

@@ -208,6 +208,11 @@ Index(
     postgresql_where=text("status IN ('indexed', 'done')"),
 )
 Index(
+    "selfie_indexes_waiting_idx",
+    selfie_indexes.c.event_id,
+    postgresql_where=text("status = 'indexed'"),
+)
+Index(
     "selfie_indexes_external_idx",
     selfie_indexes.c.external_face_id,
     postgresql_where=text("external_face_id IS NOT NULL"),

@@ -12,7 +12,6 @@ from fastapi import FastAPI
 
 from libs.common.http.health import Check
 from libs.common.http.service_app import build_app
-from libs.common.http.stopping import Stopping
 from libs.common.resources import Resources
 from services.recognition import routes
 from services.recognition.analysis_slots import AnalysisSlots
@@ -31,6 +30,7 @@ from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.reconcile import keep_reconciling, reconcile
 from services.recognition.rekognition.batching import BatchLimits
+from services.recognition.rekognition.index import RekognitionIndex
 from services.recognition.rekognition.rounds import Rounds
 from services.recognition.settings import RecognitionSettings
 
@@ -89,7 +89,14 @@ def create_app(
                 name="reconciler",
             )
             replica = _replica_name() if keeps_messages else LONE_REPLICA
-            consumers = _consumers(settings, connected, index, replica, app.state.stopping)
+            indexer = _indexer(settings, connected, index, replica)
+            rounds = None
+            if isinstance(index, RekognitionIndex):
+                limits = BatchLimits(
+                    settings.rekognition_batch_photos, settings.rekognition_batch_seconds
+                )
+                rounds = Rounds(indexer, index, limits, owned=lambda: partitions.owned)
+            consumers = Consumers(connected.topology, _analyzer(connected, index), indexer, rounds)
             partitions = PartitionOwner(
                 connected.database,
                 connected.bus,
@@ -109,6 +116,7 @@ def create_app(
                         consumers,
                         photos_at_once=index.photos_at_once,
                         partitions=partitions,
+                        rounds=rounds,
                         stopping=app.state.stopping,
                     ),
                 ):
@@ -131,28 +139,22 @@ def _replica_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
-def _consumers(
-    settings: RecognitionSettings,
-    resources: Resources,
-    index: FaceIndex,
-    replica: str,
-    stopping: Stopping,
-) -> Consumers:
-    indexer = SelfieIndexer(
+def _indexer(
+    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
+) -> SelfieIndexer:
+    return SelfieIndexer(
         matcher=Matcher(database=resources.database, index=index),
         store=resources.store,
         claimant=replica,
         lease_seconds=settings.selfie_claim_seconds,
         replica_lease_seconds=settings.partition_lease_seconds,
     )
-    analyzer = Analyzer(
+
+
+def _analyzer(resources: Resources, index: FaceIndex) -> Analyzer:
+    return Analyzer(
         database=resources.database,
         store=resources.store,
         index=index,
         slots=AnalysisSlots(index.photos_at_once),
     )
-    rounds = None
-    if settings.face_recognizer_provider == "rekognition":
-        limits = BatchLimits(settings.rekognition_batch_photos, settings.rekognition_batch_seconds)
-        rounds = Rounds(indexer, limits, is_stopping=lambda: stopping.has_begun)
-    return Consumers(resources.topology, analyzer, indexer, rounds)

@@ -1,8 +1,8 @@
 """Decode a message, call its use case; the bus settles it by what that returns or raises."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from libs.common.bus.protocol import Bus, Delivery, Subscription
 from libs.common.bus.subscriptions import stop_all
@@ -104,6 +104,17 @@ def _waiting_for_the_database() -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _InOrder:
+    """Subscriptions that stop one after the other: rounds end before another replica's begin."""
+
+    subscriptions: Sequence[Subscription]
+
+    async def stop(self) -> None:
+        for subscription in self.subscriptions:
+            await subscription.stop()
+
+
 @asynccontextmanager
 async def consuming(
     bus: Bus,
@@ -112,6 +123,7 @@ async def consuming(
     *,
     photos_at_once: int,
     partitions: PartitionOwner,
+    rounds: Rounds | None,
     stopping: Stopping,
 ) -> AsyncIterator[None]:
     """Consume every lane, and this replica's share of the partitions, for the block's length.
@@ -135,6 +147,9 @@ async def consuming(
             running.append(await bus.subscribe(queue, consumers.analyze))
         partitions.start()
         running.append(partitions)
+        if rounds is not None:
+            rounds.tasks.start()
+            running[-1] = _InOrder((rounds.tasks, partitions))
         stopping.first(stop)
         yield
     finally:

@@ -121,7 +121,12 @@ class RekognitionIndex:
         threshold: float,
     ) -> AsyncIterator[list[Match]]:
         """See `FaceIndex.match`; both in one round, which costs less than one after the other."""
-        searcher = Searcher(
+        searched = await self.searcher(event_id, threshold).match(photo_ids, selfie_ids)
+        yield searched.matches
+
+    def searcher(self, event_id: int, threshold: float) -> Searcher:
+        """Return what plans and makes the event's searches."""
+        return Searcher(
             database=self._database,
             rekognition=self._rekognition,
             event_id=event_id,
@@ -129,7 +134,6 @@ class RekognitionIndex:
             threshold=threshold,
             max_results=self._max_results,
         )
-        yield await searcher.match(photo_ids, selfie_ids)
 
     def forget(self, event_id: int, selfie_id: int) -> None:
         """See `FaceIndex.forget`: nothing is held in memory."""

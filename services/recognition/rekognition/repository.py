@@ -39,10 +39,12 @@ class KnownFaces:
     """Both sides as they are committed at one moment.
 
     Of the old photo faces there are at most one more than selfies: so many are never searched.
+    `waiting` are the ids of faces whose photos wait for a later round, the earliest ones.
     """
 
     selfies: tuple[KnownSelfie, ...]
     faces: tuple[KnownFace, ...]
+    waiting: tuple[str, ...] = ()
 
 
 async def read_sides(
@@ -50,15 +52,25 @@ async def read_sides(
     event_id: int,
     *,
     photo_ids: Sequence[int],
-    selfie_ids: Sequence[int],
+    selfie_ids: Sequence[int] | None,
+    waiting_photos: int = 0,
 ) -> KnownFaces:
-    """Read both sides; the connection must keep one snapshot over its statements."""
+    """Read both sides, and of so many waiting photos the faces.
+
+    The new selfies are these, or (None) those that wait. The connection must keep one
+    snapshot over its statements.
+    """
+    is_new = (
+        selfie_indexes.c.status == "indexed"
+        if selfie_ids is None
+        else selfie_indexes.c.selfie_id == func.any(list(selfie_ids))
+    )
     rows = await connection.execute(
         select(
             selfie_indexes.c.external_face_id.label("face_id"),
             selfie_indexes.c.selfie_id,
             selfie_indexes.c.user_id,
-            (selfie_indexes.c.selfie_id == func.any(list(selfie_ids))).label("is_new"),
+            is_new.label("is_new"),
         ).where(
             selfie_indexes.c.event_id == event_id,
             selfie_indexes.c.status.in_(("indexed", "done")),
@@ -72,7 +84,24 @@ async def read_sides(
         old = await read_faces(
             connection, event_id, but_not_of=photo_ids, limit=len(selfies) + 1, is_new=False
         )
-    return KnownFaces(selfies, (*new, *old))
+    waiting = await _waiting_faces(
+        connection, event_id, but_not_of=photo_ids, photos=waiting_photos
+    )
+    return KnownFaces(selfies, (*new, *old), waiting)
+
+
+async def _waiting_faces(
+    connection: AsyncConnection, event_id: int, *, but_not_of: Sequence[int], photos: int
+) -> tuple[str, ...]:
+    if not photos:
+        return ()
+    earliest = [
+        photo.id
+        for photo in await analyzed_photos(connection, event_id, limit=photos + len(but_not_of))
+        if photo.id not in but_not_of
+    ]
+    found = await read_faces(connection, event_id, of=earliest, is_new=True)
+    return tuple(face.face_id for face in found)
 
 
 async def read_faces(
@@ -128,16 +157,24 @@ async def unknown_faces(connection: AsyncConnection, face_ids: Sequence[str]) ->
 
 _WAITING = text(
     """
+    WITH unfinished AS (
+        SELECT id, processing_status = 'analyzed' AS is_analyzed, analyzed_at
+        FROM photos
+        WHERE event_id = :event_id AND processing_status IN ('queued', 'analyzed'))
     SELECT
-        count(*) FILTER (WHERE processing_status = 'analyzed') AS photos,
-        count(*) FILTER (WHERE processing_status = 'queued') AS photos_to_come,
+        count(*) FILTER (WHERE is_analyzed) AS photos,
+        count(*) FILTER (WHERE NOT is_analyzed) AS photos_to_come,
+        (SELECT count(*) FROM unfinished JOIN faces f ON f.photo_id = unfinished.id
+         WHERE is_analyzed AND f.engine = :engine) AS faces,
+        coalesce(extract(epoch FROM clock_timestamp() - min(analyzed_at)
+                         FILTER (WHERE is_analyzed)), 0)::float8 AS waited_seconds,
         (SELECT coalesce(extract(epoch FROM clock_timestamp() - max(uploaded_at)), 0)::float8
          FROM photos WHERE event_id = :event_id) AS quiet_seconds,
         (SELECT count(*) FROM selfie_indexes
-         WHERE event_id = :event_id AND status IN ('indexed', 'done') AND engine = :engine
-        ) AS selfies
-    FROM photos
-    WHERE event_id = :event_id AND processing_status IN ('queued', 'analyzed')
+         WHERE event_id = :event_id AND status = 'indexed' AND engine = :engine) AS new_selfies,
+        (SELECT count(*) FROM selfie_indexes
+         WHERE event_id = :event_id AND status = 'done' AND engine = :engine) AS old_selfies
+    FROM unfinished
     """
 )
 
@@ -146,6 +183,33 @@ async def waiting(connection: AsyncConnection, event_id: int) -> Waiting:
     """Return what of the event waits to be matched."""
     row = (await connection.execute(_WAITING, {"event_id": event_id, "engine": ENGINE})).one()
     return Waiting(**row._asdict())
+
+
+async def waiting_events(connection: AsyncConnection) -> list[int]:
+    """Return the events of which photos or selfies wait to be matched."""
+    return list(
+        await connection.scalars(
+            text(
+                """
+                SELECT event_id FROM photos WHERE processing_status = 'analyzed'
+                UNION
+                SELECT event_id FROM selfie_indexes WHERE status = 'indexed' AND engine = :engine
+                """
+            ),
+            {"engine": ENGINE},
+        )
+    )
+
+
+async def count_faces(connection: AsyncConnection, photo_ids: Sequence[int]) -> dict[int, int]:
+    """Return how many faces each of these photos has, in order of the photos."""
+    rows = await connection.execute(
+        select(faces.c.photo_id, func.count().label("number"))
+        .where(faces.c.photo_id == func.any(list(photo_ids)), faces.c.engine == ENGINE)
+        .group_by(faces.c.photo_id)
+        .order_by(faces.c.photo_id)
+    )
+    return {row.photo_id: row.number for row in rows}
 
 
 async def analyzed_photos(
@@ -167,19 +231,6 @@ async def analyzed_photos(
         .limit(limit)
     )
     return [PhotoRow(**row._asdict()) for row in rows]
-
-
-async def indexed_selfies(connection: AsyncConnection, event_id: int) -> list[int]:
-    """Return the selfies that are indexed and wait to be matched."""
-    return list(
-        await connection.scalars(
-            select(selfie_indexes.c.selfie_id).where(
-                selfie_indexes.c.event_id == event_id,
-                selfie_indexes.c.status == "indexed",
-                selfie_indexes.c.engine == ENGINE,
-            )
-        )
-    )
 
 
 async def announce_collection(connection: AsyncConnection, event_id: int) -> None:

@@ -1,7 +1,8 @@
 """Match an event in rounds: the more photos meet the more selfies at once, the fewer searches.
 
-A round takes everything of the event that waits, whichever message began it; the messages of
-the others find their photo or selfie done.
+A message only says that something of its event waits. It is acked before the round: what waits
+is in the database (photos that are analysed, selfies that are indexed), and the round takes
+everything of the event, whichever message began it.
 
 Every round reads both sides in one snapshot, after its own photos and selfies were committed:
 of any two rounds the later one sees what the other brought (see `FaceIndex.match`). So nothing
@@ -10,12 +11,13 @@ is missed even if the event has two owners for a while.
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 from cachetools import LRUCache
 
+from libs.common import tracing
 from libs.common.errors import FindMeError
 from libs.common.messages import PhotoAnalyzed, SelfieUploaded
 from services.recognition import metrics, selfie_claims
@@ -24,70 +26,75 @@ from services.recognition.face_index import SelfieKey
 from services.recognition.finish import finish_photos, finish_selfies
 from services.recognition.index_selfie import SelfieIndexer, index_selfie
 from services.recognition.rekognition import repository
-from services.recognition.rekognition.batching import BatchLimits
+from services.recognition.rekognition.batching import (
+    FIRST_SEARCHES,
+    BatchLimits,
+    Burst,
+    Take,
+    Waiting,
+    first_photos,
+)
+from services.recognition.rekognition.event_tasks import EventTasks, Outlook
+from services.recognition.rekognition.index import RekognitionIndex
+from services.recognition.rekognition.meetings import Meetings
+from services.recognition.repository import PhotoRow
 
-#: How often a batch that grows is looked at.
-POLL_SECONDS = 0.1
-#: Selfies that are indexed in one round; the service's client bounds how many at once.
-SELFIES_PER_ROUND = 200
-#: Events whose last batch is remembered.
+#: Rounds of one process at a time, each of another event.
+ROUNDS_AT_ONCE = 16
+#: Selfies that are indexed at once; the service's client bounds how many of them are in hand.
+SELFIES_AT_ONCE = 200
+#: Events whose last burst is remembered.
 EVENTS_KEPT = 10_000
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Batch:
-    """When an event's batch was opened, and the one before closed, in monotonic seconds."""
-
-    opened: float | None = None
-    last_closed: float | None = None
-
-
 class Rounds:
-    """What the match partitions do with an event's photos and selfies."""
+    """What the match partitions do with an event's photos and selfies.
+
+    `tasks` must be started, and stopped before the partitions are given back.
+    """
 
     def __init__(
-        self, indexer: SelfieIndexer, limits: BatchLimits, *, is_stopping: Callable[[], bool]
+        self,
+        indexer: SelfieIndexer,
+        index: RekognitionIndex,
+        limits: BatchLimits,
+        *,
+        owned: Callable[[], Collection[int]],
     ) -> None:
         self._indexer = indexer
+        self._index = index
         self._matcher = indexer.matcher
+        self._database = indexer.matcher.database
         self._limits = limits
-        self._is_stopping = is_stopping
-        self._batches: LRUCache[int, _Batch] = LRUCache(EVENTS_KEPT)
+        self._at_once = asyncio.Semaphore(ROUNDS_AT_ONCE)
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._bursts: LRUCache[int, Burst] = LRUCache(EVENTS_KEPT)
+        self._meetings: LRUCache[int, Meetings] = LRUCache(EVENTS_KEPT)
+        self.tasks = EventTasks(self._step, self._waiting_events, owned=owned)
 
     async def photo_analyzed(self, message: PhotoAnalyzed) -> None:
-        """Return once the photo is matched: with others, after a wait that is bounded.
-
-        Selfies that arrive meanwhile do not wait.
-        """
-        while await self._is_waiting(message.photo_id):
-            await self._index_selfies(message.event_id)
-            if not await self._match(message.event_id):
-                await asyncio.sleep(POLL_SECONDS)
+        """Have the photo matched: with others, after a wait that is bounded."""
+        await self.tasks.tell(message.event_id)
 
     async def selfie_uploaded(self, message: SelfieUploaded, *, last_attempt: bool) -> None:
-        """Index the selfie, together with all others that wait, and match them."""
+        """Index the selfie, together with all others that wait, and have them matched."""
         own = SelfieKey(message.event_id, message.user_id, message.selfie_id)
         outcome, _ = await asyncio.gather(
             index_selfie(own, last_attempt=last_attempt, using=self._indexer),
             self._index_selfies(message.event_id, besides=own),
             return_exceptions=True,
         )
-        await self._match(message.event_id)
+        await self.tasks.tell(message.event_id)
         if isinstance(outcome, BaseException):
             raise outcome
 
-    async def _is_waiting(self, photo_id: int) -> bool:
-        async with self._matcher.database.read() as connection:
-            photo = await recognition.find_photo(connection, photo_id)
-        return photo is not None and photo.status == "analyzed"
-
-    async def _index_selfies(self, event_id: int, *, besides: SelfieKey | None = None) -> None:
+    async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
         """Index what nobody has claimed yet; who fails is left to the message of its own."""
-        async with self._matcher.database.read() as connection:
+        async with self._database.read() as connection:
             waiting = await selfie_claims.waiting_selfies(
-                connection, event_id, limit=SELFIES_PER_ROUND
+                connection, event_id, limit=SELFIES_AT_ONCE
             )
         await asyncio.gather(*(self._try_index(selfie) for selfie in waiting if selfie != besides))
 
@@ -96,54 +103,81 @@ class Rounds:
             await index_selfie(selfie, last_attempt=False, using=self._indexer)
         except (FindMeError, OSError) as error:
             log.info("selfie_not_indexed_yet", selfie_id=selfie.selfie_id, error=str(error))
+            return
+        await self.tasks.tell(selfie.event_id)
 
-    async def _match(self, event_id: int) -> bool:
-        """Match the selfies that wait, and the photos if their batch is closed; False if none."""
-        database = self._matcher.database
-        closed = await self._closes_batch(event_id)
-        async with database.read() as connection:
-            selfie_ids = await repository.indexed_selfies(connection, event_id)
-            photos = (
-                await repository.analyzed_photos(connection, event_id, limit=self._limits.photos)
-                if closed
-                else []
-            )
-        if not photos and not selfie_ids:
-            return False
-        found = [
-            match
-            async for some in self._matcher.index.match(
-                event_id,
-                photo_ids=[photo.id for photo in photos],
-                selfie_ids=selfie_ids,
-                threshold=await self._matcher.least_similarity(event_id),
-            )
-            for match in some
-        ]
-        async with database.unit_of_work() as unit:
-            await recognition.upsert_matches(unit.connection, event_id, found)
-            await finish_photos(photos, unit=unit)
-            await finish_selfies(event_id, selfie_ids, unit=unit)
-        metrics.MATCH_ROUND_PHOTOS.observe(len(photos))
-        return True
+    async def _waiting_events(self) -> Collection[int]:
+        async with self._database.read() as connection:
+            return await repository.waiting_events(connection)
 
-    async def _closes_batch(self, event_id: int) -> bool:
-        async with self._matcher.database.read() as connection:
+    async def _step(self, event_id: int) -> Outlook:
+        """Match what of the event is to be matched now."""
+        # A message of an event whose rounds fail makes them itself, perhaps beside its task.
+        async with self._locks[event_id]:
+            outlook = await self._look(event_id)
+        if outlook is Outlook.NOTHING:
+            self._locks.pop(event_id, None)
+            self._meetings.pop(event_id, None)
+        return outlook
+
+    async def _look(self, event_id: int) -> Outlook:
+        async with self._database.read() as connection:
             waiting = await repository.waiting(connection, event_id)
-        batch = self._batches.setdefault(event_id, _Batch())
-        if not waiting.photos:
-            return False
-        now = time.monotonic()
-        if batch.opened is None:
-            batch.opened = now
-        since_last = None if batch.last_closed is None else batch.opened - batch.last_closed
-        closes = self._is_stopping() or self._limits.is_closed(
-            waiting,
-            waited_seconds=now - batch.opened,
-            patience=self._limits.patience(since_last),
+        if waiting.is_nothing:
+            return Outlook.NOTHING
+        meetings = self._meetings.setdefault(event_id, Meetings())
+        burst = self._limits.burst_at(time.monotonic(), self._bursts.get(event_id), waiting)
+        self._bursts[event_id] = burst
+        take = self._limits.photos_to_take(
+            waiting, burst, met_all=meetings.have_met_all(waiting.faces)
         )
-        if closes:
-            batch.opened = None
-            if waiting.selfies:
-                batch.last_closed = now
-        return closes
+        photos = await self._photos(event_id, take, burst)
+        if not photos and not waiting.new_selfies:
+            return Outlook.LATER
+        async with self._at_once:
+            with tracing.new_trace("match round", event_id=event_id):
+                await self._round(event_id, photos, waiting, burst, meetings)
+        return Outlook.MORE
+
+    async def _photos(self, event_id: int, take: Take, burst: Burst) -> list[PhotoRow]:
+        if take is Take.NOTHING:
+            return []
+        async with self._database.read() as connection:
+            photos = await repository.analyzed_photos(
+                connection, event_id, limit=self._limits.photos
+            )
+            if take is Take.ALL:
+                return photos
+            faces = await repository.count_faces(connection, [photo.id for photo in photos])
+        chosen = first_photos(faces, searches=FIRST_SEARCHES - burst.first_searches)
+        if not chosen:
+            burst.first_searches = FIRST_SEARCHES
+        return [photo for photo in photos if photo.id in chosen]
+
+    async def _round(
+        self,
+        event_id: int,
+        photos: Sequence[PhotoRow],
+        waiting: Waiting,
+        burst: Burst,
+        meetings: Meetings,
+    ) -> None:
+        searcher = self._index.searcher(event_id, await self._matcher.least_similarity(event_id))
+        searched = await searcher.match(
+            [photo.id for photo in photos],
+            None,
+            meetings=meetings,
+            waiting_photos=self._limits.photos,
+        )
+        if waiting.is_burst:
+            burst.spend(
+                searched.calls,
+                new_selfies=len(searched.selfie_ids),
+                has_found=bool(searched.matches),
+            )
+        async with self._database.unit_of_work() as unit:
+            await recognition.upsert_matches(unit.connection, event_id, searched.matches)
+            await finish_photos(photos, unit=unit)
+            await finish_selfies(event_id, searched.selfie_ids, unit=unit)
+        searched.record(meetings)
+        metrics.MATCH_ROUND_PHOTOS.observe(len(photos))

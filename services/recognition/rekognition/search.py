@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,8 +11,9 @@ from libs.common.database import Database
 from services.recognition import metrics
 from services.recognition.matching import Match, best_of_each
 from services.recognition.rekognition import repository
+from services.recognition.rekognition.meetings import Meetings
 from services.recognition.rekognition.names import is_user, photo_of
-from services.recognition.rekognition.planner import From, Sides, plan_searches
+from services.recognition.rekognition.planner import Sides, plan_searches
 from services.recognition.rekognition.repository import KnownFace, KnownFaces, KnownSelfie
 from services.recognition.rekognition.service import (
     MAX_SEARCH_RESULTS,
@@ -38,6 +38,24 @@ class _Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """The outcome of a round. Once the matches are committed, it may be recorded."""
+
+    matches: list[Match]
+    #: The new selfies that were compared.
+    selfie_ids: list[int]
+    #: How many searches it took.
+    calls: int
+    #: The selfies that were searched from, and the faces they found besides those of the round.
+    met: frozenset[str]
+    waiting: tuple[str, ...]
+
+    def record(self, meetings: Meetings) -> None:
+        """Remember who has met."""
+        meetings.record(self.met, waiting=self.waiting)
+
+
+@dataclass(frozen=True, slots=True)
 class Searcher:
     """Searches in one event's collection, for faces at least `threshold` alike."""
 
@@ -48,23 +66,51 @@ class Searcher:
     threshold: float
     max_results: int = MAX_SEARCH_RESULTS
 
-    async def match(self, photo_ids: Sequence[int], selfie_ids: Sequence[int]) -> list[Match]:
-        """Compare these photos with all selfies, and these selfies with all photos."""
-        known = await self._read(photo_ids, selfie_ids)
-        plan = plan_searches(_count(known))
-        metrics.AWS_PLANNED.inc(plan.calls)
-        selfies = _chosen(known.selfies, plan.selfies)
-        faces = _chosen(known.faces, plan.faces)
-        pairs, cut_selfies, cut_faces = await self._search(known, selfies, faces)
-        if cut_selfies or cut_faces:
-            pairs += await self._search_around(known, selfies, faces, cut_selfies, cut_faces)
-        return await self._matches(pairs)
+    async def match(
+        self,
+        photo_ids: Sequence[int],
+        selfie_ids: Sequence[int] | None,
+        *,
+        meetings: Meetings | None = None,
+        waiting_photos: int = 0,
+    ) -> Searched:
+        """Compare these photos with all selfies, and these selfies with all photos.
 
-    async def _read(self, photo_ids: Sequence[int], selfie_ids: Sequence[int]) -> KnownFaces:
+        Without `selfie_ids` the new selfies are those that wait. What has met before, by
+        `meetings`, is not compared again. Of so many photos that wait for a later round, the
+        outcome says who has met them.
+        """
+        known = await self._read(photo_ids, selfie_ids, waiting_photos)
+        plan = plan_searches(_sides(known, meetings or Meetings()))
+        metrics.AWS_PLANNED.inc(plan.calls)
+        selfies = [item for item in known.selfies if item.face_id in plan.selfies]
+        faces = [item for item in known.faces if item.face_id in plan.faces]
+        pairs, cut_selfies, cut_faces = await self._search(known, selfies, faces)
+        calls = plan.calls
+        if cut_selfies or cut_faces:
+            more, further = await self._search_around(known, selfies, faces, cut_selfies, cut_faces)
+            pairs += more
+            calls += further
+        cut = {item.face_id for item in cut_selfies}
+        return Searched(
+            matches=await self._matches(pairs),
+            selfie_ids=[item.selfie_id for item in known.selfies if item.is_new],
+            calls=calls,
+            met=plan.selfies - cut,
+            waiting=known.waiting,
+        )
+
+    async def _read(
+        self, photo_ids: Sequence[int], selfie_ids: Sequence[int] | None, waiting_photos: int
+    ) -> KnownFaces:
         snapshots = self.database.engine.execution_options(isolation_level="REPEATABLE READ")
         async with snapshots.begin() as connection:
             return await repository.read_sides(
-                connection, self.event_id, photo_ids=photo_ids, selfie_ids=selfie_ids
+                connection,
+                self.event_id,
+                photo_ids=photo_ids,
+                selfie_ids=selfie_ids,
+                waiting_photos=waiting_photos,
             )
 
     async def _search(
@@ -72,6 +118,7 @@ class Searcher:
     ) -> tuple[list[_Pair], list[KnownSelfie], list[KnownFace]]:
         """Return the pairs, and those whose result was cut off at the service's limit."""
         new_photos = {face.photo_id for face in known.faces if face.is_new}
+        waiting = set(known.waiting)
         by_face_id = {selfie.face_id: selfie for selfie in known.selfies}
         searched = [item.face_id for item in selfies] + [item.face_id for item in faces]
         results = await asyncio.gather(*(self._hits(face_id) for face_id in searched))
@@ -82,7 +129,7 @@ class Searcher:
             for hit in hits
             if (photo := photo_of(hit.external_image_id)) is not None
             # What an old selfie has met before is matched already, or was taken back.
-            and (selfie.is_new or photo in new_photos)
+            and (selfie.is_new or photo in new_photos or hit.face_id in waiting)
         ]
         pairs += [
             _Pair(selfie, face.face_id, hit.similarity)
@@ -106,8 +153,8 @@ class Searcher:
         faces: Sequence[KnownFace],
         cut_selfies: Sequence[KnownSelfie],
         cut_faces: Sequence[KnownFace],
-    ) -> list[_Pair]:
-        """Search from the other side what a result that was cut off may lack."""
+    ) -> tuple[list[_Pair], int]:
+        """Search from the other side what a result that was cut off may lack; say how often."""
         more_selfies = [
             selfie
             for selfie in known.selfies
@@ -126,7 +173,7 @@ class Searcher:
             further_searches=len(more_selfies) + len(more_faces),
         )
         pairs, _, _ = await self._search(known, more_selfies, more_faces)
-        return pairs
+        return pairs, len(more_selfies) + len(more_faces)
 
     async def _old_faces(
         self, known: KnownFaces, *, searched: Iterable[KnownFace]
@@ -179,23 +226,12 @@ class Searcher:
         )
 
 
-K = TypeVar("K", KnownSelfie, KnownFace)
-
-
-def _chosen(side: Sequence[K], choice: From) -> list[K]:
-    if choice is From.NONE:
-        return []
-    return [item for item in side if item.is_new or choice is From.ALL]
-
-
-def _count(known: KnownFaces) -> Sides:
-    new_selfies = sum(selfie.is_new for selfie in known.selfies)
-    new_faces = sum(face.is_new for face in known.faces)
+def _sides(known: KnownFaces, meetings: Meetings) -> Sides:
     return Sides(
-        new_selfies=new_selfies,
-        old_selfies=len(known.selfies) - new_selfies,
-        new_faces=new_faces,
-        old_faces=len(known.faces) - new_faces,
+        new_selfies=[item.face_id for item in known.selfies if item.is_new],
+        old_selfies=meetings.last_met(item.face_id for item in known.selfies if not item.is_new),
+        new_faces=meetings.first_seen(item.face_id for item in known.faces if item.is_new),
+        old_faces=[item.face_id for item in known.faces if not item.is_new],
     )
 
 

@@ -65,8 +65,8 @@ class Filled:
     async def matched(
         self, photos: list[int], selfies: list[int], max_results: int = 4096
     ) -> set[tuple[int, int]]:
-        found = await self.searcher(max_results).match(photos, selfies)
-        return {(match.selfie_id, match.photo_id) for match in found}
+        searched = await self.searcher(max_results).match(photos, selfies)
+        return {(match.selfie_id, match.photo_id) for match in searched.matches}
 
 
 @pytest.fixture

@@ -256,6 +256,8 @@ CREATE UNIQUE INDEX dead_letters_message_key ON dead_letters (message_id, queue)
 
 CREATE INDEX faces_external_idx ON faces (external_face_id) WHERE external_face_id IS NOT NULL;
 
+CREATE INDEX selfie_indexes_waiting_idx ON selfie_indexes (event_id) WHERE status = 'indexed';
+
 CREATE INDEX selfie_indexes_external_idx ON selfie_indexes (external_face_id) WHERE external_face_id IS NOT NULL;
 
 CREATE TABLE external_collections (

@@ -81,7 +81,9 @@ class Manifests:
     @property
     def pods(self) -> dict[str, Mapping[str, str]]:
         """Labels of all pods by their owner's name; those that operators make included."""
-        found = {each.owner["metadata"]["name"]: each.labels for each in self.workloads}
+        found: dict[str, Mapping[str, str]] = {
+            each.owner["metadata"]["name"]: each.labels for each in self.workloads
+        }
         for each in self.of("RabbitmqCluster"):
             name = each["metadata"]["name"]
             found[name] = {"app.kubernetes.io/name": name}

@@ -53,6 +53,8 @@ class PhotoUploaded(Message):
 
     topic: ClassVar[str] = "photo.uploaded"
     photo_id: int
+    #: The engine that is to analyse it although another one has; None for a new photo.
+    reindex_for: str | None = None
 
 
 class PhotoAnalyzed(Message):
@@ -69,6 +71,8 @@ class PhotoMatched(Message):
     mandatory: ClassVar[bool] = False
     photo_id: int
     user_ids: tuple[int, ...]
+    #: False for a photo that guests knew before; `user_ids` are then also those it showed.
+    is_news: bool = True
 
 
 class MatchChanged(Message):

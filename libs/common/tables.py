@@ -114,6 +114,10 @@ photos = Table(
     Column("processing_error", Text),
     #: Analyses that began and never came back: their process died.
     Column("lost_analyses", SmallInteger, nullable=False, server_default=text("0")),
+    #: Which engine's faces the photo has; NULL until it was analysed.
+    Column("engine", Text),
+    #: Since when the present engine's message is on the way, for a photo of another engine.
+    Column("reindexing_since", DateTime(timezone=True)),
     #: When a message for the photo was last put in the outbox; the reconciler goes by it.
     _moment("enqueued_at"),
     _moment("analyzed_at", nullable=True),
@@ -148,6 +152,13 @@ Index(
     "photos_unfinished_idx",
     photos.c.enqueued_at,
     postgresql_where=text("processing_status IN ('queued', 'analyzed')"),
+)
+#: Finds the photos of another engine, event by event.
+Index("photos_engine_idx", photos.c.event_id, photos.c.engine, photos.c.id)
+Index(
+    "photos_reindexing_idx",
+    photos.c.reindexing_since,
+    postgresql_where=text("reindexing_since IS NOT NULL"),
 )
 Index(
     "photos_shown_idx",
@@ -212,6 +223,8 @@ Index(
     selfie_indexes.c.event_id,
     postgresql_where=text("status = 'indexed'"),
 )
+#: Finds the selfies of another engine, event by event.
+Index("selfie_indexes_engine_idx", selfie_indexes.c.event_id, selfie_indexes.c.engine)
 Index(
     "selfie_indexes_external_idx",
     selfie_indexes.c.external_face_id,
@@ -360,6 +373,7 @@ recognition_replicas = Table(
     Column("replica_id", Text, primary_key=True),
     _moment("started_at"),
     _moment("seen_at"),
+    Column("engine", Text),
 )
 
 #: Who consumes each match partition. A row without an owner, or whose lease is over, is free.

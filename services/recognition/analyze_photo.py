@@ -11,13 +11,14 @@ import structlog
 from libs.common import tracing
 from libs.common.database import Database
 from libs.common.errors import PermanentError, Unavailable
-from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoMatched, PhotoUploaded
+from libs.common.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from services.recognition import metrics, removals, repository
 from services.recognition.analysis_slots import AnalysisSlots
 from services.recognition.engine.workers import WorkerCrashed, WorkerTimedOut
 from services.recognition.face_index import FaceIndex, IndexedPhoto, PhotoKey
+from services.recognition.finish import finish_photos
 from services.recognition.repository import PhotoRow
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,7 @@ async def analyze_photo(
 ) -> None:
     """Analyse a queued photo; one that is analysed, failed or deleted is left alone.
 
+    So is one of another engine, unless the message asks for ours to analyse it again.
     `is_repeat`: an earlier attempt may have come far, and died without a word.
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
@@ -60,7 +62,7 @@ async def analyze_photo(
     tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
-    if photo is None or photo.status != "queued":
+    if photo is None or not _is_wanted(photo, message, using.index.name):
         return
     if photo.lost_analyses >= MAX_LOST_ANALYSES:
         await _fail(photo, LOST_REASON, using)
@@ -87,6 +89,12 @@ async def analyze_photo(
             await _fail(photo, f"The analysis failed repeatedly: {error}", using)
         raise
     await _save(photo, analysis, using, is_repeat=is_repeat or photo.lost_analyses > 0)
+
+
+def _is_wanted(photo: PhotoRow, message: PhotoUploaded, engine: str) -> bool:
+    if photo.status == "queued":
+        return True
+    return message.reindex_for == engine and photo.is_of_another(engine)
 
 
 async def _analyze(photo: PhotoRow, using: Analyzer) -> IndexedPhoto:
@@ -134,15 +142,27 @@ async def _save(
         if analysis.faces:
             unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
         else:
-            unit.publish(PhotoMatched(event_id=photo.event_id, photo_id=photo.id, user_ids=()))
+            await finish_photos([photo], unit=unit)
     await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
     metrics.PHOTOS.labels("analyzed").inc()
 
 
 async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
+    if photo.status != "queued":
+        await _keep(photo, reason, using)
+        return
     async with using.database.unit_of_work() as unit:
         if await repository.mark_photo_failed(unit.connection, photo.id, reason):
             unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
     metrics.PHOTOS.labels("failed").inc()
     tracing.say(outcome="failed")
     log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
+
+
+async def _keep(photo: PhotoRow, reason: str, using: Analyzer) -> None:
+    """A photo that guests have does not become a failed one by a change of the engine."""
+    async with using.database.unit_of_work() as unit:
+        await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
+    metrics.PHOTOS.labels("kept").inc()
+    tracing.say(outcome="kept")
+    log.warning("photo_not_reindexed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

@@ -10,6 +10,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from libs.common.database import Database
 from libs.common.http.health import Check
 from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
@@ -29,6 +30,7 @@ from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.reconcile import keep_reconciling, reconcile
+from services.recognition.reindex.feeder import Feeder, ReindexLimits
 from services.recognition.rekognition.batching import BatchLimits
 from services.recognition.rekognition.index import RekognitionIndex
 from services.recognition.rekognition.rounds import Rounds
@@ -88,6 +90,10 @@ def create_app(
                 ),
                 name="reconciler",
             )
+            feeder = _feeder(settings, connected.database, index)
+            if not keeps_messages:
+                await feeder.start_over()
+            reindexing = asyncio.create_task(feeder.run(), name="reindexing")
             replica = _replica_name() if keeps_messages else LONE_REPLICA
             indexer = _indexer(settings, connected, index, replica)
             rounds = None
@@ -106,6 +112,7 @@ def create_app(
                 times=LeaseTimes(
                     settings.partition_lease_seconds, settings.partition_renew_seconds
                 ),
+                engine=index.name,
             )
             try:
                 async with (
@@ -122,9 +129,10 @@ def create_app(
                 ):
                     yield
             finally:
-                reconciler.cancel()
-                with suppress(asyncio.CancelledError):
-                    await reconciler
+                for task in (reindexing, reconciler):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
     return build_app(
         "recognition",
@@ -133,6 +141,15 @@ def create_app(
         routers=[routes.router, people_routes.router],
         start=start,
     )
+
+
+def _feeder(settings: RecognitionSettings, database: Database, index: FaceIndex) -> Feeder:
+    limits = ReindexLimits(
+        photos_at_once=index.photos_at_once,
+        lease_seconds=settings.partition_lease_seconds,
+        patience_seconds=settings.reconcile_after_seconds,
+    )
+    return Feeder(database, engine=index.name, limits=limits)
 
 
 def _replica_name() -> str:

@@ -14,23 +14,35 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
     """Mark an event's photos done; a second time changes nothing but tells everybody again."""
     if not photos:
         return
-    guests = await repository.guests_in_photos(
-        unit.connection, photos[0].event_id, [photo.id for photo in photos]
-    )
+    event_id, photo_ids = photos[0].event_id, [photo.id for photo in photos]
+    lost: dict[int, set[int]] = {}
+    if known := [photo.id for photo in photos if photo.is_known]:
+        lost = await repository.delete_outdated_matches(unit.connection, event_id, photo_ids=known)
+    guests = await repository.guests_in_photos(unit.connection, event_id, photo_ids)
     now = datetime.now(UTC)
     for photo in photos:
         await repository.mark_photo_done(unit.connection, photo.id)
-        users = tuple(sorted(guests.get(photo.id, ())))
+        users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
         with tracing.joined("match", photo.traceparent):
             tracing.say(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
-            unit.publish(PhotoMatched(event_id=photo.event_id, photo_id=photo.id, user_ids=users))
-        metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
+            unit.publish(
+                PhotoMatched(
+                    event_id=photo.event_id,
+                    photo_id=photo.id,
+                    user_ids=users,
+                    is_news=not photo.is_known,
+                )
+            )
+        if not photo.is_known:
+            metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
     metrics.MATCHES.inc(sum(map(len, guests.values())))
 
 
 async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:
     """Mark the selfies done, with what they are matched with; those that are gone are left out."""
+    if selfie_ids:
+        await repository.delete_outdated_matches(unit.connection, event_id, selfie_ids=selfie_ids)
     for selfie_id in selfie_ids:
         done = await selfie_claims.finish_selfie(
             unit.connection, selfie_id=selfie_id, event_id=event_id

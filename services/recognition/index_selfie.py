@@ -39,6 +39,7 @@ async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIn
             claimant=using.claimant,
             lease_seconds=using.lease_seconds,
             replica_lease_seconds=using.replica_lease_seconds,
+            engine=using.matcher.index.name,
         )
     match claim.outcome:
         case ClaimOutcome.GONE | ClaimOutcome.FINISHED:
@@ -101,6 +102,7 @@ async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:
             selfie_id=selfie.selfie_id,
             event_id=selfie.event_id,
             error=error,
+            engine=using.matcher.index.name,
         )
         unit.publish(
             SelfieMatched(

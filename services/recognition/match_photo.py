@@ -32,7 +32,8 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
     tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
-    if photo is None or photo.status != "analyzed":
+    if photo is None or not photo.waits_for(using.index.name):
+        # One of another engine: a replica that is newer or older is at work. See reindex.py.
         return
     least = await using.least_similarity(photo.event_id)
     with tracing.detail("match"):

@@ -28,6 +28,12 @@ MATCHES = Counter("findme_matches_total", "Matches written.")
 REPUBLISHED = Counter(
     "findme_reconciled_total", "Unfinished work published again, by kind.", ["kind"]
 )
+REINDEX_WAITING = Gauge(
+    "findme_reindex_waiting",
+    "Photos and selfies of another engine that wait to be indexed again, by kind; 0 in all"
+    " replicas but the one that sends them.",
+    ["kind"],
+)
 ENGINE_CALLS = Counter(
     "findme_engine_calls_total", "Images given to the face engine, by operation.", ["operation"]
 )

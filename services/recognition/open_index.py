@@ -9,7 +9,7 @@ from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED, PROFILES
 from services.recognition.engine.workers import WorkerPool
 from services.recognition.face_index import FaceIndex
-from services.recognition.rekognition.open import open_rekognition_index
+from services.recognition.rekognition.open import erasing_what_is_left, open_rekognition_index
 from services.recognition.settings import RecognitionSettings
 
 
@@ -22,12 +22,13 @@ async def open_index(
         async with open_rekognition_index(settings, database) as index:
             yield index
     else:
-        yield EmbeddedIndex(
-            database,
-            pool,
-            PROFILES[settings.face_recognizer_provider],
-            photos_at_once=settings.photo_queue_workers,
-        )
+        async with erasing_what_is_left(settings, database):
+            yield EmbeddedIndex(
+                database,
+                pool,
+                PROFILES[settings.face_recognizer_provider],
+                photos_at_once=settings.photo_queue_workers,
+            )
 
 
 def local_engine(settings: RecognitionSettings) -> str:

@@ -7,7 +7,7 @@ them, so that no deletion by whatever cascade can leave a face behind.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import events, external_collections, face_removals
@@ -77,6 +77,47 @@ async def take_ended_event(connection: AsyncConnection) -> int | None:
         .with_for_update(skip_locked=True)
     )
     return event_id
+
+
+#: No face of the event is there, or on its way there by a replica that is still alive.
+_EMPTIED = """
+    NOT EXISTS (SELECT FROM faces f
+                WHERE f.event_id = c.event_id AND f.external_face_id IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM selfie_indexes i
+                    WHERE i.event_id = c.event_id AND i.external_face_id IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM face_removals r WHERE r.event_id = c.event_id)
+    AND NOT EXISTS (SELECT FROM recognition_replicas r
+                    WHERE r.engine = 'rekognition' AND r.seen_at > now() - interval '1 minute')
+"""
+
+
+async def take_emptied_event(connection: AsyncConnection) -> int | None:
+    """Lock the collection of an event that another engine has taken over, as a whole."""
+    event_id: int | None = await connection.scalar(
+        text(
+            f"""
+            SELECT c.event_id FROM external_collections c WHERE {_EMPTIED}
+            LIMIT 1 FOR UPDATE SKIP LOCKED
+            """  # noqa: S608 - a text of ours
+        )
+    )
+    return event_id
+
+
+async def left_behind(connection: AsyncConnection) -> bool:
+    """Whether there is anything to delete at the service, where another engine is at work."""
+    return bool(
+        await connection.scalar(
+            text(
+                f"""
+                SELECT EXISTS (SELECT FROM face_removals)
+                    OR EXISTS (SELECT FROM external_collections c
+                               WHERE NOT EXISTS (SELECT FROM events e WHERE e.id = c.event_id))
+                    OR EXISTS (SELECT FROM external_collections c WHERE {_EMPTIED})
+                """  # noqa: S608 - a text of ours
+            )
+        )
+    )
 
 
 async def remove_event(connection: AsyncConnection, event_id: int) -> None:

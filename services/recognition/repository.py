@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, delete, func, literal, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +32,18 @@ class PhotoRow:
     uploaded_at: datetime
     lost_analyses: int
     traceparent: str | None
+    #: Whose faces it has.
+    engine: str | None = None
+    #: It was finished before: guests know it.
+    is_known: bool = False
+
+    def waits_for(self, engine: str) -> bool:
+        """Whether its faces are there to be matched by this engine."""
+        return self.status == "analyzed" and self.engine == engine
+
+    def is_of_another(self, engine: str) -> bool:
+        """Whether it was analysed, but by another engine."""
+        return self.status in ("analyzed", "done") and self.engine not in (None, engine)
 
 
 async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | None:
@@ -46,6 +58,8 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.uploaded_at,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
+                photos.c.engine,
+                photos.c.finished_at,
             ).where(photos.c.id == photo_id)
         )
     ).one_or_none()
@@ -59,6 +73,8 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         uploaded_at=row.uploaded_at,
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
+        engine=row.engine,
+        is_known=row.finished_at is not None,
     )
 
 
@@ -83,25 +99,38 @@ async def end_analysis(connection: AsyncConnection, photo_id: int) -> None:
 async def save_analysis(
     connection: AsyncConnection, photo: PhotoRow, analysis: IndexedPhoto, *, engine: str
 ) -> bool:
-    """Store a queued photo's faces; False when somebody else was first, or it is gone.
+    """Store the faces of a queued photo, or of one that another engine has analysed.
 
-    A photo without faces has nothing to match: it is done.
+    False when somebody else was first, or it is gone. A photo without faces has nothing to
+    match: it is done.
     """
     updated = await connection.execute(
         update(photos)
-        .where(photos.c.id == photo.id, photos.c.processing_status == "queued")
+        .where(
+            photos.c.id == photo.id,
+            or_(photos.c.processing_status == "queued", _is_of_another(engine)),
+        )
         .values(
             processing_status="analyzed" if analysis.faces else "done",
             width=analysis.width,
             height=analysis.height,
             placeholder=analysis.placeholder,
+            engine=engine,
+            reindexing_since=None,
             analyzed_at=func.now(),
-            finished_at=None if analysis.faces else func.now(),
+            # Kept where it is there: the photo was finished before, by another engine.
+            finished_at=(
+                photos.c.finished_at
+                if analysis.faces
+                else func.coalesce(photos.c.finished_at, func.now())
+            ),
             enqueued_at=func.now(),
         )
     )
     if not updated.rowcount:
         return False
+    if photo.engine is not None:
+        await connection.execute(delete(faces).where(faces.c.photo_id == photo.id))
     if analysis.faces:
         await connection.execute(
             insert(faces).on_conflict_do_nothing(),
@@ -111,6 +140,50 @@ async def save_analysis(
             ],
         )
     return True
+
+
+async def keep_analysis(connection: AsyncConnection, photo: PhotoRow, *, engine: str) -> bool:
+    """Leave a photo that this engine cannot read as another one has found it.
+
+    Its boxes and matches stay. What its faces are found by goes, as nothing can be compared
+    with it any more. False when somebody else was first, or it is gone.
+    """
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo.id, _is_of_another(engine))
+        .values(
+            processing_status="done",
+            engine=engine,
+            reindexing_since=None,
+            finished_at=func.coalesce(photos.c.finished_at, func.now()),
+        )
+    )
+    if not updated.rowcount:
+        return False
+    await connection.execute(_REMOVE_EXTERNAL, {"photo_id": photo.id})
+    await connection.execute(
+        update(faces)
+        .where(faces.c.photo_id == photo.id)
+        .values(embedding=None, external_face_id=None)
+    )
+    return True
+
+
+_REMOVE_EXTERNAL = text(
+    """
+    INSERT INTO face_removals (event_id, external_face_id)
+    SELECT event_id, external_face_id FROM faces
+    WHERE photo_id = :photo_id AND external_face_id IS NOT NULL
+    """
+)
+
+
+def _is_of_another(engine: str) -> ColumnElement[bool]:
+    return and_(
+        photos.c.processing_status.in_(("analyzed", "done")),
+        photos.c.engine.is_not(None),
+        photos.c.engine != engine,
+    )
 
 
 def _face_values(
@@ -149,7 +222,9 @@ async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
     updated = await connection.execute(
         update(photos)
         .where(photos.c.id == photo_id, photos.c.processing_status == "analyzed")
-        .values(processing_status="done", finished_at=func.now())
+        .values(
+            processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
+        )
     )
     return bool(updated.rowcount)
 
@@ -291,6 +366,8 @@ _UPSERT_MATCHES = text(
     ) AS v (user_id, photo_id, selfie_id, face_id, similarity)
     JOIN selfies s ON s.id = v.selfie_id
     JOIN photos p ON p.id = v.photo_id
+    -- Those of another engine may have gone since they were compared.
+    JOIN faces f ON f.id = v.face_id
     ORDER BY v.selfie_id, v.photo_id
     FOR KEY SHARE OF s, p
     ON CONFLICT (selfie_id, photo_id) DO UPDATE
@@ -321,6 +398,40 @@ async def upsert_matches(
             "similarities": [match.similarity for match in found],
         },
     )
+
+
+_DELETE_OUTDATED = text(
+    """
+    DELETE FROM matches m
+    USING photos p, selfie_indexes i
+    WHERE p.id = m.photo_id AND i.selfie_id = m.selfie_id AND i.event_id = m.event_id
+      AND i.status IN ('indexed', 'done') AND i.engine = p.engine
+      AND (m.photo_id = ANY(CAST(:photos AS bigint[]))
+           OR m.selfie_id = ANY(CAST(:selfies AS bigint[])))
+      AND m.event_id = :event_id
+      AND NOT EXISTS (SELECT FROM faces f WHERE f.id = m.face_id)
+    RETURNING m.photo_id, m.user_id
+    """
+)
+
+
+async def delete_outdated_matches(
+    connection: AsyncConnection,
+    event_id: int,
+    *,
+    photo_ids: Sequence[int] = (),
+    selfie_ids: Sequence[int] = (),
+) -> dict[int, set[int]]:
+    """Remove what another engine had found of these photos or selfies.
+
+    Only once both sides have been compared by one engine: until then the match stands. Its
+    face is gone by then, which tells it from what was found anew. Returns guests by photo.
+    """
+    gone: dict[int, set[int]] = {}
+    values = {"photos": list(photo_ids), "selfies": list(selfie_ids), "event_id": event_id}
+    for row in await connection.execute(_DELETE_OUTDATED, values):
+        gone.setdefault(row.photo_id, set()).add(row.user_id)
+    return gone
 
 
 async def delete_matches_below(connection: AsyncConnection, event_id: int, least: float) -> None:

@@ -64,10 +64,12 @@ async def claim_selfie(
     claimant: str,
     lease_seconds: float,
     replica_lease_seconds: float,
+    engine: str | None = None,
 ) -> Claim:
     """Claim the selfie for indexing in the event, unless it is indexed, taken or gone.
 
-    A claim lasts for its lease, but not longer than its replica is seen to live.
+    A claim lasts for its lease, but not longer than its replica is seen to live. What another
+    engine than this one has indexed is not ours to finish.
     """
     claimed = await connection.execute(
         _CLAIM,
@@ -81,14 +83,17 @@ async def claim_selfie(
     )
     if (row := claimed.one_or_none()) is not None:
         return Claim(ClaimOutcome.CLAIMED, row.object_key, row.is_repeat)
-    status = await connection.scalar(
-        select(selfie_indexes.c.status).where(
+    found = await connection.execute(
+        select(selfie_indexes.c.status, selfie_indexes.c.engine).where(
             selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id
         )
     )
-    match status:
+    index = found.one_or_none()
+    match index and index.status:
         case None:
             return Claim(ClaimOutcome.GONE)
+        case "indexed" if index is not None and engine not in (None, index.engine):
+            return Claim(ClaimOutcome.FINISHED)
         case "indexed":
             return Claim(ClaimOutcome.INDEXED)
         case "done" | "failed":
@@ -188,13 +193,13 @@ async def finish_selfie(
 
 
 async def fail_selfie(
-    connection: AsyncConnection, *, selfie_id: int, event_id: int, error: str
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, error: str, engine: str
 ) -> None:
-    """Record why a claimed selfie cannot be indexed."""
+    """Record why a claimed selfie cannot be indexed by this engine."""
     await connection.execute(
         update(selfie_indexes)
         .where(_is_claimed(selfie_id, event_id))
-        .values(status="failed", error=error, finished_at=func.now())
+        .values(status="failed", error=error, engine=engine, finished_at=func.now())
     )
 
 

@@ -11,7 +11,7 @@ from libs.common.guest_photos import guest_photos
 from libs.common.messages import PhotoUploaded, SelfieUploaded
 from libs.common.storage.keys import photo_key, selfie_key
 from libs.common.storage.protocol import ObjectStore
-from libs.common.tables import memberships, photos
+from libs.common.tables import faces, memberships, photos
 from libs.common.tokens import Role
 from tests.support.rows import Rows, new_filename
 
@@ -63,6 +63,21 @@ class World(Rows):
                     SelfieUploaded(event_id=event_id, user_id=user_id, selfie_id=selfie_id)
                 )
         return selfie_id
+
+    async def face(self, photo_id: int, event_id: int, *, engine: str = "embedded") -> int:
+        """The row of a photo's only face, without what it would be found by."""
+        face = {
+            "photo_id": photo_id,
+            "event_id": event_id,
+            "position": 0,
+            "left": 0.1,
+            "top": 0.1,
+            "width": 0.2,
+            "height": 0.3,
+            "confidence": 0.9,
+            "engine": engine,
+        }
+        return await self.insert(faces, face)
 
     async def guest(self, event_id: int, person: int) -> int:
         """A guest of the event whose selfie shows `person`."""

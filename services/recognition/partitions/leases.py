@@ -35,7 +35,9 @@ async def add_missing(connection: AsyncConnection, partitions: Sequence[int]) ->
     )
 
 
-async def announce(connection: AsyncConnection, replica: str, *, lease_seconds: float) -> bool:
+async def announce(
+    connection: AsyncConnection, replica: str, *, lease_seconds: float, engine: str | None = None
+) -> bool:
     """Say that the replica is alive; return whether it is new."""
     is_new: bool = (
         await connection.execute(
@@ -45,12 +47,17 @@ async def announce(connection: AsyncConnection, replica: str, *, lease_seconds: 
                     DELETE FROM recognition_replicas
                     WHERE seen_at < now() - make_interval(secs => :forget_seconds)
                       AND replica_id <> :replica)
-                INSERT INTO recognition_replicas (replica_id) VALUES (:replica)
-                ON CONFLICT (replica_id) DO UPDATE SET seen_at = now()
+                INSERT INTO recognition_replicas (replica_id, engine)
+                VALUES (:replica, CAST(:engine AS text))
+                ON CONFLICT (replica_id) DO UPDATE SET seen_at = now(), engine = excluded.engine
                 RETURNING xmax = 0
                 """
             ),
-            {"replica": replica, "forget_seconds": lease_seconds * _FORGET_AFTER_LEASES},
+            {
+                "replica": replica,
+                "engine": engine,
+                "forget_seconds": lease_seconds * _FORGET_AFTER_LEASES,
+            },
         )
     ).scalar_one()
     return is_new

@@ -73,13 +73,16 @@ class PartitionOwner:
         *,
         replica: str,
         times: LeaseTimes,
+        engine: str | None = None,
     ) -> None:
+        """`engine` is what the replica tells the others that it works with."""
         self._database = database
         self._bus = bus
         self._queues = queues
         self._handler = handler
         self._replica = replica
         self._times = times
+        self._engine = engine
         self._holdings: dict[int, Holding] = {}
         #: On this process's monotonic clock, and earlier than by the database's.
         self._lease_ends = 0.0
@@ -200,7 +203,9 @@ class PartitionOwner:
             self._has_withdrawn = True
             is_news = False  # freeing the partitions is
         else:
-            is_news = await leases.announce(connection, self._replica, lease_seconds=lease_seconds)
+            is_news = await leases.announce(
+                connection, self._replica, lease_seconds=lease_seconds, engine=self._engine
+            )
         epochs = {
             holding.partition: holding.epoch
             for holding in self._holdings.values()

@@ -1,17 +1,17 @@
 """Opens the index that Rekognition keeps, and what runs beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from libs.common.database import Database
 from services.recognition.engine.workers import WorkerPool
 from services.recognition.rekognition.collections import Collections
-from services.recognition.rekognition.erase import keep_erasing
+from services.recognition.rekognition.erase import keep_erasing, keep_erasing_what_is_left
 from services.recognition.rekognition.image import ImagePreparer
 from services.recognition.rekognition.index import RekognitionIndex
-from services.recognition.rekognition.service import open_rekognition
+from services.recognition.rekognition.service import Rekognition, open_rekognition
 from services.recognition.rekognition.usage import counting
 from services.recognition.settings import RecognitionSettings
 
@@ -27,6 +27,27 @@ async def open_rekognition_index(
             timeout_seconds=settings.analyze_timeout_seconds,
             engine_factory=partial(ImagePreparer, pixel_limit=settings.pixel_limit),
         ) as images,
+        _connected(settings, database) as (rekognition, collections),
+        _running(keep_erasing(database, rekognition, collections)),
+    ):
+        yield RekognitionIndex(database, rekognition, collections, images)
+
+
+@asynccontextmanager
+async def erasing_what_is_left(
+    settings: RecognitionSettings, database: Database
+) -> AsyncIterator[None]:
+    """Erase what Rekognition has, for the length of the block in which another engine works."""
+    connect = partial(_connected, settings, database)
+    async with _running(keep_erasing_what_is_left(database, connect)):
+        yield
+
+
+@asynccontextmanager
+async def _connected(
+    settings: RecognitionSettings, database: Database
+) -> AsyncIterator[tuple[Rekognition, Collections]]:
+    async with (
         counting(database, price_per_call=settings.aws_price_per_call) as usage,
         open_rekognition(
             usage,
@@ -35,15 +56,16 @@ async def open_rekognition_index(
             calls_at_once=settings.aws_concurrent_requests,
         ) as rekognition,
     ):
-        collections = Collections(
-            database, rekognition, prefix=settings.aws_rekognition_collection_prefix
-        )
-        eraser = asyncio.create_task(
-            keep_erasing(database, rekognition, collections), name="erase external faces"
-        )
-        try:
-            yield RekognitionIndex(database, rekognition, collections, images)
-        finally:
-            eraser.cancel()
-            with suppress(asyncio.CancelledError):
-                await eraser
+        prefix = settings.aws_rekognition_collection_prefix
+        yield rekognition, Collections(database, rekognition, prefix=prefix)
+
+
+@asynccontextmanager
+async def _running(erasing: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    eraser = asyncio.create_task(erasing, name="erase external faces")
+    try:
+        yield
+    finally:
+        eraser.cancel()
+        with suppress(asyncio.CancelledError):
+            await eraser

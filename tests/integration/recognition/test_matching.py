@@ -210,7 +210,8 @@ async def test_a_match_of_a_selfie_deleted_meanwhile_is_not_written(
     user = await world.user()
     selfie = await world.selfie(user, "people 1")
     photo = await world.photo(event, "people", publish=False)
-    match = Match(user_id=user, photo_id=photo, selfie_id=selfie, face_id=1, similarity=99.0)
+    face = await world.face(photo, event)
+    match = Match(user_id=user, photo_id=photo, selfie_id=selfie, face_id=face, similarity=99.0)
     async with database.engine.connect() as deleting:
         await deleting.execute(selfies.delete().where(selfies.c.id == selfie))
 

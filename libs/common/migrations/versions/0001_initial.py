@@ -71,6 +71,8 @@ CREATE TABLE photos (
     processing_status TEXT DEFAULT 'queued' NOT NULL,
     processing_error TEXT,
     lost_analyses SMALLINT DEFAULT 0 NOT NULL,
+    engine TEXT,
+    reindexing_since TIMESTAMP WITH TIME ZONE,
     enqueued_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     analyzed_at TIMESTAMP WITH TIME ZONE,
     finished_at TIMESTAMP WITH TIME ZONE,
@@ -83,6 +85,10 @@ CREATE TABLE photos (
 );
 
 CREATE INDEX photos_event_page_idx ON photos (event_id, uploaded_at DESC, id DESC) INCLUDE (filename, original_filename, content_type, photographer_id, width, height, taken_at, placeholder, show_in_general, processing_status);
+
+CREATE INDEX photos_engine_idx ON photos (event_id, engine, id);
+
+CREATE INDEX photos_reindexing_idx ON photos (reindexing_since) WHERE reindexing_since IS NOT NULL;
 
 CREATE INDEX photos_photographer_id_idx ON photos (photographer_id);
 
@@ -138,6 +144,8 @@ CREATE TABLE selfie_indexes (
     CONSTRAINT selfie_indexes_selfie_id_fkey FOREIGN KEY(selfie_id) REFERENCES selfies (id) ON DELETE CASCADE,
     CONSTRAINT selfie_indexes_event_id_fkey FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE
 );
+
+CREATE INDEX selfie_indexes_engine_idx ON selfie_indexes (event_id, engine);
 
 CREATE INDEX selfie_indexes_live_idx ON selfie_indexes (event_id, selfie_id) WHERE status IN ('indexed', 'done');
 
@@ -227,6 +235,7 @@ CREATE TABLE recognition_replicas (
     replica_id TEXT NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    engine TEXT,
     CONSTRAINT recognition_replicas_pkey PRIMARY KEY (replica_id)
 );
 

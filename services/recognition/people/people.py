@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.recognition.engine.selfie_check import SURE_CONFIDENCE
 from services.recognition.people.grouping import Numbers
 
 
@@ -19,14 +20,15 @@ class SeenFace:
     top: float
     width: float
     height: float
-    quality: float
+    confidence: float  # 0..1
+    quality: float  # 0..1
 
 
 @dataclass(frozen=True, slots=True)
 class FaceTable:
     """Faces by columns.
 
-    Ids and photo ids have the shape (n,); left, top, width, height and quality (n, 5).
+    Ids and photo ids have the shape (n,); left, top, width, height, confidence and quality (n, 6).
     """
 
     face_ids: Numbers
@@ -86,20 +88,22 @@ class Place:
 
 
 class People:
-    """Who was found in an event."""
+    """Who was found in an event. What the detector was never sure of is a pattern, no person."""
 
     def __init__(self, faces: Sequence[SeenFace], groups: Sequence[int]) -> None:
         """`groups` says for each face which ones belong together."""
         members: dict[int, list[SeenFace]] = {}
         for face, group in zip(faces, groups, strict=True):
             members.setdefault(group, []).append(face)
-        people = [_person(of_one) for of_one in members.values()]
+        self._by_face: dict[int, Person] = {}
+        people = []
+        for of_one in members.values():
+            if max(face.confidence for face in of_one) < SURE_CONFIDENCE:
+                continue
+            person = _person(of_one)
+            people.append(person)
+            self._by_face |= dict.fromkeys((face.face_id for face in of_one), person)
         self._ranked = sorted(people, key=lambda person: person.place.rank)
-        self._by_face = {
-            face.face_id: person
-            for person, of_one in zip(people, members.values(), strict=True)
-            for face in of_one
-        }
 
     def page(self, *, min_photos: int, limit: int, after: Place | None) -> list[Person]:
         """Return up to `limit` people who are in `min_photos` photos or more."""

@@ -103,6 +103,7 @@ async def unknown_faces(
                 .op("||")(func.float4send(faces.c.top))
                 .op("||")(func.float4send(faces.c.width))
                 .op("||")(func.float4send(faces.c.height))
+                .op("||")(func.float4send(faces.c.confidence))
                 .op("||")(func.float4send(faces.c.quality))
             ).label("measures"),
             func.count().over().label("in_all"),
@@ -136,7 +137,7 @@ async def unknown_faces(
         FaceTable(
             face_ids=np.frombuffer(face_ids, ">i8").astype(np.int64),
             photo_ids=np.frombuffer(photo_ids, ">i8").astype(np.int64),
-            measures=np.frombuffer(measures, ">f4").astype(np.float32).reshape(-1, 5),
+            measures=np.frombuffer(measures, ">f4").astype(np.float32).reshape(-1, 6),
         ),
         stacked([embeddings], engine.embedding_size),
         row[4] or 0,

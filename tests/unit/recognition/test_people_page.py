@@ -4,8 +4,15 @@ from hypothesis import strategies as st
 from services.recognition.people.people import People, Person, SeenFace
 
 
-def face(face_id: int, photo_id: int, *, quality: float = 0.5, width: float = 0.25) -> SeenFace:
-    return SeenFace(face_id, photo_id, 0.1, 0.2, width, 0.3, quality)
+def face(
+    face_id: int,
+    photo_id: int,
+    *,
+    width: float = 0.25,
+    confidence: float = 0.9,
+    quality: float = 0.5,
+) -> SeenFace:
+    return SeenFace(face_id, photo_id, 0.1, 0.2, width, 0.3, confidence, quality)
 
 
 def only(people: People) -> Person:
@@ -39,6 +46,15 @@ def test_a_person_is_found_by_each_of_their_faces() -> None:
     assert people.find(1) == people.find(2)
     assert people.find(3) not in (None, people.find(1))
     assert people.find(4) is None
+
+
+def test_what_the_detector_was_never_sure_of_is_no_person() -> None:
+    """A badge that many wear looks the same in all photos."""
+    badges = [face(n, photo_id=n, confidence=0.6) for n in (1, 2, 3)]
+    doubtful, sure = face(4, 4, confidence=0.6), face(5, 5, confidence=0.7)
+    people = People([*badges, doubtful, sure], groups=[0, 0, 0, 1, 1])
+    assert only(people).faces == (sure, doubtful)
+    assert people.find(1) is None
 
 
 def test_an_event_without_faces_has_no_people() -> None:

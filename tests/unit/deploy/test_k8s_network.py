@@ -41,8 +41,8 @@ def rule(manifests: Manifests, name: str, direction: str = "ingress") -> Any:
 
 def any_service_to_recognition(manifests: Manifests) -> None:
     ours = {"matchLabels": {"app.kubernetes.io/name": "findme"}}
-    manifests.get("NetworkPolicy", "ingest-to-recognition")["spec"]["podSelector"] = ours
-    rule(manifests, "recognition-from-ingest")["from"] = [{"podSelector": ours}]
+    manifests.get("NetworkPolicy", "services-to-recognition")["spec"]["podSelector"] = ours
+    rule(manifests, "recognition-from-services")["from"] = [{"podSelector": ours}]
 
 
 WRONG: dict[str, Change] = {
@@ -59,7 +59,7 @@ WRONG: dict[str, Change] = {
     "gateway -> recognition:8002 passes": lambda m: m.get("NetworkPolicy", "services-from-gateway")[
         "spec"
     ].update(podSelector={}),
-    "gallery -> recognition:8002 passes": any_service_to_recognition,
+    "media -> recognition:8002 passes": any_service_to_recognition,
     "ingest -> findme-db:5432 does not pass": lambda m: rule(m, "database-from-findme")["ports"][
         0
     ].update(port=5433),
@@ -78,6 +78,6 @@ def test_an_arrow_too_many_or_too_few_is_found(complaint: str) -> None:
 
 def test_a_policy_for_nobody_is_found() -> None:
     manifests = rendered("production")
-    policy = manifests.get("NetworkPolicy", "ingest-to-recognition")
-    policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] = "uploads"
-    assert list(idle_policies(manifests)) == ["NetworkPolicy/ingest-to-recognition selects no pod"]
+    policy = manifests.get("NetworkPolicy", "services-to-recognition")
+    policy["spec"]["podSelector"]["matchExpressions"][0]["values"] = ["uploads"]
+    assert list(idle_policies(manifests)) == ["NetworkPolicy/services-to-recognition selects no pod"]

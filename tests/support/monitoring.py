@@ -87,7 +87,7 @@ def expressions() -> dict[str, str]:
     found: dict[str, str] = {rule.get("alert") or rule["record"]: rule["expr"] for rule in rules()}
     for name, panel in panels():
         for target in panel["targets"]:
-            found[f"{name}: {panel['title']}, {target['legendFormat']}"] = target["expr"]
+            found[f"{name}: {panel['title']}, {target['refId']}"] = target["expr"]
     return found
 
 

@@ -20,6 +20,7 @@ from tests.support.services import GuardedProcess, ServiceMissing, docker_answer
 AMQP_URL_VARIABLE = "FINDME_TEST_AMQP_URL"
 IMAGE = "rabbitmq:4-management-alpine"
 MANAGEMENT_PORT = 15672
+METRICS_PORT = 15692
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 #: The Debian wrapper in sbin changes the user; this is the program behind it.
 DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -30,10 +31,14 @@ INSTALL_HELP = (
 
 
 class RabbitMQ(Protocol):
-    """A running broker; `amqp_url` has no vhost, `management_url` holds the credentials."""
+    """A running broker; `amqp_url` has no vhost, `management_url` holds the credentials.
+
+    `metrics_url` is what Prometheus asks.
+    """
 
     amqp_url: str
     management_url: str
+    metrics_url: str
 
     def stop(self) -> None:
         """Shut down as an operator would."""
@@ -53,6 +58,7 @@ class ForeignRabbitMQ:
         credentials = f"{parts.username or 'guest'}:{parts.password or 'guest'}"
         self.amqp_url = f"{parts.scheme}://{credentials}@{parts.hostname}:{parts.port or 5672}"
         self.management_url = f"http://{credentials}@{parts.hostname}:{MANAGEMENT_PORT}"
+        self.metrics_url = f"http://{parts.hostname}:{METRICS_PORT}"
 
     def _refuse(self) -> NoReturn:
         raise ServiceMissing(f"{AMQP_URL_VARIABLE} names a broker that is not ours to stop")
@@ -67,10 +73,12 @@ class LocalRabbitMQ:
         self._folder = folder
         self._server = server
         self._port, self._management_port = free_port(), free_port()
+        self._metrics_port = free_port()
         self._epmd: GuardedProcess | None = None
         self._process: GuardedProcess | None = None
         self.amqp_url = f"amqp://guest:guest@127.0.0.1:{self._port}"
         self.management_url = f"http://guest:guest@127.0.0.1:{self._management_port}"
+        self.metrics_url = f"http://127.0.0.1:{self._metrics_port}"
         self._environment = self._configure()
 
     def start(self) -> None:
@@ -103,9 +111,10 @@ class LocalRabbitMQ:
         folder = self._folder
         (folder / "rabbitmq.conf").write_text(
             f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self._management_port}\n"
+            f"prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {self._metrics_port}\n"
             "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 64000000\n"
         )
-        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (folder / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
         (folder / "env.conf").touch()
         return {
             "PATH": os.environ["PATH"],
@@ -132,14 +141,16 @@ class ContainerRabbitMQ(ContainerServer):
     def __init__(self) -> None:
         from testcontainers.core.container import DockerContainer
 
-        port, management_port = free_port(), free_port()
+        port, management_port, metrics_port = free_port(), free_port(), free_port()
         self.amqp_url = f"amqp://guest:guest@127.0.0.1:{port}"
         self.management_url = f"http://guest:guest@127.0.0.1:{management_port}"
+        self.metrics_url = f"http://127.0.0.1:{metrics_port}"
         super().__init__(
             DockerContainer(IMAGE)
             .with_env("RABBITMQ_NODENAME", "findme@localhost")
             .with_bind_ports(5672, port)
-            .with_bind_ports(MANAGEMENT_PORT, management_port),
+            .with_bind_ports(MANAGEMENT_PORT, management_port)
+            .with_bind_ports(METRICS_PORT, metrics_port),
             is_ready=lambda: is_up(self),
             what="RabbitMQ",
         )

@@ -1,0 +1,40 @@
+"""FindMe in one process, with something done on it, as Prometheus sees it."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from standalone.demo.command import make_place
+from standalone.demo.scenario import run_scenario
+from standalone.demo.server import running_server
+from standalone.settings import StandaloneSettings
+from tests.support.postgres import run_apart
+from tests.support.small_event import PASSWORD, draw
+
+
+@pytest.fixture(scope="session")
+def used_findme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server on which photos were uploaded, matched and looked at."""
+    event = draw(tmp_path_factory.mktemp("event"))
+    data_dir: Path = tmp_path_factory.mktemp("data")
+    settings = StandaloneSettings(findme_data_dir=data_dir)
+    run = uuid.uuid4().hex[:8]
+
+    async def use(url: str) -> None:
+        place = await make_place(settings, url, run=run, password=PASSWORD)
+        guests = event.guests(run)
+        await run_scenario(place, event.photos, guests, password=PASSWORD)
+        async with place.api() as api:
+            await api.login(guests[0].name, PASSWORD)
+            for _ in range(2):  # the second is cached
+                [photo, *_] = await api.get("/api/my-photos")
+        async with httpx.AsyncClient(base_url=url) as browser:
+            for link in ("url", "thumbnail_url"):
+                (await browser.get(photo[link])).raise_for_status()
+
+    with running_server(data_dir) as server:
+        run_apart(use(server.url))
+        yield server.url

@@ -24,6 +24,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "gallery": GallerySettings,
     "media": MediaSettings,
     "migrate": StandaloneSettings,
+    "tools": StandaloneSettings,
 }
 #: Parts of AMQP_URL, put together by the kubelet; and OpenTelemetry's own.
 _OTHERS = re.compile(r"BROKER_(USER|PASSWORD)|OTEL_[A-Z_]+")
@@ -89,7 +90,7 @@ def wrong_ports_and_probes(manifests: Manifests) -> list[str]:
     problems = []
     for workload in _ours(manifests):
         component = workload.labels["app.kubernetes.io/component"]
-        if workload.owner["kind"] == "Job":
+        if workload.owner["kind"] in ("Job", "CronJob"):
             continue
         settings = manifests.settings(workload)
         listens = int(settings.get("PORT") or SETTINGS[component].model_fields["port"].default)

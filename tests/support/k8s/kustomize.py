@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from tests.support.k8s.generators import GENERATED, generated, with_hashes
+from tests.support.k8s.manifests import pod_template
 from tests.support.k8s.patches import apply_patch
 from tests.support.k8s.replacements import replace
 
@@ -121,10 +122,9 @@ def _set_namespace(objects: Sequence[Object], namespace: str | None) -> None:
 
 def _set_image(objects: Sequence[Object], image: Object) -> None:
     for each in objects:
-        template = each.get("spec", {}).get("template")
-        if each["kind"] not in ("Deployment", "StatefulSet", "Job") or template is None:
+        if each["kind"] not in ("Deployment", "StatefulSet", "Job", "CronJob"):
             continue
-        spec = template["spec"]
+        spec = pod_template(each)["spec"]
         for container in (*spec.get("initContainers", []), *spec["containers"]):
             if container["image"].partition(":")[0] == image["name"]:
                 container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"

@@ -63,14 +63,11 @@ class Manifests:
 
     @property
     def workloads(self) -> list[Workload]:
-        """Deployments, StatefulSets and Jobs."""
+        """Deployments, StatefulSets, Jobs and CronJobs."""
         return [
-            Workload(
-                each,
-                each["spec"]["template"]["metadata"]["labels"],
-                each["spec"]["template"]["spec"],
-            )
-            for each in self.of("Deployment", "StatefulSet", "Job")
+            Workload(each, template["metadata"]["labels"], template["spec"])
+            for each in self.of("Deployment", "StatefulSet", "Job", "CronJob")
+            for template in [pod_template(each)]
         ]
 
     def workload(self, kind: str, name: str) -> Workload:
@@ -138,6 +135,13 @@ class Manifests:
 Check = Callable[[Manifests], Sequence[str]]
 #: Something done to an overlay, so that a check has a reason to complain.
 Change = Callable[[Manifests], object]
+
+
+def pod_template(owner: Object) -> Object:
+    """The template of the pods that a Deployment, StatefulSet, Job or CronJob makes."""
+    spec = owner["spec"].get("jobTemplate", owner)["spec"]
+    template: Object = spec["template"]
+    return template
 
 
 def matches(selector: Object, labels: Mapping[str, str]) -> bool:

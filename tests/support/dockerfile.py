@@ -26,6 +26,11 @@ class Instruction:
             return words
         return shlex.split(self.value)
 
+    def words_after(self, keyword: str) -> list[str]:
+        """The JSON list behind a keyword, as in HEALTHCHECK … CMD [...]."""
+        words: list[str] = json.loads(self.value.partition(keyword)[2])
+        return words
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

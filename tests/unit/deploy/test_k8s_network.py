@@ -80,4 +80,6 @@ def test_a_policy_for_nobody_is_found() -> None:
     manifests = rendered("production")
     policy = manifests.get("NetworkPolicy", "services-to-recognition")
     policy["spec"]["podSelector"]["matchExpressions"][0]["values"] = ["uploads"]
-    assert list(idle_policies(manifests)) == ["NetworkPolicy/services-to-recognition selects no pod"]
+    assert list(idle_policies(manifests)) == [
+        "NetworkPolicy/services-to-recognition selects no pod"
+    ]

@@ -1,6 +1,7 @@
 """Our reader of kustomizations says what kubectl says, and refuses what it does not know."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,15 @@ def test_traces_are_sent_where_the_component_is_added(tmp_path: Path, overlay: s
     ingest = places(manifests, overlay)["ingest"]
     assert allows(manifests, ingest, collector, 4318)
     assert not allows(rendered(overlay), ingest, collector, 4318)
+
+
+def test_the_readme_names_folders_and_objects_that_are_there() -> None:
+    readme = (K8S.parents[1] / "README.md").read_text()
+    section = readme.partition("### On Kubernetes")[2].partition("\n### ")[0]
+    for path in re.findall(r"deploy/k8s[\w/.-]*", section):
+        assert (K8S.parents[1] / path).exists(), path
+    manifests = rendered("production")
+    for kind, name in re.findall(r"\b(job|cronjob)/(findme-\w+)", section):
+        assert manifests.has({"job": "Job", "cronjob": "CronJob"}[kind], name)
+    for name in ("findme-tls", "site.env", "settings.env", *OVERLAYS):
+        assert name in section

@@ -60,10 +60,11 @@ class RekognitionServer:
     calls: list[Call] = field(default_factory=list)
     #: The most calls that were being answered at the same time.
     most_at_once: int = 0
+    #: How many of each operation are being answered.
+    in_hand: Counter[str] = field(default_factory=Counter)
     url: str = ""
     _faults: dict[str, list[Fault]] = field(default_factory=dict)
     _held: dict[str, asyncio.Event] = field(default_factory=dict)
-    _at_once: int = 0
 
     def fail(self, operation: str, *faults: Fault) -> None:
         """Have the next calls of the operation fail, each in its way."""
@@ -92,10 +93,10 @@ class RekognitionServer:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
         parameters: dict[str, Any] = {}
         operation = request.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+        self.in_hand[operation] += 1
+        self.most_at_once = max(self.most_at_once, self.in_hand.total())
         error: ServiceError | None = None
         content: Any = None
         try:
@@ -110,7 +111,7 @@ class RekognitionServer:
         except ServiceError as raised:
             error = raised
         finally:
-            self._at_once -= 1
+            self.in_hand[operation] -= 1
         self.calls.append(Call(operation, parameters, error.code if error else None))
         if error is not None:
             content = {"__type": error.code, "message": str(error)}

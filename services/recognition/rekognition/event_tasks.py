@@ -66,6 +66,11 @@ class EventTasks:
         self._news: set[int] = set()
         self._failing: TTLCache[int, bool] = TTLCache(EVENTS_KEPT, FAILING_SECONDS)
 
+    @property
+    def attended(self) -> frozenset[int]:
+        """The events that have a task now."""
+        return frozenset(self._tasks)
+
     def start(self) -> None:
         """Begin to look for what waits."""
         self._watch = asyncio.create_task(self._keep_watching(), name="match events")

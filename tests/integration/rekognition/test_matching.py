@@ -1,7 +1,10 @@
 import pytest
+from sqlalchemy import update
 
+from libs.common.tables import events
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.pictures import picture_of
+from tests.support.rekognition.sight import see_angles
 from tests.support.rekognition_server import Fault, RekognitionServer
 
 pytestmark = pytest.mark.usefixtures("recognition")
@@ -58,6 +61,23 @@ async def test_a_match_names_the_face_its_box_and_its_similarity(
         photo=photo,
     )
     assert row == pytest.approx(1 / 15, abs=1e-3)
+
+
+async def test_a_face_that_is_nearly_alike_is_kept_and_shown_when_the_threshold_allows(
+    album: Album, server: RekognitionServer
+) -> None:
+    server.collections.sight = see_angles
+    event = await album.event()
+    guest = await album.guest(event, 0)
+    near, _ = await album.picture(event, 37), await album.picture(event, 45)
+    await album.settled()
+    kept = await album.scalar("SELECT jsonb_object_agg(photo_id, round(similarity)) FROM matches")
+    assert kept == {str(near): 80}
+    assert await album.matches(event) == set()
+    await album.execute(update(events).values(match_threshold=79))
+    assert await album.matches(event) == {(guest, near)}
+    searches = [call.parameters for call in server.calls if call.operation == "SearchFaces"]
+    assert {search["FaceMatchThreshold"] for search in searches} == {75}
 
 
 async def test_without_selfies_nothing_is_searched_and_without_photos_neither(

@@ -4,13 +4,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import update
 
 from libs.common.resources import Resources
+from libs.common.tables import selfie_indexes
+from services.recognition.rekognition.meetings import Meetings
 from services.recognition.rekognition.search import Searcher
 from services.recognition.rekognition.service import Rekognition, open_rekognition
 from services.recognition.rekognition.usage import Usage
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.pictures import picture_of
+from tests.support.rekognition.sight import see_angles
 from tests.support.rekognition_server import RekognitionServer
 
 
@@ -51,6 +55,14 @@ class Filled:
             external_face_id=face_id,
         )
         return selfie
+
+    async def matched_selfies(self, selfies: list[int]) -> None:
+        """What becomes of selfies once their matches are written."""
+        await self.album.execute(
+            update(selfie_indexes)
+            .where(selfie_indexes.c.selfie_id.in_(selfies))
+            .values(status="done")
+        )
 
     def searcher(self, max_results: int = 4096) -> Searcher:
         return Searcher(
@@ -103,6 +115,54 @@ async def test_a_result_that_is_cut_off_is_made_up_for_from_the_other_side(
     expected = {(selfie, photo) for photo in photos}
     assert await filled.matched([], [selfie], max_results=3) == expected
     assert server.count()["SearchFaces"] == 1 + len(photos)
+
+
+async def test_a_photos_result_that_is_cut_off_is_made_up_for_from_the_selfies(
+    filled: Filled, server: RekognitionServer
+) -> None:
+    server.collections.sight = see_angles
+    # The photo's face is more like three earlier ones than like the guest's selfie.
+    for _ in range(3):
+        await filled.photo(45)
+    selfie, _ = await filled.selfie(0), await filled.selfie(150)
+    photo = await filled.photo(25)
+    assert await filled.matched([photo], [], max_results=3) == {(selfie, photo)}
+    assert server.count()["SearchFaces"] == 1 + 2
+
+
+async def test_what_a_selfie_met_while_photos_waited_is_not_compared_again(
+    filled: Filled, server: RekognitionServer
+) -> None:
+    selfies = [await filled.selfie(person) for person in (1, 2)]
+    photos = [await filled.photo(person) for person in (1, 2, 3, 4)]
+    meetings = Meetings()
+    first = await filled.searcher().match([], None, meetings=meetings, waiting_photos=10)
+    assert first.selfie_ids == selfies
+    matches = {(selfies[0], photos[0]), (selfies[1], photos[1])}
+    assert {(match.selfie_id, match.photo_id) for match in first.matches} == matches
+    first.record(meetings)
+    await filled.matched_selfies(selfies)
+    second = await filled.searcher().match(photos, None, meetings=meetings)
+    assert (second.calls, second.matches) == (0, [])
+    new = await filled.photo(2)
+    third = await filled.searcher().match([*photos, new], None, meetings=meetings)
+    assert {(match.selfie_id, match.photo_id) for match in third.matches} == {(selfies[1], new)}
+    assert server.count()["SearchFaces"] == 2 + 1
+
+
+async def test_a_selfie_whose_result_was_cut_off_has_not_met_what_waits(
+    filled: Filled, server: RekognitionServer
+) -> None:
+    selfie = await filled.selfie(1)
+    photos = [await filled.photo(1) for _ in range(4)]
+    meetings = Meetings()
+    first = await filled.searcher(3).match([], None, meetings=meetings, waiting_photos=10)
+    first.record(meetings)
+    await filled.matched_selfies([selfie])
+    second = await filled.searcher(3).match(photos, None, meetings=meetings)
+    found = {(match.selfie_id, match.photo_id) for match in (*first.matches, *second.matches)}
+    assert found == {(selfie, photo) for photo in photos}
+    assert second.calls > 0
 
 
 async def test_a_late_selfie_costs_one_search(filled: Filled, server: RekognitionServer) -> None:

@@ -43,6 +43,19 @@ def see_people(jpeg: bytes) -> list[SeenFace]:
     ]
 
 
+def see_angles(jpeg: bytes) -> list[SeenFace]:
+    """People whose numbers are angles in degrees: two are alike by the cosine between them."""
+    side = 1 / MAX_PEOPLE
+    return [
+        SeenFace(position * side, 0.1, side, side, 0.99, _direction(angle))
+        for position, angle in enumerate(people_in(jpeg))
+    ]
+
+
+def _direction(degrees: int) -> Vector:
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], np.float32)
+
+
 def cosine_likeness(one: Vector, many: Vector) -> npt.NDArray[np.float64]:
     """Of unit vectors; different people's are about at right angles."""
     return np.asarray(np.clip(many @ one, 0, 1) * 100, np.float64)

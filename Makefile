@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-faults lint format types bench lock clean
+.PHONY: help demo up test test-faults lint format types test-images images secrets docker bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,7 @@ lint: $(VENV)/dev types ## Check style, types and the arrows between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/dev
 	$(BIN)/mypy
@@ -36,6 +37,18 @@ types: $(VENV)/dev
 format: $(VENV)/dev ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+test-images: $(VENV)/dev ## Follow the build steps of all images, and start them together
+	$(BIN)/pytest tests/e2e/test_images.py -m "long or not long" $(ARGS)
+
+images: ## Build the images of all services (needs Docker)
+	deploy/images/build.sh $(ARGS)
+
+secrets: ## Make the passwords and keys of docker-compose.yml that are not there yet
+	deploy/compose/make-secrets.sh
+
+docker: secrets images ## Run FindMe with Docker: secrets, images, docker compose up
+	docker compose up --detach --wait
 
 bench: $(VENV)/dev ## Measure everything, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -31,11 +31,12 @@ class NewAccount:
 
 def account_problems(account: NewAccount) -> list[str]:
     """Return everything that is wrong with the account by itself, as sentences."""
-    return [
-        *_username_problems(account),
-        *_email_problems(account.email),
-        *password_problems(account.password),
-    ]
+    return identity_problems(account) + password_problems(account.password)
+
+
+def identity_problems(account: NewAccount) -> list[str]:
+    """Return what is wrong with the username and the email address, as sentences."""
+    return _username_problems(account) + _email_problems(account.email)
 
 
 def password_problems(password: str) -> list[str]:

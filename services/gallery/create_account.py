@@ -52,10 +52,10 @@ async def add_account(
     return user_id
 
 
-async def taken_problems(account: NewAccount, *, unit: UnitOfWork) -> list[str]:
-    """Return which of username and email address are in use, as sentences."""
+async def taken_problems(account: NewAccount, *, unit: UnitOfWork, besides: int = 0) -> list[str]:
+    """Return which of username and email address others than `besides` use, as sentences."""
     username_taken, email_taken = await accounts.taken(
-        unit.connection, username=account.username, email=account.email
+        unit.connection, username=account.username, email=account.email, besides=besides
     )
     problems = [USERNAME_TAKEN] if username_taken else []
     return [*problems, EMAIL_TAKEN] if email_taken else problems

@@ -18,6 +18,12 @@ class GallerySettings(CommonSettings):
     event_lifetime_days: float = Field(
         default=90, gt=0, description="Days from an event's date until it expires."
     )
+    invite_url: str = Field(
+        default="/?event_code={code}",
+        max_length=500,
+        pattern=r"^(/|https?://).*\{code\}",
+        description="What an event's QR code opens; without a host, on the request's own.",
+    )
     password_hashes_at_once: int = Field(
         default=2, ge=1, description="Passwords hashed at the same time, 64 MB of memory each."
     )

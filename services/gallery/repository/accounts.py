@@ -1,10 +1,12 @@
 """Accounts: who there is, and what they are told of themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, or_, select, text, true
+from sqlalchemy import delete, exists, func, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.tables import events, memberships, selfies, users
@@ -56,14 +58,16 @@ async def find_credentials(connection: AsyncConnection, name: str) -> Credential
 
 
 async def taken(
-    connection: AsyncConnection, *, username: str | None, email: str | None
+    connection: AsyncConnection, *, username: str | None, email: str | None, besides: int = 0
 ) -> tuple[bool, bool]:
-    """Whether the username and the email address are in use."""
+    """Whether others than `besides` use the username and the email address."""
+    username, email = (username or "").strip(), (email or "").strip()
+    others = users.c.id != besides
     row = (
         await connection.execute(
             select(
-                exists().where(users.c.username == (username or "").strip()),
-                exists().where(func.lower(users.c.email) == func.lower((email or "").strip())),
+                exists().where(users.c.username == username, others),
+                exists().where(func.lower(users.c.email) == func.lower(email), others),
             )
         )
     ).one()
@@ -86,6 +90,17 @@ async def insert_account(
         .returning(users.c.id)
     )
     return user_id
+
+
+async def change_account(
+    connection: AsyncConnection, user_id: int, values: Mapping[str, object]
+) -> bool:
+    """Give columns of the account other values; False when somebody else has such a name."""
+    try:
+        await connection.execute(update(users).where(users.c.id == user_id).values(dict(values)))
+    except IntegrityError:
+        return False
+    return True
 
 
 async def find_accounts(

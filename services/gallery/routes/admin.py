@@ -17,7 +17,7 @@ from services.gallery.queue_stats import photo_job, queue_stats
 from services.gallery.repository import accounts, events
 from services.gallery.request_rematch import request_rematch
 from services.gallery.routes.accounts import UserData
-from services.gallery.routes.fields import PathId, RowId, Text
+from services.gallery.routes.fields import PathId, RowId, Text, none_if_empty
 from services.gallery.views import account_view, event_view
 
 #: Open while there is no admin.
@@ -25,18 +25,13 @@ first_admin_router = APIRouter(prefix="/api", tags=["admin"])
 router = APIRouter(prefix="/api/admin", tags=["admin"], dependencies=[Depends(require(Role.ADMIN))])
 
 
-def _none_if_empty(value: object) -> object:
-    """Forms send an empty field as an empty string."""
-    return None if value == "" else value
-
-
 class EventData(BaseModel):
     """An event to be made."""
 
     name: Text
-    event_code: Annotated[Text | None, BeforeValidator(_none_if_empty)] = None
-    date: Annotated[datetime | None, BeforeValidator(_none_if_empty)] = None
-    photographer_id: Annotated[RowId | None, BeforeValidator(_none_if_empty)] = None
+    event_code: Annotated[Text | None, BeforeValidator(none_if_empty)] = None
+    date: Annotated[datetime | None, BeforeValidator(none_if_empty)] = None
+    photographer_id: Annotated[RowId | None, BeforeValidator(none_if_empty)] = None
 
 
 class EventReference(BaseModel):

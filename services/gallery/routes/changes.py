@@ -15,25 +15,20 @@ from services.gallery.delete_account import delete_account
 from services.gallery.delete_event import delete_event
 from services.gallery.deleting import deleting
 from services.gallery.gallery import CurrentGallery
-from services.gallery.routes.fields import PathId, RowId, Text
+from services.gallery.routes.fields import PathId, RowId, Text, none_if_empty
 from services.gallery.views import event_view
 
 router = APIRouter(prefix="/api/admin", tags=["admin"], dependencies=[Depends(require(Role.ADMIN))])
 own_router = APIRouter(prefix="/api", tags=["accounts"])
 
 
-def _none_if_empty(value: object) -> object:
-    """Forms send an empty field as an empty string."""
-    return None if value == "" else value
-
-
 class EventChanges(BaseModel):
     """What is to change of an event."""
 
-    name: Annotated[Text | None, BeforeValidator(_none_if_empty)] = None
-    event_code: Annotated[Text | None, BeforeValidator(_none_if_empty)] = None
-    date: Annotated[datetime | None, BeforeValidator(_none_if_empty)] = None
-    photographer_id: Annotated[RowId | None, BeforeValidator(_none_if_empty)] = None
+    name: Annotated[Text | None, BeforeValidator(none_if_empty)] = None
+    event_code: Annotated[Text | None, BeforeValidator(none_if_empty)] = None
+    date: Annotated[datetime | None, BeforeValidator(none_if_empty)] = None
+    photographer_id: Annotated[RowId | None, BeforeValidator(none_if_empty)] = None
 
     def change(self) -> EventChange:
         """Return it for the use case; a date without a zone is UTC."""

@@ -20,6 +20,11 @@ def _storable(text: str) -> str:
     return text
 
 
+def none_if_empty(value: object) -> object:
+    """Forms send an empty field as an empty string."""
+    return None if value == "" else value
+
+
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
 RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]

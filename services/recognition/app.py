@@ -23,6 +23,7 @@ from services.recognition.engine.engines import make_engine
 from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
 from services.recognition.face_index import FaceIndex
+from services.recognition.forgetting import forgetting
 from services.recognition.index_selfie import SelfieIndexer
 from services.recognition.match_photo import Matcher
 from services.recognition.open_index import local_engine, local_workers, open_index
@@ -76,6 +77,7 @@ def create_app(
             ) as people,
         ):
             app.state.pool = pool
+            app.state.index = index
             app.state.people = people
             app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
             await reconcile(
@@ -117,6 +119,7 @@ def create_app(
             try:
                 async with (
                     collecting(connected.bus, connected.topology, connected.database),
+                    forgetting(connected.bus, index),
                     consuming(
                         connected.bus,
                         connected.topology,

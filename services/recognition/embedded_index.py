@@ -87,9 +87,17 @@ class EmbeddedIndex:
                 async for faces in repository.scan_faces(connection, event_id, engine=self._engine):
                     yield self._best(selfies, faces, threshold)
 
-    def forget(self, event_id: int, selfie_id: int) -> None:
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
         """See `FaceIndex.forget`."""
         self._selfies.forget(event_id, selfie_id)
+
+    def forget_all(self) -> None:
+        """See `FaceIndex.forget_all`."""
+        self._selfies.forget_all()
+
+    def knows(self, event_id: int) -> list[int]:
+        """Return the ids of the event's selfies whose embeddings are in memory."""
+        return self._selfies.knows(event_id)
 
     def _best(self, selfies: SelfieSet, faces: FaceSet, threshold: float) -> list[Match]:
         return best_matches(

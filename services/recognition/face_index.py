@@ -101,6 +101,10 @@ class FaceIndex(Protocol):
         """
         ...
 
-    def forget(self, event_id: int, selfie_id: int) -> None:
-        """Drop what is held in memory of a selfie whose row is gone."""
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
+        """Drop what is held in memory of a selfie whose row is gone, or of a whole event."""
+        ...
+
+    def forget_all(self) -> None:
+        """Drop everything that is held in memory of selfies."""
         ...

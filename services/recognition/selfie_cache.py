@@ -23,9 +23,12 @@ class SelfieCache:
         self._sets: LRUCache[int, SelfieSet] = LRUCache(
             max_bytes, getsizeof=lambda selfies: selfies.embeddings.nbytes + 512
         )
+        #: How often something was forgotten: what is being read meanwhile may be that.
+        self._forgotten = 0
 
     async def current(self, database: Database, event_id: int) -> SelfieSet:
         """Return the event's indexed selfies as they are committed now."""
+        forgotten = self._forgotten
         async with database.read() as connection:
             ids = await repository.live_selfie_ids(connection, event_id, engine=self._engine.name)
             known = self._sets.get(event_id)
@@ -39,14 +42,30 @@ class SelfieCache:
                 engine=self._engine,
             )
         selfies = fresh if known is None else _merge(known, fresh, keep=set(ids))
-        self._sets[event_id] = selfies
+        if forgotten == self._forgotten:
+            self._sets[event_id] = selfies
         return selfies
 
-    def forget(self, event_id: int, selfie_id: int) -> None:
-        """Drop a removed selfie's embedding from memory."""
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
+        """Drop a removed selfie's embedding from memory, or those of an event that is gone."""
+        self._forgotten += 1
         known = self._sets.get(event_id)
-        if known is not None and selfie_id in known.selfie_ids:
+        if known is None:
+            return
+        if selfie_id is None:
+            del self._sets[event_id]
+        elif selfie_id in known.selfie_ids:
             self._sets[event_id] = _select(known, known.selfie_ids != selfie_id)
+
+    def forget_all(self) -> None:
+        """Drop everything; it is read anew when it is needed."""
+        self._forgotten += 1
+        self._sets.clear()
+
+    def knows(self, event_id: int) -> list[int]:
+        """Return the ids of the event's selfies that are in memory."""
+        known = self._sets.get(event_id)
+        return [] if known is None else known.selfie_ids.tolist()
 
 
 def _merge(known: SelfieSet, fresh: SelfieSet, *, keep: set[int]) -> SelfieSet:

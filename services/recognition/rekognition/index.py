@@ -135,8 +135,11 @@ class RekognitionIndex:
             max_results=self._max_results,
         )
 
-    def forget(self, event_id: int, selfie_id: int) -> None:
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
         """See `FaceIndex.forget`: nothing is held in memory."""
+
+    def forget_all(self) -> None:
+        """See `FaceIndex.forget_all`: nothing is held in memory."""
 
     async def _index(
         self, event_id: int, image: PreparedImage, external_image_id: str, *, max_faces: int

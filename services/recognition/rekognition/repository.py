@@ -160,7 +160,11 @@ _WAITING = text(
     WITH unfinished AS (
         SELECT id, processing_status = 'analyzed' AS is_analyzed, analyzed_at
         FROM photos
-        WHERE event_id = :event_id AND processing_status IN ('queued', 'analyzed'))
+        WHERE event_id = :event_id
+          AND (processing_status = 'queued' OR processing_status = 'analyzed' AND engine = :engine)
+        UNION ALL
+        SELECT id, false, analyzed_at FROM photos
+        WHERE event_id = :event_id AND reindexing_since IS NOT NULL)
     SELECT
         count(*) FILTER (WHERE is_analyzed) AS photos,
         count(*) FILTER (WHERE NOT is_analyzed) AS photos_to_come,
@@ -191,7 +195,8 @@ async def waiting_events(connection: AsyncConnection) -> list[int]:
         await connection.scalars(
             text(
                 """
-                SELECT event_id FROM photos WHERE processing_status = 'analyzed'
+                SELECT event_id FROM photos
+                WHERE processing_status = 'analyzed' AND engine = :engine
                 UNION
                 SELECT event_id FROM selfie_indexes WHERE status = 'indexed' AND engine = :engine
                 """
@@ -225,8 +230,14 @@ async def analyzed_photos(
             photos.c.uploaded_at,
             photos.c.lost_analyses,
             photos.c.traceparent,
+            photos.c.engine,
+            photos.c.finished_at.is_not(None).label("is_known"),
         )
-        .where(photos.c.event_id == event_id, photos.c.processing_status == "analyzed")
+        .where(
+            photos.c.event_id == event_id,
+            photos.c.processing_status == "analyzed",
+            photos.c.engine == ENGINE,
+        )
         .order_by(photos.c.id)
         .limit(limit)
     )

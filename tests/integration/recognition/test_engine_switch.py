@@ -325,7 +325,7 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
         other = await world.photo(event, "people 1")
 
         async def later_one_is_done() -> bool:
-            return (await world.photo_row(other)).processing_status == "done"
+            return bool((await world.photo_row(other)).processing_status == "done")
 
         await eventually(later_one_is_done)
         assert (await world.photo_row(photo)).processing_status == "analyzed"

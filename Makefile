@@ -34,9 +34,10 @@ lint: $(VENV)/dev types ## Check style, types and the arrows between packages
 types: $(VENV)/dev
 	$(BIN)/mypy
 
-format: $(VENV)/dev ## Format the code and fix what can be fixed
+format: $(VENV)/dev ## Format the code, fix what can be fixed, and make generated files anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python deploy/k8s/prometheus_rules.py
 
 test-images: $(VENV)/dev ## Follow the build steps of all images, and start them together
 	$(BIN)/pytest tests/e2e/test_images.py -m "long or not long" $(ARGS)

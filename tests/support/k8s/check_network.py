@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tests.support.k8s.check_settings import SETTINGS
 from tests.support.k8s.manifests import SERVICES, Manifests, matches
 from tests.support.k8s.network import NAMESPACE, Place, allows
 

@@ -1,4 +1,4 @@
-"""An overlay's objects: by kubectl where it is installed, else by our own reader."""
+"""An overlay's objects, by our own reader; kubectl, where it is installed, must agree."""
 
 import functools
 import shutil

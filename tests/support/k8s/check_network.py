@@ -53,7 +53,11 @@ def arrows(overlay: str) -> set[Arrow]:
     """Who talks to whom: the design's picture, as pairs."""
     ports = {"ingest": 8001, "recognition": 8002, "gallery": 8003, "media": 8004}
     pods = (*SERVICES, "findme-migrate", "findme-tools")
-    found: set[Arrow] = {(name, "recognition", 8002) for name in ("ingest", "gallery")}
+    found: set[Arrow] = {
+        (name, "recognition", 8002)
+        for name in SERVICES
+        if "recognition_url" in SETTINGS[name].model_fields
+    }
     for name in pods:
         found |= {(name, "findme-db", 5432), (name, "findme-mq", 5672)}
     found |= {("gateway", name, ports[name]) for name in ("ingest", "gallery", "media")}

@@ -11,6 +11,7 @@ from libs.common.bus.protocol import Bus
 from libs.common.bus.topology import Topology, findme_topology
 from libs.common.database import Database
 from libs.common.relay import Relay, watch_backlog
+from libs.common.schema import verify_schema
 from libs.common.settings import CommonSettings
 from libs.common.storage.open import open_store
 from libs.common.storage.protocol import ObjectStore
@@ -28,7 +29,10 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(settings: CommonSettings, *, name: str) -> AsyncIterator[Resources]:
-    """Connect to everything the settings name, and run the outbox relay beside it."""
+    """Connect to everything the settings name, and run the outbox relay beside it.
+
+    Raises SchemaTooOld, TopologyMissing.
+    """
     topology = findme_topology(settings.retry_delays_seconds)
     async with (
         tracing.running(name),
@@ -36,6 +40,7 @@ async def open_resources(settings: CommonSettings, *, name: str) -> AsyncIterato
         open_store(settings) as store,
         open_bus(settings.amqp_url, topology) as bus,
     ):
+        await verify_schema(database)
         tasks = [
             asyncio.create_task(Relay(database, bus).run(), name="relay"),
             asyncio.create_task(watch_backlog(database), name="outbox-backlog"),

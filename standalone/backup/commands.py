@@ -13,7 +13,7 @@ from standalone.backup.make_backup import back_up, back_up_erasures
 from standalone.backup.manifest import Manifest
 from standalone.backup.place import place_of
 from standalone.backup.progress import bars
-from standalone.backup.restore_backup import restore_backup
+from standalone.backup.restore_backup import erase_again, restore_backup
 from standalone.backup.verify_backup import verify_backup
 from standalone.options import DataDir, settings_with
 
@@ -65,11 +65,27 @@ def backup(
         raise ObjectsMissing(begin, manifest.missing)
 
 
-def restore(folder: Folder, data_dir: DataDir = None) -> None:
+def restore(
+    folder: Folder,
+    data_dir: DataDir = None,
+    *,
+    erasures_only: Annotated[
+        bool,
+        typer.Option(
+            "--erasures-only",
+            help="Only delete again what was deleted, from a database that came back otherwise.",
+        ),
+    ] = False,
+) -> None:
     """Restore a backup into an empty database and an empty store (or an empty data folder).
 
     What was deleted after the backup, and noted in its folder, stays deleted.
     """
+    if erasures_only:
+        with place_of(settings_with(data_dir), owner=False) as place:
+            erased = asyncio.run(erase_again(folder, place))
+        console.print(f"{erased} rows were deleted again.", highlight=False)
+        return
     with place_of(settings_with(data_dir), owner=True) as place:
         with bars(console) as steps:
             restored = asyncio.run(restore_backup(folder, place, steps))

@@ -63,6 +63,13 @@ async def restore_backup(folder: Path, place: Place, steps: Steps) -> Restored:
         return Restored(manifest, objects, erased, missing)
 
 
+async def erase_again(folder: Path, place: Place) -> int:
+    """Delete what the folder's list names from a database that came back in another way."""
+    known = erasures.read_list(folder)
+    async with _engine(place) as engine, engine.begin() as connection:
+        return await contents.erase_again(connection, known.values())
+
+
 @asynccontextmanager
 async def _engine(place: Place) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(sqlalchemy_url(place.database_url), poolclass=pool.NullPool)

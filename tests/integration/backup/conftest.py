@@ -43,12 +43,12 @@ class Quiet:
 
 
 def place(database_url: str, objects: Path | S3Bucket) -> Place:
-    bucket = objects if isinstance(objects, S3Bucket) else None
+    folder, bucket = (None, objects) if isinstance(objects, S3Bucket) else (objects, None)
     return Place(
         database_url=database_url,
-        photo_store_dir=Path("nowhere") if isinstance(objects, S3Bucket) else objects,
-        photo_bucket_name=bucket and bucket.bucket,
-        s3_endpoint_url=bucket and bucket.endpoint_url,
+        photo_store_dir=folder or Path("nowhere"),
+        photo_bucket_name=bucket.bucket if bucket else None,
+        s3_endpoint_url=bucket.endpoint_url if bucket else None,
         s3_pool_size=16,
         aws_region=bucket.region if bucket else "us-east-1",
         secret_file=None,

@@ -9,7 +9,7 @@ from libs.common.tables import events, photos, selfies, users
 from libs.common.tokens import Role
 from standalone.backup.make_backup import back_up, back_up_erasures
 from standalone.backup.place import Place
-from standalone.backup.restore_backup import restore_backup
+from standalone.backup.restore_backup import erase_again, restore_backup
 from tests.integration.backup.conftest import Quiet
 from tests.support.postgres import run_apart
 from tests.support.settings import settings_of
@@ -62,6 +62,21 @@ async def test_what_was_deleted_after_the_backup_stays_deleted(
         assert await indexed.scalar("SELECT count(*) FROM selfie_indexes") == 1
         # Backups of the restored place know of it too.
         assert await indexed.scalar("SELECT count(*) FROM erasures") == 6
+
+
+async def test_a_database_that_came_back_otherwise_is_rid_of_what_had_been_deleted(
+    world: World, here: Place, there: Place, folder: Path, tmp_path: Path
+) -> None:
+    event_id = await world.event(await world.person(Role.PHOTOGRAPHER))
+    gone, stays = [await world.photo(event_id, f"people 1\n{number}") for number in range(2)]
+    await back_up(tmp_path / "first", here, Quiet())
+    await world.delete(photos, gone)
+    await back_up_erasures(folder, here)
+    # Another folder's backup knows nothing of the deletion, as a snapshot of a disk would not.
+    await restore_backup(tmp_path / "first", there, Quiet())
+    assert (await ids(there))["photos"] == {gone, stays}
+    assert await erase_again(folder, there) == 1
+    assert (await ids(there))["photos"] == {stays}
 
 
 async def test_an_id_that_is_used_again_after_a_restore_is_not_mistaken_for_the_deleted_one(

@@ -91,6 +91,45 @@ async def test_kill_9_loses_nothing_and_the_next_start_says_what_it_found(
         assert "unfinished_work_published_again" in server.log.read_text()
 
 
+async def test_a_photo_that_a_guest_denies_leaves_their_list_and_stays_away_after_a_rematch(
+    data_dir: Path, small_event: SmallEvent, run: str
+) -> None:
+    who = small_event.guests(run)[0]
+    theirs = [path for path in small_event.photos if path.name in (who.truth or ())][:2]
+    with running_server(data_dir) as server:
+        place = await place_on(server, data_dir, run)
+        async with photographer_of(place) as photographer, place.api() as guest:
+            await guest.register(who.name, PASSWORD, place.event_code)
+            await guest.login(who.name, PASSWORD)
+            await guest.upload_selfie(who.selfie)
+            await photographer.upload_photos(place.event_id, theirs)
+
+            async def listed() -> set[str]:
+                return {photo["original_filename"] for photo in await guest.get("/api/my-photos")}
+
+            async def all_are_there() -> bool:
+                return await listed() == {path.name for path in theirs}
+
+            await eventually(all_are_there, timeout=60)
+            denied, *_ = await guest.get("/api/my-photos")
+            await guest.post(f"/api/my-photos/{denied['id']}/not-me")
+
+            async def it_is_gone() -> bool:
+                return denied["original_filename"] not in await listed()
+
+            await eventually(it_is_gone)
+            matched = await guest.get("/api/rematch-status")
+            await photographer.post(f"/api/photographer/events/{place.event_id}/rematch")
+
+            async def matched_again() -> bool:
+                status = await guest.get("/api/rematch-status")
+                return bool(status.get("finished_at", 0) > matched["finished_at"])
+
+            await eventually(matched_again, timeout=60)
+            assert len(await listed()) == len(theirs) - 1
+            assert await it_is_gone()
+
+
 async def test_a_batch_with_bad_files_names_each_and_keeps_the_rest(
     data_dir: Path, small_event: SmallEvent, run: str, tmp_path: Path
 ) -> None:

@@ -28,7 +28,9 @@ def statements(world: World) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-async def an_event_with_many_photos(world: World, *, matched: int) -> tuple[int, dict[str, str]]:
+async def an_event_with_many_photos(
+    world: World, *, matched: int, similarity: float = 95
+) -> tuple[int, dict[str, str]]:
     """An event in which so many photos show each of twenty guests, vacuumed."""
     event_id = await world.event()
     guest = await world.person(joined=event_id)
@@ -49,7 +51,8 @@ async def an_event_with_many_photos(world: World, *, matched: int) -> tuple[int,
         await unit.connection.execute(
             text(
                 "INSERT INTO matches (user_id, event_id, photo_id, selfie_id, face_id, similarity)"
-                " SELECT :user_id + selfie_id - :first_selfie, :event_id, id, selfie_id, 1, 95"
+                " SELECT :user_id + selfie_id - :first_selfie, :event_id, id, selfie_id, 1,"
+                " :similarity"
                 " FROM (SELECT id FROM photos ORDER BY id % 2, id LIMIT :count) AS shown,"
                 " unnest(CAST(:selfies AS bigint[])) AS selfie_id"
             ),
@@ -59,6 +62,7 @@ async def an_event_with_many_photos(world: World, *, matched: int) -> tuple[int,
                 "first_selfie": selfie_ids[0],
                 "selfies": selfie_ids,
                 "count": matched,
+                "similarity": similarity,
             },
         )
     async with world.database.read() as connection:
@@ -102,6 +106,23 @@ async def test_both_steps_are_answered_by_covering_indexes(world: World, path: s
         assert "Index Only Scan" in plan, plan
         assert "Heap Fetches: 0" in plan, plan
         assert "Sort" not in plan, plan
+
+
+async def test_uncertain_photos_are_found_by_a_covering_index_and_their_faces_by_key(
+    world: World,
+) -> None:
+    _, headers = await an_event_with_many_photos(world, matched=1500, similarity=80)
+    with statements(world) as seen:
+        answer = await world.client.get("/api/my-uncertain-photos?limit=100", headers=headers)
+    assert len(answer.json()) == 100
+    (finding,) = [one for one in seen if "HAVING" in one[0]]
+    plan = await explained(world, *finding)
+    assert "Index Only Scan using matches_guest_idx" in plan, plan
+    assert "Heap Fetches: 0" in plan, plan
+    (boxes,) = [statement for statement, _ in seen if "faces" in statement]
+    assert "JOIN faces ON faces.id = matches.face_id" in boxes
+    assert "FROM photos" not in boxes
+    assert "JOIN photos" not in boxes
 
 
 async def explained(world: World, statement: str, parameters: Any) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 from libs.common.messages import MatchChanged
 from libs.common.signed_urls import SignedUrls
 from libs.common.storage.keys import photo_key
-from libs.common.tables import events, match_overrides, matches, selfies
+from libs.common.tables import events, match_overrides, matches, photos, selfies
 from tests.integration.gallery.test_participant_photos import PHOTO_KEYS, ids, pages
 from tests.integration.gallery.world import World
 from tests.support.people import SECRET, Person
@@ -218,6 +218,29 @@ async def test_words_said_at_once_leave_one_of_them(world: World, guest: Guest) 
     answers = await asyncio.gather(*(guest.say(photo_id, *word) for word in words))
     assert {answer.status_code for answer in answers} == {200}
     assert len(await world.rows(match_overrides)) <= 1
+
+
+@pytest.mark.parametrize("word", ["not-me", "its-me"])
+async def test_a_word_on_a_photo_that_is_being_deleted_finds_none(
+    world: World, guest: Guest, word: str
+) -> None:
+    photo_id = await guest.photo(UNCERTAIN)
+    async with world.database.engine.connect() as deleting:
+        await deleting.execute(delete(photos).where(photos.c.id == photo_id))
+        saying = asyncio.create_task(guest.say(photo_id, word))
+
+        async def it_waits() -> bool:
+            return bool(
+                await world.scalar(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND wait_event_type = 'Lock'"
+                )
+            )
+
+        await eventually(it_waits)
+        await deleting.commit()
+    assert (await saying).status_code == 404
+    assert await world.rows(match_overrides) == []
 
 
 async def test_uncertain_photos_come_with_the_face_in_question(world: World, guest: Guest) -> None:

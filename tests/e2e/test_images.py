@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from standalone.demo.scenario import Place, run_scenario
-from tests.e2e.test_separate_processes import wait_until_ready
+from tests.e2e.services import wait_until_ready
 from tests.support.compose import read_compose
 from tests.support.images import Image, build
 from tests.support.nginx import running_gateway
@@ -111,6 +111,12 @@ async def test_all_images_together_do_the_whole_job(
         async with httpx.AsyncClient(base_url=gateway) as client:
             paths = ("/metrics", "/livez")
             answers = {path: (await client.get(path)).status_code for path in paths}
+            login = await client.post(
+                "/api/login",
+                json={"username": place.photographer, "password": PASSWORD},
+                headers={"X-Forwarded-Proto": "https"},  # as the TLS proxy in front says
+            )
+    assert "Secure" in login.headers["set-cookie"]
     assert (result.precision, answers) == (1.0, {"/metrics": 404, "/livez": 200})
     assert result.recall >= 0.95
 

@@ -44,6 +44,8 @@ _BY_TOPIC: dict[str, type[Message]] = {
     )
 }
 
+_OF_A_PHOTO = (PhotoUploaded, PhotoAnalyzed, PhotoMatched, PhotoFailed, PhotoChanged, PhotoDeleted)
+
 
 class NotificationListener:
     """One per process, whatever the number of clients."""
@@ -64,7 +66,7 @@ class NotificationListener:
         # One that cannot be decoded raises, which the bus answers with a gap.
         message = kind.decode(delivery.body)
         tracing.say(event_id=message.event_id)
-        if isinstance(message, PhotoMatched | PhotoFailed | PhotoChanged):
+        if isinstance(message, _OF_A_PHOTO):
             tracing.say(photo_id=message.photo_id)
         self._cache.evict(eviction_for(message))
         if isinstance(message, EventDeleted):

@@ -10,16 +10,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from libs.common.bus.rabbitmq.declare import declare
-from libs.common.bus.topology import findme_topology
 from libs.common.errors import FindMeError, Unavailable
-from libs.common.migrate import upgrade
 from libs.common.tokens import Role
 from services.gallery.account_rules import NewAccount
-from standalone import bucket_command, dlq_commands, operator_commands, partition_commands
+from standalone import (
+    bucket_command,
+    dlq_commands,
+    migrate_command,
+    operator_commands,
+    partition_commands,
+)
 from standalone.backup import commands as backup_commands
 from standalone.models_commands import models_app
-from standalone.operator_database import database_url, operator_database
+from standalone.operator_database import operator_database
 from standalone.options import DataDir, settings_with
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -35,6 +38,7 @@ app.command()(partition_commands.partitions)
 app.command()(backup_commands.backup)
 app.command()(backup_commands.restore)
 app.command()(bucket_command.bucket)
+app.command()(migrate_command.migrate)
 
 console = Console()
 
@@ -89,18 +93,6 @@ def demo(
         raise typer.BadParameter(msg)
     options = DemoOptions(photos=photos, selfies=selfie or [], count=count, exit_when_done=exit_)
     run_demo(settings_with(data_dir, host=host, port=port), options, console)
-
-
-@app.command()
-def migrate(data_dir: DataDir = None) -> None:
-    """Bring the database to the newest schema and, with AMQP_URL set, declare the queues."""
-    settings = settings_with(data_dir)
-    with database_url(settings, owner=False) as url:
-        asyncio.run(upgrade(url))
-    console.print("The database is at the newest schema.")
-    if settings.amqp_url:
-        asyncio.run(declare(settings.amqp_url, findme_topology(settings.retry_delays_seconds)))
-        console.print("The exchanges, queues and bindings are declared.")
 
 
 @app.command()

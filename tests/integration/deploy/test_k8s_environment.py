@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -88,26 +87,25 @@ async def test_a_service_answers_its_probes_and_ends_in_time(
         await process.wait()
 
 
-def migrate(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def migrate(workload: Workload, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [FINDME, "migrate"], env=variables, capture_output=True, text=True, timeout=60, check=False
+        [FINDME, *workload.spec["containers"][0]["args"]],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
-async def test_the_migration_runs_twice_and_fails_where_there_is_no_database(
+async def test_the_migration_may_run_twice(
     tmp_path: Path, database_url: str, amqp_url: str
 ) -> None:
     manifests = rendered("dev")
     workload = manifests.workload("Job", "findme-migrate")
-    assert workload.spec["containers"][0]["args"] == ["migrate"]
     variables = environment(
         manifests, workload, tmp_path, database_url=database_url, amqp_url=amqp_url
     )
     for _ in range(2):
-        done = migrate(variables)
+        done = migrate(workload, variables)
         assert (done.returncode, "declared" in done.stdout) == (0, True), done.stderr
-    nowhere = f"postgresql://findme:x@127.0.0.1:{free_port()}/findme"
-    (tmp_path / "secrets" / "database-url").write_text(nowhere)
-    began = time.monotonic()
-    assert migrate(variables).returncode != 0
-    assert time.monotonic() - began < workload.owner["spec"]["activeDeadlineSeconds"]

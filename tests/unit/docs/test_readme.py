@@ -89,7 +89,9 @@ def test_the_metrics_table_names_every_metric() -> None:
     assert {row[0] for row in table("metrics")} == exposed
 
 
-@pytest.mark.parametrize("command", ["make demo", "make test", "make up"])
+@pytest.mark.parametrize(
+    "command", ["make demo", "make test", "make up", "make docker", "make images", "make secrets"]
+)
 def test_the_commands_it_shows_are_targets_of_the_makefile(command: str) -> None:
     assert command in README.read_text()
     target = command.removeprefix("make ")

@@ -50,7 +50,7 @@ async def people_of_event(
     people = [person for person in seen.people if person.cover.photo_id in covers]
     photo_ids = {face.photo_id for person in people for face in person.photos}
     async with gallery.database.read() as connection:
-        added = await added_guests.guests_added_to(connection, event_id, list(photo_ids))
+        settled = await added_guests.photos_settled_of(connection, event_id, list(photo_ids))
     cursor = None
     if seen.has_more and seen.people:
         last = seen.people[-1]
@@ -58,7 +58,7 @@ async def people_of_event(
     view: View = {
         "event_id": event_id,
         "people": [
-            _person_view(person, event, covers[person.cover.photo_id], added, gallery)
+            _person_view(person, event, covers[person.cover.photo_id], settled, gallery)
             for person in people
         ],
         "faces_considered": seen.faces_considered,
@@ -137,7 +137,7 @@ def _person_view(
     person: SeenPerson,
     event: EventRow,
     cover: PhotoRow,
-    added: Mapping[int, Collection[int]],
+    settled: Mapping[int, Collection[int]],
     gallery: Gallery,
 ) -> View:
     photo_ids = {face.photo_id for face in person.photos}
@@ -149,9 +149,9 @@ def _person_view(
         "cover": {"photo_id": cover.id, "box": _box(person.cover)}
         | {key: of_cover[key] for key in _OF_COVER},
         "photos": [{"photo_id": face.photo_id, "box": _box(face)} for face in person.photos],
-        # Somebody said of all these photos that they are in them.
+        # Added to all of these photos, but those they denied: the person has a name.
         "added_user_ids": sorted(
-            user_id for user_id, in_photos in added.items() if photo_ids <= set(in_photos)
+            user_id for user_id, in_photos in settled.items() if photo_ids <= set(in_photos)
         ),
     }
 

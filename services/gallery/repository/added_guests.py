@@ -82,19 +82,26 @@ async def add_to_photos(
     return Additions(added.rowcount, denied or 0, len(there) - added.rowcount - (denied or 0))
 
 
-async def guests_added_to(
+async def photos_settled_of(
     connection: AsyncConnection, event_id: int, photo_ids: Sequence[int]
 ) -> dict[int, set[int]]:
-    """Return for each guest in which of these photos somebody said that they are."""
+    """Return for each guest who was added to any of these photos where it is settled.
+
+    That is where somebody added them, or they said that it is not them.
+    """
     rows = await connection.execute(
-        select(match_overrides.c.user_id, match_overrides.c.photo_id).where(
+        select(
+            match_overrides.c.user_id, match_overrides.c.photo_id, match_overrides.c.verdict
+        ).where(
             match_overrides.c.event_id == event_id,
             match_overrides.c.photo_id
             == func.any(bindparam("photo_ids", list(photo_ids), ARRAY(BigInteger))),
-            match_overrides.c.verdict == ADDED,
         )
     )
-    found: dict[int, set[int]] = {}
+    settled: dict[int, set[int]] = {}
+    added = set()
     for row in rows:
-        found.setdefault(row.user_id, set()).add(row.photo_id)
-    return found
+        settled.setdefault(row.user_id, set()).add(row.photo_id)
+        if row.verdict == ADDED:
+            added.add(row.user_id)
+    return {user_id: settled[user_id] for user_id in added}

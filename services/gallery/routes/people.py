@@ -80,7 +80,7 @@ async def name_person(
     )
     return json_answer(
         {
-            "message": f"The guest was added to {additions.new} photos.",
+            "message": f"Photos that the guest was added to: {additions.new}.",
             "user_id": asked.user_id,
             "added": additions.new,
             "added_before": additions.before,

@@ -191,7 +191,7 @@ async def test_a_guest_is_added_to_all_photos_of_a_person_but_those_they_denied(
     answer = await venue.add(person["id"], guest)
 
     assert answer.json() == {
-        "message": "The guest was added to 1 photos.",
+        "message": "Photos that the guest was added to: 1.",
         "user_id": guest.id,
         "added": 1,
         "added_before": 1,
@@ -214,18 +214,19 @@ async def test_a_guest_is_added_to_all_photos_of_a_person_but_those_they_denied(
     assert await world.sent() == []
 
 
-async def test_who_was_added_to_all_photos_of_a_person_is_named_with_them(venue: Venue) -> None:
-    for _ in range(2):
-        await venue.photo_of(1)
-    guest = await venue.world.person(joined=venue.event_id)
+async def test_who_was_added_to_a_person_s_photos_is_named_with_them(venue: Venue) -> None:
+    denied, _ = [await venue.photo_of(1) for _ in range(2)]
+    guest, other = [await venue.world.person(joined=venue.event_id) for _ in range(2)]
+    for each in (guest, other):
+        await venue.world.client.post(f"/api/my-photos/{denied}/not-me", headers=each.headers)
     (person,) = await venue.people()
+    assert person["added_user_ids"] == []
     await venue.add(person["id"], guest)
     (person,) = await venue.people()
     assert person["added_user_ids"] == [guest.id]
-    last = await venue.photo_of(1)
-    assert last
-    people = await eventually_people(venue, photo_count=3)
-    assert people[0]["added_user_ids"] == []
+    await venue.photo_of(1)
+    (person,) = await eventually_people(venue, photo_count=3)
+    assert person["added_user_ids"] == []
 
 
 async def eventually_people(venue: Venue, *, photo_count: int) -> list[dict[str, Any]]:

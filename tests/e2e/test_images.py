@@ -24,7 +24,7 @@ from tests.support.small_event import PASSWORD, SmallEvent
 
 SERVICES = ("ingest", "recognition", "gallery", "media")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture

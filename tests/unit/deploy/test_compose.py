@@ -25,6 +25,8 @@ from tests.support.dockerfile import environment, last, read_stages
 
 COMPOSE = read_compose()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PROMETHEUS = ROOT / "deploy/monitoring/prometheus"
+PROVISIONING = ROOT / "deploy/monitoring/grafana/provisioning"
 STAGES = read_stages(ROOT / "Dockerfile")
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "ingest": [IngestSettings],
@@ -120,17 +122,11 @@ def test_images_of_others_are_pinned_to_a_version(name: str) -> None:
 
 
 def test_the_addresses_between_containers_are_ports_that_are_listened_on() -> None:
-    listened_on = {(name, int(environment(STAGES, name)["PORT"])) for name in OURS}
-    listened_on |= {("postgres", 5432), ("minio", 9000)}
-    rabbitmq = (ROOT / "deploy/compose/rabbitmq/findme.conf").read_text()
-    listened_on |= {("rabbitmq", int(port)) for port in re.findall(r"\.port = (\d+)", rabbitmq)}
-    amqp = re.search(r"listeners\.tcp\.default = (\d+)", rabbitmq)
-    assert amqp is not None
-    listened_on.add(("rabbitmq", int(amqp[1])))
     texts = [
         json.dumps([service.get("environment") for service in SERVICES.values()]),
         (ROOT / "deploy/compose/gateway/services.conf").read_text(),
         (ROOT / "deploy/compose/make-secrets.sh").read_text(),
+        (PROVISIONING / "datasources/prometheus.yml").read_text(),
     ]
     named = {
         (host, int(port))
@@ -138,8 +134,37 @@ def test_the_addresses_between_containers_are_ports_that_are_listened_on() -> No
         for host, port in re.findall(r"(?:://|@)([a-z]+):(\d+)", text)
         if host in SERVICES
     }
-    assert named <= listened_on
-    assert {host for host, _ in named} >= {"ingest", "gallery", "media", "recognition", "postgres"}
+    assert named <= listened_on()
+    assert {host for host, _ in named} == {*OURS, "postgres", "rabbitmq", "minio", "prometheus"}
+
+
+def test_prometheus_asks_every_service_where_it_listens() -> None:
+    asked = set()
+    for job in yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]:
+        for found in job.get("dns_sd_configs", ()):
+            asked |= {(name, found["port"]) for name in found["names"]}
+        for found in job.get("static_configs", ()):
+            asked |= {(host, int(port)) for host, port in (t.split(":") for t in found["targets"])}
+    assert asked <= listened_on()
+    assert {host for host, _ in asked} >= {*OURS, "rabbitmq"}
+    reached = [set(SERVICES[host]["networks"]) & {"data"} for host, _ in asked]
+    assert all(reached)
+
+
+def test_grafana_finds_its_dashboards() -> None:
+    providers = yaml.safe_load((PROVISIONING / "dashboards/findme.yml").read_text())["providers"]
+    mounts = dict(volume.split(":")[1::-1] for volume in SERVICES["grafana"]["volumes"])
+    for provider in providers:
+        assert list((ROOT / mounts[provider["options"]["path"]]).glob("*.json"))
+
+
+def listened_on() -> set[tuple[str, int]]:
+    """(service, port) of everything in the file; the images' own ports are what they document."""
+    found = {(name, int(environment(STAGES, name)["PORT"])) for name in OURS}
+    found |= {("postgres", 5432), ("minio", 9000), ("prometheus", 9090)}
+    rabbitmq = (ROOT / "deploy/compose/rabbitmq/findme.conf").read_text()
+    ports = re.findall(r"(?:\.port|listeners\.tcp\.default) = (\d+)", rabbitmq)
+    return found | {("rabbitmq", int(port)) for port in ports}
 
 
 @pytest.mark.parametrize("name", OURS)

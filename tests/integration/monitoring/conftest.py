@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from standalone.demo.command import make_place
@@ -13,6 +12,7 @@ from standalone.demo.server import running_server
 from standalone.settings import StandaloneSettings
 from tests.support.postgres import run_apart
 from tests.support.small_event import PASSWORD, draw
+from tests.support.visit import visit
 
 
 @pytest.fixture(scope="session")
@@ -27,13 +27,7 @@ def used_findme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         place = await make_place(settings, url, run=run, password=PASSWORD)
         guests = event.guests(run)
         await run_scenario(place, event.photos, guests, password=PASSWORD)
-        async with place.api() as api:
-            await api.login(guests[0].name, PASSWORD)
-            for _ in range(2):  # the second is cached
-                [photo, *_] = await api.get("/api/my-photos")
-        async with httpx.AsyncClient(base_url=url) as browser:
-            for link in ("url", "thumbnail_url"):
-                (await browser.get(photo[link])).raise_for_status()
+        await visit(place, guests[0].name)
 
     with running_server(data_dir) as server:
         run_apart(use(server.url))

@@ -1,6 +1,8 @@
 """The list of what was deleted, kept beside the backups: it is newer than they are."""
 
+import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -10,6 +12,8 @@ from standalone.backup import contents
 from standalone.backup.files import ERASURES, BackupDamaged, write_whole
 
 Erasure = Mapping[str, str]
+#: The last line: the digest of those before it.
+_DIGEST = "sha256"
 
 
 def read_list(folder: Path) -> dict[tuple[str, str], Erasure]:
@@ -17,21 +21,34 @@ def read_list(folder: Path) -> dict[tuple[str, str], Erasure]:
     path = folder / ERASURES
     if not path.exists():
         return {}
-    known = {}
+    *lines, last = path.read_bytes().splitlines(keepends=True) or [b""]
     try:
-        for line in path.read_bytes().splitlines():
-            erasure = orjson.loads(line)
-            known[erasure["kind"], erasure["key"]] = erasure
+        if orjson.loads(last)[_DIGEST] != _digest_of(b"".join(lines)):
+            raise BackupDamaged([ERASURES])
+        known = [orjson.loads(line) for line in lines]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise BackupDamaged([ERASURES]) from error
-    return known
+    return {(erasure["kind"], erasure["key"]): erasure for erasure in known}
 
 
 async def note_erasures(connection: AsyncConnection, folder: Path) -> int:
-    """Add what was deleted since the last time to the folder's list; return how many there are."""
+    """Add what was deleted since the last time to the folder's list; return how many there are.
+
+    What only too old backups could bring back is forgotten.
+    """
     known = read_list(folder)
     async for erasure in contents.read_erasures(connection):
         known.setdefault((erasure["kind"], erasure["key"]), erasure)
-    lines = (orjson.dumps(erasure, option=orjson.OPT_APPEND_NEWLINE) for erasure in known.values())
-    write_whole(folder / ERASURES, b"".join(lines))
-    return len(known)
+    oldest = datetime.now(UTC) - timedelta(days=contents.ERASURES_KEPT_DAYS)
+    kept = [
+        erasure
+        for erasure in known.values()
+        if datetime.fromisoformat(erasure["erased_at"]) >= oldest
+    ]
+    lines = b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in kept)
+    write_whole(folder / ERASURES, lines + orjson.dumps({_DIGEST: _digest_of(lines)}))
+    return len(kept)
+
+
+def _digest_of(lines: bytes) -> str:
+    return hashlib.sha256(lines).hexdigest()

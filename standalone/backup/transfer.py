@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,8 +45,11 @@ async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None
 async def copy_object(named: NamedObject, source: ObjectStore, target: ObjectStore) -> None:
     """Copy an object, checked on the way. Raises ObjectNotFound, WrongContent."""
     digest = hashlib.sha256()
-    async with target.create(named.key, content_type=named.content_type) as writer:
-        async for piece in source.read(named.key):
+    async with (
+        target.create(named.key, content_type=named.content_type) as writer,
+        aclosing(source.read(named.key)) as pieces,
+    ):
+        async for piece in pieces:
             digest.update(piece)
             await writer.write(piece)
         if digest.hexdigest() != named.sha256:

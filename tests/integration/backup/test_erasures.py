@@ -125,3 +125,17 @@ async def _delete_photo(place: Place, photo_id: int) -> None:
         row: Any = await world.photo_row(photo_id)
         await world.delete(photos, photo_id)
         await store.delete(f"events/{row.event_id}/photos/{row.filename}")
+
+
+async def test_what_only_too_old_backups_could_bring_back_is_forgotten(
+    world: World, here: Place, folder: Path
+) -> None:
+    for _ in range(2):
+        await world.delete(users, (await world.person()).id)
+    await world.scalar(
+        "UPDATE erasures SET erased_at = now() - interval '401 days'"
+        " WHERE key = (SELECT min(key) FROM erasures) RETURNING key"
+    )
+    await back_up(folder, here, Quiet())
+    assert await back_up_erasures(folder, here) == 1
+    assert await world.scalar("SELECT count(*) FROM erasures") == 1

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from libs.common.errors import Conflict, InvalidInput
+from libs.common.tables import users
 from libs.common.tokens import Role
 from standalone.backup import files
 from standalone.backup.files import BackupDamaged
@@ -20,6 +21,7 @@ OBJECTS = "photos and selfies"
 async def fill(world: World, *, photos: int) -> list[int]:
     event_id = await world.event(await world.person(Role.PHOTOGRAPHER))
     await world.guest(event_id, 1)
+    await world.delete(users, (await world.person()).id)
     return [await world.photo(event_id, f"people 1\n{number}") for number in range(photos)]
 
 
@@ -108,7 +110,7 @@ async def test_a_damaged_backup_is_refused_by_the_name_of_the_file_before_anythi
         "manifest": folder / files.MANIFEST,
         "erasures": folder / files.ERASURES,
     }[what]
-    content = bytearray(damaged.read_bytes() or b"x")
+    content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     with pytest.raises(BackupDamaged) as refused:

@@ -14,14 +14,15 @@ _PHOTOS = text(
     GROUP BY processing_status
     """
 )
-#: A selfie waits in each event of its guest; what the reconciler would publish again.
+#: A selfie waits in each event of its guest. Events that are over are left out: nobody waits
+#: there, and their guests are most of the table.
 _SELFIES = text(
     """
     SELECT count(*) AS waiting,
            extract(epoch FROM now() - min(greatest(s.created_at, m.joined_at))) AS oldest_seconds
-    FROM selfies s JOIN memberships m ON m.user_id = s.user_id
+    FROM events e JOIN memberships m ON m.event_id = e.id JOIN selfies s ON s.user_id = m.user_id
     LEFT JOIN selfie_indexes i ON i.selfie_id = s.id AND i.event_id = m.event_id
-    WHERE i.status IS NULL OR i.status IN ('claimed', 'indexed')
+    WHERE e.expires_at > now() AND (i.status IS NULL OR i.status IN ('claimed', 'indexed'))
     """
 )
 _ERASURES = text(
@@ -55,7 +56,7 @@ async def photos(connection: AsyncConnection) -> dict[str, Waiting]:
 
 
 async def selfies(connection: AsyncConnection) -> Waiting:
-    """Return the selfies that wait to be matched, counted once for each event of the guest."""
+    """Return the selfies that wait, each counted in every event of its guest."""
     return _waiting((await connection.execute(_SELFIES)).one())
 
 

@@ -65,10 +65,11 @@ async def test_a_status_in_which_nothing_waits_says_zero(world: World) -> None:
 async def test_a_selfie_waits_in_each_event_of_its_guest_until_it_is_done_or_failed(
     world: World,
 ) -> None:
+    over = await world.event(expires_at=ago(60))
     events = [await world.event() for _ in range(5)]
     guest = await world.person()
     selfie = await world.insert_selfie(guest, created_at=ago(300))
-    for event in events:
+    for event in [*events, over]:
         await world.join(guest, event)
     statuses = ("claimed", "indexed", "done", "failed")
     for event, status in zip(events, statuses, strict=False):

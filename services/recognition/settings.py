@@ -51,7 +51,9 @@ class RecognitionSettings(CommonSettings):
         default=200, ge=1, description="Photos matched together at most, to save searches."
     )
     rekognition_batch_seconds: float = Field(
-        default=10, gt=0, description="Longest wait of a photo for others to be matched with."
+        default=10,
+        gt=0,
+        description="Usual wait of a photo for others; at most three times that.",
     )
     selfie_claim_seconds: float = Field(
         default=60, gt=0, description="After this, another replica may index a claimed selfie."

@@ -196,7 +196,7 @@ class Searcher:
                 self.event_id,
                 self.collection,
                 face_id,
-                threshold=self.threshold,
+                threshold=max(self.threshold, 0.0),
                 max_faces=self.max_results,
             )
         except InputRefused as error:

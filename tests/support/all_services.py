@@ -1,0 +1,71 @@
+"""All four services in the test's process, behind one address, on its database and its store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from libs.common.resources import Resources, open_resources
+from services.gallery.app import create_app as create_gallery
+from services.gallery.settings import GallerySettings
+from services.ingest.app import create_app as create_ingest
+from services.ingest.settings import IngestSettings
+from services.media.app import create_app as create_media
+from services.media.settings import MediaSettings
+from services.recognition.app import create_app as create_recognition
+from services.recognition.engine.workers import EngineFactory
+from services.recognition.settings import RecognitionSettings
+from standalone.gateway import gateway_app
+from tests.support.settings import settings_of
+
+
+@dataclass(frozen=True)
+class AllServices:
+    """What a test sees of them; `client` reaches all by their paths."""
+
+    client: httpx.AsyncClient
+    resources: Resources
+    recognition: FastAPI
+
+
+@asynccontextmanager
+async def running_services(
+    database_url: str, objects: Path, engine_factory: EngineFactory, **recognition: Any
+) -> AsyncIterator[AllServices]:
+    """Start them as standalone does; `recognition` are settings of that service."""
+    common: dict[str, Any] = {"photo_store_dir": objects}
+    settings = settings_of(
+        RecognitionSettings, database_url, **common, photo_queue_workers=1, **recognition
+    )
+    async with open_resources(settings, name="test") as resources:
+        recognises = create_recognition(
+            settings, resources, engine_factory=engine_factory, keeps_messages=False
+        )
+        ingest = create_ingest(
+            settings_of(IngestSettings, database_url, **common),
+            resources,
+            recognition_transport=httpx.ASGITransport(recognises),
+        )
+        app = gateway_app(
+            {
+                "recognition": recognises,
+                "gallery": create_gallery(
+                    settings_of(GallerySettings, database_url, **common), resources
+                ),
+                "media": create_media(
+                    settings_of(MediaSettings, database_url, **common), resources
+                ),
+                "ingest": ingest,
+            }
+        )
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://test", timeout=30
+            ) as client,
+        ):
+            yield AllServices(client, resources, recognises)

@@ -22,12 +22,14 @@ def generated(kind: str, generator: Object, folder: Path) -> Object:
     data = dict(_entries(generator, folder))
     if kind == "Secret":
         data = {key: _encoded(value) for key, value in data.items()}
+    options = generator.get("options", {})
+    described = {key: options[key] for key in ("labels", "annotations") if key in options}
     made: Object = {
         "apiVersion": "v1",
         "kind": kind,
-        "metadata": {"name": generator["name"], **generator.get("options", {})},
+        "metadata": {"name": generator["name"], **described},
         "data": data,
-        GENERATED: True,
+        GENERATED: not options.get("disableNameSuffixHash", False),
     }
     if kind == "Secret":
         made["type"] = "Opaque"
@@ -41,7 +43,7 @@ def _entries(generator: Object, folder: Path) -> Iterator[tuple[str, str]]:
                 key, _, value = line.partition("=")
                 yield key, value
     for name in generator.get("files", []):
-        yield name, (folder / name).read_text()
+        yield Path(name).name, (folder / name).read_text()
     for literal in generator.get("literals", []):
         key, _, value = literal.partition("=")
         yield key, value

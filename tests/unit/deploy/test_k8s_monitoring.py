@@ -61,3 +61,12 @@ def test_queues_are_asked_for_as_the_other_prometheus_asks() -> None:
     endpoints = rendered("production").get("PodMonitor", "findme-mq")["spec"]["podMetricsEndpoints"]
     (queues,) = [each for each in endpoints if "params" in each]
     assert (queues["path"], queues["params"]) == (configured["metrics_path"], configured["params"])
+
+
+def test_grafana_finds_the_dashboards_of_the_files() -> None:
+    found: dict[str, str] = {}
+    for each in rendered("production").of("ConfigMap"):
+        if each["metadata"].get("labels", {}).get("grafana_dashboard") == "1":
+            found |= each["data"]
+    folder = PROMETHEUS.parent / "grafana" / "dashboards"
+    assert found == {path.name: path.read_text() for path in folder.glob("*.json")}

@@ -218,6 +218,7 @@ def test_everyone_waits_for_what_they_need() -> None:
         waits = SERVICES[name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"
         assert waits["bucket"]["condition"] == "service_completed_successfully"
+    assert set(SERVICES["tools"]["depends_on"]) == {"postgres", "rabbitmq", "bucket"}  # no migrate
     for name, service in SERVICES.items():
         for other, wait in service.get("depends_on", {}).items():
             if wait["condition"] == "service_healthy":

@@ -12,6 +12,8 @@ from services.recognition.people.grouping import Embeddings, Numbers
 from services.recognition.people.worker import EMBEDDINGS, GROUPS, HEADER
 
 _MODULE = "services.recognition.people.worker"
+#: What an interpreter may need to start.
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH")
 _ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -29,7 +31,8 @@ async def group_apart(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         # One thread: BLAS would take every core. No secret of the service's goes along.
-        env={
+        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        | {
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)]),

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree
@@ -14,7 +14,7 @@ import pytest
 
 from standalone.demo.scenario import Place, run_scenario
 from tests.e2e.services import wait_until_ready
-from tests.support.compose import read_compose
+from tests.support.compose import environment_of, read_compose
 from tests.support.images import Image, build
 from tests.support.nginx import running_gateway
 from tests.support.polling import eventually
@@ -52,10 +52,9 @@ def secrets(database_url: str, amqp_url: str, s3: S3Bucket, tmp_path: Path) -> P
 
 def composed(name: str, secrets: Path, s3: S3Bucket, **own: str) -> dict[str, str]:
     """What docker-compose.yml gives a service, on the test's own servers."""
-    given = read_compose({"PHOTO_BUCKET_NAME": s3.bucket, "S3_ENDPOINT_URL": s3.endpoint_url})
-    environment: Mapping[str, str] = given["services"][name]["environment"]
-    here = {key: value.replace("/run/secrets", str(secrets)) for key, value in environment.items()}
-    return here | own
+    given = environment_of(read_compose()["services"][name])
+    here = {key: value.replace("/run/secrets", str(secrets)) for key, value in given.items()}
+    return here | {"PHOTO_BUCKET_NAME": s3.bucket, "S3_ENDPOINT_URL": s3.endpoint_url} | own
 
 
 async def test_recognition_comes_out_of_its_steps_whole_and_ready(

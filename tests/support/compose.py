@@ -20,6 +20,17 @@ def read_compose(given: Mapping[str, str] | None = None) -> dict[str, Any]:
     return found
 
 
+def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
+    """All that a container is given; findme.env is the operator's, and not there."""
+    found: dict[str, str] = {}
+    for file in service.get("env_file", ()):
+        if file.get("required", True):
+            lines = (ROOT / file["path"]).read_text().splitlines()
+            found |= dict(line.split("=", 1) for line in lines if line and line[0] != "#")
+    own: Mapping[str, str] = service.get("environment", {})
+    return found | dict(own)
+
+
 def _filled(value: Any, given: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(item, given) for key, item in value.items()}

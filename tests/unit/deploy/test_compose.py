@@ -20,7 +20,7 @@ from services.media.settings import MediaSettings
 from services.recognition.settings import RecognitionSettings
 from standalone.bucket_command import BucketSettings
 from standalone.settings import StandaloneSettings
-from tests.support.compose import COMPOSE_FILE, ROOT, read_compose
+from tests.support.compose import COMPOSE_FILE, ROOT, environment_of, read_compose
 from tests.support.dockerfile import environment, last, read_stages
 
 COMPOSE = read_compose()
@@ -79,6 +79,19 @@ def test_every_variable_of_ours_is_a_setting(name: str) -> None:
     assert set(SERVICES[name]["environment"]) <= known
 
 
+def test_every_default_is_a_setting_of_a_service_and_can_be_changed() -> None:
+    """Variables of a container count more than findme.env: what is in both could not be changed."""
+    defaults = set(environment_of({"env_file": [{"path": "deploy/compose/defaults.env"}]}))
+    known = {field.upper() for name in OURS for field in SETTINGS[name][0].model_fields}
+    assert defaults <= known | LIBRARIES
+    for name in SETTINGS:
+        assert [file["path"] for file in SERVICES[name]["env_file"]] == [
+            "deploy/compose/defaults.env",
+            "findme.env",
+        ]
+        assert not defaults & set(SERVICES[name]["environment"])
+
+
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - set(SETTINGS)))
 def test_every_variable_of_others_is_one_of_their_image(name: str) -> None:
     for variable in SERVICES[name].get("environment", {}):
@@ -90,18 +103,12 @@ def test_a_service_would_accept_its_environment(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_secrets(tmp_path / "secrets")
-    for variable, value in SERVICES[name]["environment"].items():
+    for variable, value in environment_of(SERVICES[name]).items():
         monkeypatch.setenv(variable, value.replace("/run/secrets", str(folder)))
     settings = SETTINGS[name][0]()
     assert isinstance(settings, CommonSettings)
     assert settings.amqp_url == (folder / "amqp_url").read_text().strip()
     assert settings.photo_bucket_name == "findme-photos"
-
-
-def test_an_s3_server_of_amazons_is_named_by_an_empty_variable() -> None:
-    elsewhere = read_compose({"S3_ENDPOINT_URL": ""})["services"]["ingest"]["environment"]
-    assert elsewhere["S3_ENDPOINT_URL"] == ""
-    assert SERVICES["ingest"]["environment"]["S3_ENDPOINT_URL"] == "http://minio:9000"
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if "build" in SERVICES[name]])
@@ -123,7 +130,7 @@ def test_images_of_others_are_pinned_to_a_version(name: str) -> None:
 
 def test_the_addresses_between_containers_are_ports_that_are_listened_on() -> None:
     texts = [
-        json.dumps([service.get("environment") for service in SERVICES.values()]),
+        json.dumps([environment_of(service) for service in SERVICES.values()]),
         (ROOT / "deploy/compose/gateway/services.conf").read_text(),
         (ROOT / "deploy/compose/make-secrets.sh").read_text(),
         (PROVISIONING / "datasources/prometheus.yml").read_text(),
@@ -251,7 +258,7 @@ def test_services_are_given_the_time_that_their_end_takes() -> None:
 
 
 def test_the_database_takes_the_connections_of_several_replicas() -> None:
-    settings = SERVICES["ingest"]["environment"]
+    settings = environment_of(SERVICES["ingest"])
     of_one = int(settings["DB_POOL_SIZE"]) + int(settings["DB_MAX_OVERFLOW"])
     needed = len(OURS) * REPLICAS * (of_one + CONNECTIONS_BESIDE_POOL)
     allowed = next(

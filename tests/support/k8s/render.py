@@ -3,6 +3,7 @@
 import functools
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,10 +19,10 @@ def has_kubectl() -> bool:
     return shutil.which("kubectl") is not None
 
 
-def by_kubectl(overlay: str) -> list[Object]:
+def by_kubectl(overlay: Path) -> list[Object]:
     """What `kubectl kustomize` prints. Raises CalledProcessError."""
     printed = subprocess.run(
-        ["kubectl", "kustomize", str(K8S / "overlays" / overlay)],
+        ["kubectl", "kustomize", str(overlay)],
         capture_output=True,
         text=True,
         check=True,

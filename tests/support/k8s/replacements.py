@@ -11,21 +11,21 @@ _STEP = re.compile(r"\[([^\]]+)\]|([^.\[\]]+)")
 
 
 class ReplacementFailed(Exception):
-    """Source or target is not there."""
+    """The source, or a field of a target, is not there."""
 
 
 def replace(objects: Sequence[Object], replacement: Object) -> None:
-    """Write the source's value into every target. Raises ReplacementFailed."""
+    """Write the source's value into every target there is. Raises ReplacementFailed."""
     source = replacement["source"]
-    (found,) = _selected(objects, {"kind": source["kind"], "name": source["name"]})
-    value: Any = found
+    found = _selected(objects, {"kind": source["kind"], "name": source["name"]})
+    if len(found) != 1:
+        raise ReplacementFailed(f"there is no {source['kind']}/{source['name']}")
+    value: Any = found[0]
     for step in steps(source["fieldPath"]):
         value = value[step]
     for target in replacement["targets"]:
-        selected = _selected(objects, target["select"])
-        if not selected:
-            raise ReplacementFailed(f"nothing is {target['select']}")
-        for each in selected:
+        # As kustomize does it: nothing to select is no error, a field that is missing is one.
+        for each in _selected(objects, target["select"]):
             for path in target["fieldPaths"]:
                 _write(each, steps(path), value)
 
@@ -36,12 +36,24 @@ def steps(path: str) -> list[str]:
 
 
 def _selected(objects: Sequence[Object], select: Object) -> list[Object]:
+    if select.keys() - {"kind", "name", "labelSelector", "annotationSelector"}:
+        raise ReplacementFailed(f"a selection by {select}")
     return [
         each
         for each in objects
         if each["kind"] == select["kind"]
         and select.get("name", each["metadata"]["name"]) == each["metadata"]["name"]
+        and _has(each["metadata"].get("labels", {}), select.get("labelSelector"))
+        and _has(each["metadata"].get("annotations", {}), select.get("annotationSelector"))
     ]
+
+
+def _has(values: Object, wanted: str | None) -> bool:
+    """Whether there is that key, or that key=value."""
+    if wanted is None:
+        return True
+    key, separator, value = wanted.partition("=")
+    return key in values and (not separator or values[key] == value)
 
 
 def _write(node: Any, path: list[str], value: str) -> None:

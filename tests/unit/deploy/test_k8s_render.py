@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def keyed(objects: Sequence[Object]) -> dict[tuple[str, str], Object]:
 @pytest.mark.skipif(not has_kubectl(), reason="there is no kubectl")
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_kubectl_renders_the_same_objects(overlay: str) -> None:
-    assert keyed(by_kubectl(overlay)) == keyed(rendered(overlay).objects)
+    assert keyed(by_kubectl(K8S / "overlays" / overlay)) == keyed(rendered(overlay).objects)
 
 
 def test_every_file_of_a_folder_is_used_by_its_kustomization() -> None:
@@ -110,18 +111,23 @@ def test_patches_add_replace_remove_and_merge() -> None:
     assert thing["metadata"] == {"name": "a"}
 
 
-def test_a_replacement_without_source_or_target_is_refused() -> None:
+def test_a_replacement_writes_where_it_can_and_refuses_fields_that_are_missing() -> None:
     things = [yaml.safe_load(THING)]
     source = {"kind": "Thing", "name": "a", "fieldPath": "metadata.name"}
     everywhere = {"select": {"kind": "Thing"}, "fieldPaths": ["spec.list.*"]}
-    replace(things, {"source": source, "targets": [everywhere]})
+    nobody = {"select": {"kind": "Other"}, "fieldPaths": ["spec"]}
+    unlabelled = {"select": {"kind": "Thing", "labelSelector": "a=b"}, "fieldPaths": ["kind"]}
+    replace(things, {"source": source, "targets": [everywhere, nobody, unlabelled]})
     assert things[0]["spec"]["list"] == ["a"]
-    for target in (
-        {"select": {"kind": "Other"}, "fieldPaths": ["spec"]},
+    assert things[0]["kind"] == "Thing"
+    for wrong in (
         {"select": {"kind": "Thing"}, "fieldPaths": ["spec.missing"]},
+        {"select": {"kind": "Thing", "version": "v1"}, "fieldPaths": ["spec"]},
     ):
         with pytest.raises(ReplacementFailed):
-            replace(things, {"source": source, "targets": [target]})
+            replace(things, {"source": source, "targets": [wrong]})
+    with pytest.raises(ReplacementFailed):
+        replace(things, {"source": source | {"name": "b"}, "targets": []})
 
 
 def test_a_path_may_name_keys_with_dots() -> None:
@@ -179,3 +185,38 @@ def test_the_readme_names_folders_and_objects_that_are_there() -> None:
         assert manifests.has({"job": "Job", "cronjob": "CronJob"}[kind], name)
     for name in ("findme-tls", "site.env", "settings.env", *OVERLAYS):
         assert name in section
+
+
+@pytest.mark.parametrize("component", sorted(path.name for path in (K8S / "components").iterdir()))
+def test_any_component_of_production_can_be_left_out(tmp_path: Path, component: str) -> None:
+    shutil.copytree(K8S.parent, tmp_path / "deploy", ignore=shutil.ignore_patterns("*.py"))
+    overlay = tmp_path / "deploy" / "k8s" / "overlays" / "production"
+    kustomization = overlay / "kustomization.yaml"
+    lines = kustomization.read_text().splitlines(keepends=True)
+    left = [line for line in lines if not line.endswith(f"components/{component}\n")]
+    kustomization.write_text("".join(left))
+    assert "set-by-the-overlay" not in yaml.safe_dump(build(overlay))
+    if has_kubectl():
+        assert keyed(by_kubectl(overlay)) == keyed(build(overlay))
+
+
+def test_the_first_step_of_an_upgrade_has_all_that_the_migration_needs() -> None:
+    readme = (K8S.parents[1] / "README.md").read_text()
+    (selected,) = re.findall(r"app.kubernetes.io/component in \(([^)]*)\)", readme)
+    manifests = rendered("production")
+    first = Manifests(
+        [
+            each
+            for each in manifests.objects
+            if each["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+            in selected.split(", ")
+        ]
+    )
+    # The secrets are there since the first apply.
+    made_before = manifests.of("Cluster", "RabbitmqCluster", "ObjectStore", "ExternalSecret")
+    stores = manifests.of("SecretStore", "ServiceAccount")
+    assert first.has("Job", "findme-migrate")
+    accounts = [each for each in stores if not first.has(each["kind"], each["metadata"]["name"])]
+    others = [each for each in accounts if each["metadata"]["name"] != "migrate"]
+    assert dead_references(Manifests([*first.objects, *made_before, *others])) == []
+    assert first.of("Deployment") == []

@@ -37,7 +37,9 @@ class Filled:
         return indexed.faces[0].face_id
 
     async def photo(self, person: int) -> int:
-        photo_id = await self.album.insert_photo(self.event, processing_status="analyzed")
+        photo_id = await self.album.insert_photo(
+            self.event, processing_status="analyzed", engine="rekognition"
+        )
         face_id = await self.index(person, f"photo:{photo_id}")
         await self.album.indexed_face(self.event, photo_id, face_id)
         return photo_id

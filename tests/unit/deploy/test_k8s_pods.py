@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.dockerfile import lineage, read_stages
 from tests.support.k8s.check_pods import (
     cannot_be_drained,
     ends_badly,
@@ -11,7 +12,7 @@ from tests.support.k8s.check_pods import (
     not_restricted,
     with_tokens,
 )
-from tests.support.k8s.manifests import OVERLAYS, Change, Check, Manifests
+from tests.support.k8s.manifests import K8S, OVERLAYS, SERVICES, Change, Check, Manifests
 from tests.support.k8s.render import rendered
 
 CHECKS = (not_restricted, with_tokens, ends_badly, cannot_be_drained)
@@ -116,3 +117,14 @@ def test_rabbitmq_is_held_to_the_restricted_profile_too() -> None:
     for each in (*pod["initContainers"], *pod["containers"]):
         assert each["securityContext"]["allowPrivilegeEscalation"] is False
         assert each["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "tools"])
+def test_pods_run_as_the_user_that_the_image_is_made_for(name: str) -> None:
+    image = lineage(read_stages(K8S.parents[1] / "Dockerfile"), name)
+    user = [each.value for stage in image for each in stage.all("USER")][-1]
+    for workload in rendered("production").workloads:
+        if f"/findme/{name}:" in workload.containers[0]["image"]:
+            security = workload.spec["securityContext"]
+            assert f"{security['runAsUser']}:{security['runAsGroup']}" == user
+            assert security["fsGroup"] == security["runAsGroup"]

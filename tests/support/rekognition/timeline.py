@@ -4,7 +4,7 @@ No IO: the clock is a number. A round knows what was there when it began, and ta
 calls do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.recognition.rekognition.batching import (
@@ -114,11 +114,7 @@ class Passed:
     """How it went: the event in the end, and how long photos waited since their analysis."""
 
     event: Event
-    seconds: float
     longest_wait: float
-
-
-Policy = Callable[[Waiting, float], Take]
 
 
 @dataclass
@@ -213,7 +209,7 @@ def play(arrivals: Arrivals, policy: Economical | Plain) -> Passed:
         ticks += 1
         if waiting.is_nothing:
             if not analysed and not selfies:
-                return Passed(event, now, longest_wait)
+                return Passed(event, longest_wait)
             continue
         photo_ids = policy.chosen(event, waiting, now)
         if not photo_ids and not event.new_selfies:

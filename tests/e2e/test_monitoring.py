@@ -26,6 +26,7 @@ MAY_BE_EMPTY = {
     "Cost per hour",
     "Faults",
     "Objects removed",
+    "Waiting to be indexed again",
 }
 #: What must be noticed when the last recognition goes.
 WITHOUT_RECOGNITION = {

@@ -24,6 +24,7 @@ MAY_BE_EMPTY = {
     "Memory of the broker",
     "Objects removed",
     "Retries and dead letters on their way",
+    "Waiting to be indexed again",
 }
 
 

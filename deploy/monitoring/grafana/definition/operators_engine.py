@@ -69,6 +69,21 @@ RECOGNITION = Row(
             "work is unfinished after 10 minutes: RUNBOOK.md, guests wait for photos.",
             Limits(1, 10),
         ),
+        Panel(
+            "Waiting to be indexed again",
+            "short",
+            (Query("sum by (kind) (findme_reindex_waiting)", "{{kind}}"),),
+            "0; after a change of the engine all photos and selfies of open events, falling.",
+            "not falling: new photos go first, so it waits for quieter hours or more replicas.",
+        ),
+        Panel(
+            "Grouping people without a selfie",
+            "s",
+            (Query(quantile(0.95, "findme_people_seconds"), "p95"),),
+            "seconds, when a photographer asks for an event's people.",
+            "half a minute and more: an event of very many faces.",
+            Limits(30, 60),
+        ),
     ),
 )
 REKOGNITION = Row(

@@ -163,6 +163,6 @@ async def erase_again(connection: AsyncConnection, erased: Iterable[Mapping[str,
     return gone
 
 
-_MADE_AT = "t.id || ' ' || extract(epoch FROM t.created_at)"
+_MADE_AT = "md5(t.id || ' ' || extract(epoch FROM t.created_at))"
 #: As the triggers of the schema write them.
-_KEYS = {"selfies": "t.object_key", "photos": "t.filename", "events": _MADE_AT, "users": _MADE_AT}
+_KEYS = {"selfies": "t.filename", "photos": "t.filename", "events": _MADE_AT, "users": _MADE_AT}

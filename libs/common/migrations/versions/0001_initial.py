@@ -346,10 +346,10 @@ CREATE TRIGGER note_erasures AFTER DELETE ON {table} REFERENCING OLD TABLE AS go
 FOR EACH STATEMENT EXECUTE FUNCTION note_erasures('{key}')
 """
         for table, key in (
-            ("users", "id || '' '' || extract(epoch FROM created_at)"),
-            ("events", "id || '' '' || extract(epoch FROM created_at)"),
+            ("users", "md5(id || '' '' || extract(epoch FROM created_at))"),
+            ("events", "md5(id || '' '' || extract(epoch FROM created_at))"),
             ("photos", "filename"),
-            ("selfies", "object_key"),
+            ("selfies", "filename"),
         )
     ),
 )

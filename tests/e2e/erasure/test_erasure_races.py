@@ -7,10 +7,12 @@ commit, when the deletion has to wait.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
 
+from libs.common.storage.folder import FolderStore
 from services.ingest import repository as ingest
 from services.media.rendition_pool import RenditionPool
 from services.recognition import repository, selfie_claims
@@ -98,6 +100,9 @@ async def race(
     await asyncio.wait_for(gate.reached.wait(), 30)
     deletion = asyncio.create_task(delete(party, scene, number))
     await finished_or_waiting(party, deletion)
+    if deletion.done():
+        # Whatever is written from now on comes after the cleanup.
+        await eventually(partial(party.is_gone_from_the_store, deletion.result()))
     gate.open()
     await working
     needles = await deletion
@@ -166,33 +171,46 @@ async def test_a_rendition_that_was_just_made(
 
 
 @pytest.mark.parametrize("party", ["embedded"], indirect=True)
-@pytest.mark.parametrize("after", [False, True])
-async def test_a_photo_that_was_just_stored(
-    party: Party, monkeypatch: pytest.MonkeyPatch, after: bool
+@pytest.mark.parametrize(
+    ("name", "after", "status"),
+    [("find_recent_upload", True, 404), ("add_photo", False, 404), ("add_photo", True, 200)],
+    ids=["before its object", "before its row", "before its commit"],
+)
+async def test_a_photo_that_was_just_uploaded(
+    party: Party, monkeypatch: pytest.MonkeyPatch, name: str, after: bool, status: int
 ) -> None:
     here = await scene(party, 10, with_selfies=True, with_photos=True)
-    gate = Gate(monkeypatch, ingest, "add_photo", after=after)
+    gate = Gate(monkeypatch, ingest, name, after=after)
     answers: list[httpx.Response] = []
 
     async def upload() -> None:
         answers.append(await party.upload(here.event, [1]))
 
     await race(party, gate, upload(), delete_event, here, 10)
-    assert answers[0].status_code == (200 if after else 404)
+    assert answers[0].status_code == status
 
 
 @pytest.mark.parametrize("party", ["embedded"], indirect=True)
-@pytest.mark.parametrize("after", [False, True])
-async def test_a_selfie_that_was_just_stored(
-    party: Party, monkeypatch: pytest.MonkeyPatch, after: bool
+@pytest.mark.parametrize(
+    ("owner", "name", "after", "status"),
+    [(FolderStore, "put", False, 401), (ingest, "lock_user", True, 200)],
+    ids=["before its object", "before its commit"],
+)
+async def test_a_selfie_that_was_just_sent(
+    party: Party,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    after: bool,
+    status: int,
 ) -> None:
     here = await scene(party, 10, with_selfies=True, with_photos=True)
-    gate = Gate(monkeypatch, ingest, "lock_user", after=after)
+    gate = Gate(monkeypatch, owner, name, after=after)
     answers: list[httpx.Response] = []
 
     async def send() -> None:
         answers.append(await party.send_selfie(here.goes, 12))
 
     await race(party, gate, send(), delete_account, here, 11)
-    assert answers[0].status_code == (200 if after else 401)
+    assert answers[0].status_code == status
     assert await party.traces([alone(embedding_of(12)).tobytes()]) == []

@@ -1,7 +1,8 @@
-"""What an operator plans with: photos per replica and growth of the database.
+"""What an operator plans with: photos per replica, growth of the database, cost of Rekognition.
 
 Speed is measured with the embedded engine on photos of 12 megapixels with three faces; the
-database with rows as the services write them, indexes included.
+database with rows as the services write them, indexes included; the cost with the planner in use,
+on a simulated clock.
 
 python -m benchmarks.capacity [--quick] [--json FILE]
 """
@@ -9,6 +10,7 @@ python -m benchmarks.capacity [--quick] [--json FILE]
 import asyncio
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +26,15 @@ from benchmarks.stored_event import (
     database_growth,
 )
 from benchmarks.stored_faces import private_database
+from services.gallery.settings import GallerySettings
 from services.recognition.engine.embedded import EmbeddedEngine
 from services.recognition.engine.model_files import default_model_dir, find_yunet
 from services.recognition.engine.workers import WorkerPool
+from tests.support.rekognition.timeline import Arrivals, Economical, play
 
 #: A replica as the manifests size it: two cores, a worker on each.
 WORKERS = 2
+ARRIVAL_MINUTES = (1, 5, 20, 60, 240)
 
 
 def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
@@ -39,13 +44,17 @@ def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
         photos = list(compose(Path(folder), 2 if quick else 6))
         speeds = asyncio.run(_photos_per_hour(photos, repeats=4 if quick else 12))
     growth = asyncio.run(_growth(photos=2000 if quick else 20_000))
+    costs = _usd_per_1000_photos()
     best = speeds.get("yunet", speeds["hog"])
     report.figures = {
         "photos_per_hour_per_replica": round(best),
         "photos_per_hour_per_replica_hog": round(speeds["hog"]),
         "db_gb_per_million_photos": round(growth.gigabytes_per_million, 2),
+        "usd_per_1000_photos_rekognition": round(max(costs.values()), 2),
+        "usd_per_1000_photos_rekognition_burst": round(min(costs.values()), 2),
     }
     _print_growth(growth)
+    _print_costs(costs)
     return report
 
 
@@ -66,6 +75,28 @@ async def _photos_per_hour(photos: list[Path], *, repeats: int) -> dict[str, flo
             seconds = time.perf_counter() - started
         speeds[name] = len(photos) * repeats / seconds * 3600
     return speeds
+
+
+def _usd_per_1000_photos() -> dict[str, float]:
+    """By the time in which they arrive: one IndexFaces a photo and guest, and the searches."""
+    price: float = GallerySettings.model_fields["aws_price_per_call"].default
+    costs = {}
+    for minutes in ARRIVAL_MINUTES:
+        photos = [(number * minutes * 60 / 1000, FACES_PER_PHOTO) for number in range(1000)]
+        arrivals = Arrivals(photos, selfies=[0.0] * GUESTS_PER_1000_PHOTOS)
+        searches = play(arrivals, Economical()).event.searches
+        calls = len(photos) + GUESTS_PER_1000_PHOTOS + searches
+        costs[f"{minutes} minutes"] = calls * price
+    return costs
+
+
+def _print_costs(costs: Mapping[str, float]) -> None:
+    table = Table(title="Rekognition, 1,000 photos", title_justify="left")
+    table.add_column("that arrive within")
+    table.add_column("dollars", justify="right")
+    for time_span, cost in costs.items():
+        table.add_row(time_span, f"{cost:.2f}")
+    Console().print(table)
 
 
 async def _growth(*, photos: int) -> Growth:

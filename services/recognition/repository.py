@@ -38,8 +38,8 @@ class PhotoRow:
     is_known: bool = False
 
     def waits_for(self, engine: str) -> bool:
-        """Whether its faces are there to be matched by this engine."""
-        return self.status == "analyzed" and self.engine == engine
+        """Whether its faces are there to be matched by this engine, or by whichever there is."""
+        return self.status == "analyzed" and self.engine in (None, engine)
 
     def is_of_another(self, engine: str) -> bool:
         """Whether it was analysed, but by another engine."""

@@ -109,7 +109,7 @@ class Feeder:
         """Return the events whose selfies are all on their way, or done."""
         fed: list[int] = []
         for event_id in event_ids:
-            in_hand = await repository.selfies_in_hand(unit.connection, event_id)
+            in_hand = await repository.selfies_in_hand(unit.connection, event_id, self._engine)
             room = max(self._limits.photos_at_once - in_hand, 0)
             selfies = await repository.take_selfies(
                 unit.connection, event_id, self._engine, limit=room

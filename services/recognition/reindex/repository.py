@@ -119,8 +119,8 @@ async def photos_in_hand(connection: AsyncConnection, *, patience_seconds: float
     )
 
 
-async def selfies_in_hand(connection: AsyncConnection, event_id: int) -> int:
-    """Return how many of the event's selfies wait to be indexed and matched."""
+async def selfies_in_hand(connection: AsyncConnection, event_id: int, engine: str) -> int:
+    """Return how many of the event's selfies wait to be indexed and matched by this engine."""
     return int(
         await connection.scalar(
             text(
@@ -128,10 +128,11 @@ async def selfies_in_hand(connection: AsyncConnection, event_id: int) -> int:
                 SELECT count(*) FROM memberships m JOIN selfies s ON s.user_id = m.user_id
                 LEFT JOIN selfie_indexes i ON i.selfie_id = s.id AND i.event_id = m.event_id
                 WHERE m.event_id = :event_id
-                  AND (i.status IS NULL OR i.status IN ('claimed', 'indexed'))
+                  AND (i.status IS NULL OR i.status = 'claimed'
+                       OR i.status = 'indexed' AND i.engine = :engine)
                 """
             ),
-            {"event_id": event_id},
+            {"event_id": event_id, "engine": engine},
         )
         or 0
     )

@@ -42,7 +42,8 @@ async def back_up(folder: Path, place: Place, steps: Steps) -> Manifest:
     was interrupted is gone on with. Raises InvalidInput when there is nothing to back up.
     """
     with files.locked(folder):
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        # To the microsecond: a backup must never write over the one before it.
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         dump, named = f"database-{stamp}.dump", f"objects-{stamp}.jsonl"
         async with _connected(place, "REPEATABLE READ") as connection:
             head = await _dump_database(connection, place, folder / dump, folder / named, steps)

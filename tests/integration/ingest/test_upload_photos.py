@@ -46,7 +46,15 @@ async def test_a_photo_is_stored_recorded_and_announced(gallery: Gallery) -> Non
     key = photo_key(gallery.event_id, photo.filename)
     assert await gallery.ingest.resources.store.get(key) == content
     assert await gallery.ingest.messages() == [
-        ("photo.uploaded", {"version": 1, "event_id": gallery.event_id, "photo_id": photo.id})
+        (
+            "photo.uploaded",
+            {
+                "version": 1,
+                "event_id": gallery.event_id,
+                "photo_id": photo.id,
+                "reindex_for": None,
+            },
+        )
     ]
 
 

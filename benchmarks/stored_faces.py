@@ -12,7 +12,7 @@ import numpy as np
 from libs.common.database import Database
 from libs.common.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.settings import CommonSettings
-from services.recognition import repository, selfie_claims
+from services.recognition import repository, selfie_claims, stored_matches
 from services.recognition.embedded_index import EmbeddedIndex, indexed_photo
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.dlib_weights import FloatArray
@@ -137,7 +137,7 @@ async def _match(database: Database, message: SelfieUploaded) -> int:
         message.event_id, selfie_ids=[message.selfie_id], threshold=_THRESHOLD
     ):
         async with database.unit_of_work() as unit:
-            await repository.upsert_matches(unit.connection, message.event_id, found)
+            await stored_matches.upsert(unit.connection, message.event_id, found)
         photos += len(found)
     return photos
 

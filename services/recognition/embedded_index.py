@@ -5,7 +5,7 @@ from pathlib import Path
 
 from libs.common.database import Database
 from libs.common.errors import PermanentError
-from services.recognition import metrics, repository
+from services.recognition import face_sets, metrics
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.engine.selfie_check import own_face
@@ -76,15 +76,15 @@ class EmbeddedIndex:
         """See `FaceIndex.match`; an event's faces are read, and yielded, chunk by chunk."""
         if photo_ids:
             async with self._database.read() as connection:
-                faces = await repository.faces_of_photos(connection, photo_ids, engine=self._engine)
+                faces = await face_sets.faces_of_photos(connection, photo_ids, engine=self._engine)
             selfies = await self._selfies.current(self._database, event_id)
             yield self._best(selfies, faces, threshold)
         if selfie_ids:
             async with self._database.read() as connection:
-                selfies = await repository.load_selfies(
+                selfies = await face_sets.load_selfies(
                     connection, event_id, selfie_ids, engine=self._engine
                 )
-                async for faces in repository.scan_faces(connection, event_id, engine=self._engine):
+                async for faces in face_sets.scan_faces(connection, event_id, engine=self._engine):
                     yield self._best(selfies, faces, threshold)
 
     def forget(self, event_id: int, selfie_id: int | None = None) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from libs.common import tracing
 from libs.common.database import UnitOfWork
 from libs.common.messages import PhotoMatched, SelfieMatched
-from services.recognition import metrics, repository, selfie_claims
+from services.recognition import metrics, repository, selfie_claims, stored_matches
 from services.recognition.repository import PhotoRow
 
 
@@ -17,8 +17,8 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
     event_id, photo_ids = photos[0].event_id, [photo.id for photo in photos]
     lost: dict[int, set[int]] = {}
     if known := [photo.id for photo in photos if photo.is_known]:
-        lost = await repository.delete_outdated_matches(unit.connection, event_id, photo_ids=known)
-    guests = await repository.guests_in_photos(unit.connection, event_id, photo_ids)
+        lost = await stored_matches.delete_outdated(unit.connection, event_id, photo_ids=known)
+    guests = await stored_matches.guests_in_photos(unit.connection, event_id, photo_ids)
     now = datetime.now(UTC)
     for photo in photos:
         await repository.mark_photo_done(unit.connection, photo.id)
@@ -42,7 +42,7 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
 async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:
     """Mark the selfies done, with what they are matched with; those that are gone are left out."""
     if selfie_ids:
-        await repository.delete_outdated_matches(unit.connection, event_id, selfie_ids=selfie_ids)
+        await stored_matches.delete_outdated(unit.connection, event_id, selfie_ids=selfie_ids)
     for selfie_id in selfie_ids:
         done = await selfie_claims.finish_selfie(
             unit.connection, selfie_id=selfie_id, event_id=event_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from libs.common import tracing
 from libs.common.database import Database
 from libs.common.messages import PhotoAnalyzed
-from services.recognition import repository
+from services.recognition import repository, stored_matches
 from services.recognition.face_index import FaceIndex
 from services.recognition.finish import finish_photos
 
@@ -24,7 +24,7 @@ class Matcher:
     async def least_similarity(self, event_id: int) -> float:
         """Return the similarity from which a match is kept in this event."""
         async with self.database.read() as connection:
-            return await repository.least_similarity(connection, event_id)
+            return await stored_matches.least_similarity(connection, event_id)
 
 
 async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
@@ -40,5 +40,5 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
         matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
         found = [match async for some in matching for match in some]
     async with using.database.unit_of_work() as unit:
-        await repository.upsert_matches(unit.connection, photo.event_id, found)
+        await stored_matches.upsert(unit.connection, photo.event_id, found)
         await finish_photos([photo], unit=unit)

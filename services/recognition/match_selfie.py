@@ -2,7 +2,7 @@
 
 from libs.common import tracing
 from libs.common.messages import SelfieUploaded
-from services.recognition import metrics, repository
+from services.recognition import metrics, stored_matches
 from services.recognition.face_index import SelfieKey
 from services.recognition.finish import finish_selfies
 from services.recognition.index_selfie import SelfieIndexer, index_selfie
@@ -24,7 +24,7 @@ async def match_selfie(
     least = await matcher.least_similarity(event_id)
     async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least):
         async with matcher.database.unit_of_work() as unit:
-            await repository.upsert_matches(unit.connection, event_id, found)
+            await stored_matches.upsert(unit.connection, event_id, found)
         metrics.MATCHES.inc(len(found))
     async with matcher.database.unit_of_work() as unit:
         await finish_selfies(event_id, [selfie_id], unit=unit)

@@ -1,7 +1,7 @@
 """Match all selfies of an event with all its faces again, for a new threshold or a repair."""
 
 from libs.common.messages import RematchRequested
-from services.recognition import repository
+from services.recognition import face_sets, stored_matches
 from services.recognition.finish import finish_selfies
 from services.recognition.match_photo import Matcher
 
@@ -11,10 +11,10 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
     event_id = message.event_id
     least = await using.least_similarity(event_id)
     async with using.database.read() as connection:
-        selfie_ids = await repository.live_selfie_ids(connection, event_id, engine=using.index.name)
+        selfie_ids = await face_sets.live_selfie_ids(connection, event_id, engine=using.index.name)
     async for found in using.index.match(event_id, selfie_ids=selfie_ids, threshold=least):
         async with using.database.unit_of_work() as unit:
-            await repository.upsert_matches(unit.connection, event_id, found)
+            await stored_matches.upsert(unit.connection, event_id, found)
     async with using.database.unit_of_work() as unit:
-        await repository.delete_matches_below(unit.connection, event_id, least)
+        await stored_matches.delete_below(unit.connection, event_id, least)
         await finish_selfies(event_id, selfie_ids, unit=unit)

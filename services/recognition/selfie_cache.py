@@ -4,7 +4,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from libs.common.database import Database
-from services.recognition import repository
+from services.recognition import face_sets
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.matching import SelfieSet
 
@@ -30,12 +30,12 @@ class SelfieCache:
         """Return the event's indexed selfies as they are committed now."""
         forgotten = self._forgotten
         async with database.read() as connection:
-            ids = await repository.live_selfie_ids(connection, event_id, engine=self._engine.name)
+            ids = await face_sets.live_selfie_ids(connection, event_id, engine=self._engine.name)
             known = self._sets.get(event_id)
             if known is not None and known.selfie_ids.tolist() == ids:
                 return known
             held = set() if known is None else set(known.selfie_ids.tolist())
-            fresh = await repository.load_selfies(
+            fresh = await face_sets.load_selfies(
                 connection,
                 event_id,
                 [selfie for selfie in ids if selfie not in held],

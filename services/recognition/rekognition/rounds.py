@@ -20,8 +20,7 @@ from cachetools import LRUCache
 from libs.common import tracing
 from libs.common.errors import FindMeError
 from libs.common.messages import PhotoAnalyzed, SelfieUploaded
-from services.recognition import metrics, selfie_claims
-from services.recognition import repository as recognition
+from services.recognition import metrics, selfie_claims, stored_matches
 from services.recognition.face_index import SelfieKey
 from services.recognition.finish import finish_photos, finish_selfies
 from services.recognition.index_selfie import SelfieIndexer, index_selfie
@@ -176,7 +175,7 @@ class Rounds:
                 has_found=bool(searched.matches),
             )
         async with self._database.unit_of_work() as unit:
-            await recognition.upsert_matches(unit.connection, event_id, searched.matches)
+            await stored_matches.upsert(unit.connection, event_id, searched.matches)
             await finish_photos(photos, unit=unit)
             await finish_selfies(event_id, searched.selfie_ids, unit=unit)
         searched.record(meetings)

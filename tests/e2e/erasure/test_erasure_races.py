@@ -15,7 +15,7 @@ import pytest
 from libs.common.storage.folder import FolderStore
 from services.ingest import repository as ingest
 from services.media.rendition_pool import RenditionPool
-from services.recognition import repository, selfie_claims
+from services.recognition import repository, selfie_claims, stored_matches
 from tests.e2e.erasure.party import Party
 from tests.support.gate import Gate
 from tests.support.people import Person
@@ -150,7 +150,7 @@ async def test_matches_that_were_just_found(
                 party, number, with_selfies=finder == "photo", with_photos=finder == "selfie"
             )
             with monkeypatch.context() as patch:
-                gate = Gate(patch, repository, "upsert_matches", after=after)
+                gate = Gate(patch, stored_matches, "upsert", after=after)
                 work = (
                     party.upload(here.event, [number, number + 1])
                     if finder == "photo"

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from libs.common.messages import EventDeleted, Message, SelfieDeleted
 from libs.common.tables import events, selfies
-from services.recognition import repository
+from services.recognition import face_sets
 from services.recognition.embedded_index import EmbeddedIndex
 from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.selfie_cache import SelfieCache
@@ -66,7 +66,7 @@ async def test_what_is_deleted_while_it_is_read_is_not_kept(
         selfie, event, guest, status="done", engine=EMBEDDED.name, embedding=embedding
     )
     is_read, may_go_on = asyncio.Event(), asyncio.Event()
-    load = repository.load_selfies
+    load = face_sets.load_selfies
 
     async def load_and_wait(*args: Any, **options: Any) -> Any:
         loaded = await load(*args, **options)
@@ -74,7 +74,7 @@ async def test_what_is_deleted_while_it_is_read_is_not_kept(
         await may_go_on.wait()
         return loaded
 
-    monkeypatch.setattr(repository, "load_selfies", load_and_wait)
+    monkeypatch.setattr(face_sets, "load_selfies", load_and_wait)
     cache = SelfieCache(engine=EMBEDDED)
     reading = asyncio.create_task(cache.current(world.database, event))
     await is_read.wait()

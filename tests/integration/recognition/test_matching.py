@@ -9,7 +9,7 @@ from libs.common.database import Database
 from libs.common.guest_photos import NOT_ME
 from libs.common.messages import Message, PhotoUploaded, RematchRequested, SelfieUploaded
 from libs.common.tables import match_overrides, selfies
-from services.recognition import repository
+from services.recognition import stored_matches
 from services.recognition.matching import Match
 from tests.support.polling import eventually
 from tests.support.world import World
@@ -217,7 +217,7 @@ async def test_a_match_of_a_selfie_deleted_meanwhile_is_not_written(
 
         async def write() -> None:
             async with database.unit_of_work() as unit:
-                await repository.upsert_matches(unit.connection, event, [match])
+                await stored_matches.upsert(unit.connection, event, [match])
 
         writing = asyncio.create_task(write())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from libs.common.database import Database
-from services.recognition import repository
+from services.recognition import face_sets, repository
 from services.recognition.embedded_index import indexed_photo
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED, OPENCV, EngineProfile
@@ -32,10 +32,10 @@ async def stored(
 async def seen(database: Database, event_id: int, photo_id: int) -> tuple[int, int]:
     """How many faces a photo's own match step and a late selfie's scan look at."""
     async with database.read() as connection:
-        own = await repository.faces_of_photos(connection, [photo_id], engine=EMBEDDED)
+        own = await face_sets.faces_of_photos(connection, [photo_id], engine=EMBEDDED)
         scanned = [
             len(faces)
-            async for faces in repository.scan_faces(connection, event_id, engine=EMBEDDED)
+            async for faces in face_sets.scan_faces(connection, event_id, engine=EMBEDDED)
         ]
     return len(own), sum(scanned)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from libs.common import tracing
+from libs.common import logs, tracing
 from libs.common.tracing_otel import NAMES
 from tests.support.spans import Spans, recording_spans, span_id, trace_id
 
@@ -85,6 +85,8 @@ def test_an_error_and_its_cause_are_told_by_kind_and_place_alone(spans: Spans) -
 
 
 def test_log_lines_name_the_trace_they_belong_to(spans: Spans) -> None:
+    # A command that ran in this process before may have set up logs for a terminal.
+    logs.configure("warning", "json")
     handler, logger = logging.StreamHandler(io.StringIO()), logging.getLogger("findme.test")
     handler.setFormatter(logging.getLogger().handlers[0].formatter)
     assert isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter)

@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-faults lint format types test-images images secrets docker bench lock clean
+.PHONY: help demo up test coverage test-faults lint format types test-images images secrets docker bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ up: $(VENV)/standalone ## Run FindMe on this machine, data in ./data
 	$(BIN)/findme up $(ARGS)
 
 test: $(VENV)/dev ## Run all tests on private services (ARGS="-k name" for some)
+	$(BIN)/pytest $(ARGS)
+
+coverage: $(VENV)/dev ## The same, slower, and which lines no test reaches
 	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 test-faults: $(VENV)/dev ## Kill, freeze and cut off everything for longer (FINDME_FAULTS_SEED=n repeats)

@@ -11,11 +11,16 @@ from services.recognition.engine.similarity import DEFAULT_THRESHOLD
 from services.recognition.matching import Match
 
 
+async def threshold(connection: AsyncConnection, event_id: int) -> float:
+    """Return the similarity from which two faces of the event are one person's."""
+    found = await connection.scalar(select(threshold_of(event_id)))
+    # Of an event that was deleted nothing is kept, whatever is compared.
+    return float(DEFAULT_THRESHOLD if found is None else found)
+
+
 async def least_similarity(connection: AsyncConnection, event_id: int) -> float:
     """Return the similarity from which a match is kept in the event."""
-    threshold = await connection.scalar(select(threshold_of(event_id)))
-    # Of an event that was deleted nothing is kept, whatever is compared.
-    return float(DEFAULT_THRESHOLD if threshold is None else threshold) - UNCERTAIN_BAND
+    return await threshold(connection, event_id) - UNCERTAIN_BAND
 
 
 async def guests_in_photos(

@@ -10,7 +10,7 @@ from cachetools import TTLCache
 
 from libs.common.database import Database
 from libs.common.errors import Conflict, NotFound, Unavailable
-from services.recognition import metrics
+from services.recognition import metrics, stored_matches
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.people import repository
 from services.recognition.people.group_apart import group_apart
@@ -125,7 +125,7 @@ class PeopleFinder:
         async with self._turn:
             began = time.monotonic()
             async with self._database.read() as connection:
-                threshold = await repository.threshold(connection, event_id)
+                threshold = await stored_matches.threshold(connection, event_id)
                 faces = await repository.unknown_faces(
                     connection, event_id, engine=engine, limit=self._most_faces
                 )

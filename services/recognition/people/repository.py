@@ -12,7 +12,7 @@ from libs.common.guest_photos import ADDED, NOT_ME, threshold_of, was_said
 from libs.common.tables import events, faces, match_overrides, matches, photos, selfie_indexes
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.engine.quality import MIN_QUALITY
-from services.recognition.engine.similarity import DEFAULT_THRESHOLD, stacked
+from services.recognition.engine.similarity import stacked
 from services.recognition.people.grouping import Embeddings
 from services.recognition.people.people import FaceTable
 
@@ -69,12 +69,6 @@ def _of(
 ) -> Sequence[ColumnElement[Any]]:
     conditions = [condition] if where is None else [condition, where]
     return [select(value).where(*conditions).scalar_subquery() for value in values]
-
-
-async def threshold(connection: AsyncConnection, event_id: int) -> float:
-    """Return the similarity from which two faces of the event are one person's."""
-    found = await connection.scalar(select(threshold_of(event_id)))
-    return float(DEFAULT_THRESHOLD if found is None else found)
 
 
 async def unknown_faces(

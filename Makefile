@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # The first Python that is new enough; a name may exist and still not run (version managers).
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-build-isolation
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test coverage test-faults lint format types test-images images secrets docker bench lock clean
@@ -57,19 +58,21 @@ docker: secrets images ## Run FindMe with Docker: secrets, images, docker compos
 bench: $(VENV)/dev ## Measure everything, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-lock: $(VENV)/dev ## Resolve the dependencies anew (needs the uv command)
-	uv pip compile $(LOCK_OPTIONS) requirements/build.in -o requirements/build.lock
-	uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra standalone -o requirements/standalone.lock
-	uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra dev -c requirements/standalone.lock \
-		-o requirements/dev.lock
+lock: $(VENV)/installer ## Resolve the dependencies anew (UPGRADE= keeps the versions that still fit)
+	$(LOCK) requirements/installer.in -o requirements/installer.lock
+	$(LOCK) requirements/build.in -o requirements/build.lock
+	$(LOCK) pyproject.toml --extra standalone -o requirements/standalone.lock
+	$(LOCK) pyproject.toml --extra dev -c requirements/standalone.lock -o requirements/dev.lock
 	for image in $(IMAGES); do \
-		uv pip compile $(LOCK_OPTIONS) pyproject.toml --extra $$image \
+		$(LOCK) pyproject.toml --extra $$image \
 			-c requirements/standalone.lock -o requirements/$$image.lock || exit 1; \
 	done
 
 IMAGES := ingest recognition gallery media tools
-LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	--no-annotate --no-header
+UPGRADE := --upgrade
+# Extras stay in the locks: pip, unlike uv, looks for `coverage[toml]` anew where only `coverage` is locked.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-strip-extras --no-annotate --no-header $(UPGRADE)
 
 clean: ## Remove the virtual environment and caches, not the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
@@ -79,15 +82,19 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+$(VENV)/installer: requirements/installer.lock | $(VENV)/python
+	@$(PIP) --require-hashes -r requirements/installer.lock
+	@touch $@
+
 # The two source packages are built by a tool that is pinned by hash like all the rest.
-$(VENV)/standalone: requirements/build.lock requirements/standalone.lock pyproject.toml | $(VENV)/python
-	@echo "Installing the dependencies into $(VENV) (about a minute the first time) ..."
-	@$(PIP) --require-hashes -r requirements/build.lock
-	@$(PIP) --require-hashes -r requirements/standalone.lock
-	@$(PIP) --no-deps -e .
+$(VENV)/standalone: requirements/build.lock requirements/standalone.lock pyproject.toml $(VENV)/installer
+	@echo "Installing the dependencies into $(VENV) (half a minute the first time) ..."
+	@$(UV) --require-hashes -r requirements/build.lock
+	@$(UV) --require-hashes -r requirements/standalone.lock
+	@$(UV) --no-deps -e .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.lock $(VENV)/standalone
 	@echo "Installing the development tools ..."
-	@$(PIP) --require-hashes -r requirements/dev.lock
+	@$(UV) --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -75,6 +75,8 @@ COPY services/__init__.py /opt/findme/app/services/
 COPY services/gallery/ /opt/findme/app/services/gallery/
 COPY services/recognition/ /opt/findme/app/services/recognition/
 COPY standalone/ /opt/findme/app/standalone/
+COPY backup/ /opt/findme/app/backup/
+COPY cli/ /opt/findme/app/cli/
 RUN deploy/images/finish-image.sh tools /opt/findme
 
 
@@ -145,5 +147,5 @@ LABEL org.opencontainers.image.title="FindMe tools" \
 ENV FINDME_DATA_DIR=/tmp/findme
 COPY --from=tools-build /opt/findme/ /opt/findme/
 HEALTHCHECK NONE
-ENTRYPOINT ["python", "-m", "standalone"]
+ENTRYPOINT ["python", "-m", "cli"]
 CMD ["--help"]

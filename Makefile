@@ -44,7 +44,7 @@ format: $(VENV)/dev ## Format the code, fix what can be fixed, and make generate
 	$(BIN)/python deploy/k8s/prometheus_rules.py
 
 test-images: $(VENV)/dev ## Follow the build steps of all images, and start them together
-	$(BIN)/pytest tests/e2e/test_images.py -m "long or not long" $(ARGS)
+	$(BIN)/pytest tests/deploy/images/test_started_images.py -m "long or not long" $(ARGS)
 
 images: ## Build the images of all services (needs Docker)
 	deploy/images/build.sh $(ARGS)

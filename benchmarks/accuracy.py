@@ -21,13 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import Goal, Report, finish
+from demo import scenes
 from services.recognition.engine.analysis import Engine, PhotoAnalysis
-from services.recognition.engine.decode import PIXEL_LIMIT
-from services.recognition.engine.dlib_weights import FloatArray
+from services.recognition.engine.decode.decode import PIXEL_LIMIT
+from services.recognition.engine.embed.similarity import DEFAULT_THRESHOLD
 from services.recognition.engine.engines import ENGINES, make_engine
+from services.recognition.engine.models.dlib_weights import FloatArray
 from services.recognition.engine.profiles import PROFILES
-from services.recognition.engine.similarity import DEFAULT_THRESHOLD
-from standalone import scenes
 
 GOALS = {
     "precision": Goal(">=", 1.0),

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from benchmarks.private_services import PrivateServices, private_services
 from benchmarks.replicas import Replicas
 from benchmarks.report import Goal, Report, main
-from libs.common.database import Database
+from libs.common.database.database import Database
 from libs.common.storage.folder import FolderStore
 from tests.support.engine_calls import read_calls
 from tests.support.polling import eventually

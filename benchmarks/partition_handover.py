@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.private_services import PrivateServices
-from libs.common.bus.open import open_bus
-from libs.common.bus.protocol import Bus, Delivery, OutgoingMessage
-from libs.common.bus.topology import Queue, findme_topology
-from libs.common.database import Database
+from libs.common.database.database import Database
+from libs.common.messaging.bus.open import open_bus
+from libs.common.messaging.bus.protocol import Bus, Delivery, OutgoingMessage
+from libs.common.messaging.bus.topology import Queue, findme_topology
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from tests.support.polling import eventually
 

@@ -14,12 +14,12 @@ from rich.console import Console
 
 from benchmarks.process_tree import peak_memory
 from benchmarks.report import Goal, Report, main
-from services.recognition.engine.dlib_weights import model_file
-from services.recognition.engine.embedder import MODEL_NAME, Embedder
-from standalone.demo.command import compose_cast, make_place
-from standalone.demo.report import print_report
-from standalone.demo.scenario import run_scenario
-from standalone.demo.server import running_server
+from demo.command import compose_cast, make_place
+from demo.report import print_report
+from demo.scenario import run_scenario
+from demo.server import running_server
+from services.recognition.engine.embed.dlib import MODEL_NAME, Embedder
+from services.recognition.engine.models.dlib_weights import model_file
 from standalone.settings import StandaloneSettings
 
 PHOTOS = 100

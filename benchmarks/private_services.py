@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from libs.common.bus.rabbitmq import declare
-from libs.common.bus.topology import findme_topology
+from libs.common.messaging.bus.rabbitmq import declare
+from libs.common.messaging.bus.topology import findme_topology
 from libs.common.settings import CommonSettings
 from tests.support.databases import migrated_databases
 from tests.support.postgres import running_postgres

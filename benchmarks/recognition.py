@@ -28,12 +28,12 @@ from rich.table import Table
 from benchmarks.pipeline import embed_ratio
 from benchmarks.report import Goal, Report, main
 from benchmarks.stored_faces import cost_growth, late_selfie, private_database
-from services.recognition.engine.dlib_weights import model_file
+from demo import scenes
+from services.recognition.engine.embed.dlib import MODEL_NAME
 from services.recognition.engine.embedded import EmbeddedEngine
-from services.recognition.engine.embedder import MODEL_NAME
-from services.recognition.engine.model_files import default_model_dir, find_yunet
+from services.recognition.engine.models.dlib_weights import model_file
+from services.recognition.engine.models.files import default_model_dir, find_yunet
 from services.recognition.engine.workers import WorkerPool
-from standalone import scenes
 
 GOALS = {
     "ratio_vs_face_recognition": Goal(">=", 30),

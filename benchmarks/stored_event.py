@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from libs.common.database import Database
-from libs.common.tables import metadata
+from libs.common.database.database import Database
+from libs.common.database.tables import metadata
 from tests.support.rows import Rows
 
 #: An event as many are: of five faces in two photos, two are guests'; one more is nearly alike.

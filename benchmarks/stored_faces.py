@@ -9,19 +9,21 @@ from statistics import median
 import asyncpg
 import numpy as np
 
-from libs.common.database import Database
-from libs.common.messages import PhotoAnalyzed, SelfieUploaded
+from libs.common.database.database import Database
+from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.settings import CommonSettings
-from services.recognition import repository, selfie_claims, stored_matches
-from services.recognition.embedded_index import EmbeddedIndex, indexed_photo
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
-from services.recognition.engine.dlib_weights import FloatArray
+from services.recognition.engine.embed.similarity import to_bytes
 from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.models.dlib_weights import FloatArray
 from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.engine.similarity import to_bytes
 from services.recognition.engine.workers import WorkerPool
-from services.recognition.face_index import FaceKey
-from services.recognition.match_photo import Matcher, match_photo
+from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
+from services.recognition.indexes.face_index import FaceKey
+from services.recognition.matching import repository as stored_matches
+from services.recognition.matching.match_photo import Matcher, match_photo
+from services.recognition.photos import repository
+from services.recognition.selfies import claims as selfie_claims
 from tests.support.databases import migrated_databases
 from tests.support.postgres import running_postgres
 from tests.support.rows import Rows

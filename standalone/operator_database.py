@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from pydantic import SecretStr
 
-from libs.common.database import Database
-from libs.common.migrate import upgrade
+from libs.common.database.database import Database
+from libs.common.database.migrate import upgrade
 from libs.common.settings import CommonSettings
 from standalone.postgres import attached_postgres, embedded_postgres
 from standalone.settings import StandaloneSettings

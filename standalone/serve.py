@@ -8,9 +8,9 @@ import structlog
 import uvicorn
 import uvloop
 
-from libs.common import logs
 from libs.common.errors import Unavailable
-from libs.common.http.graceful_server import GracefulServer
+from libs.common.telemetry import logs
+from libs.common.web.graceful_server import GracefulServer
 from standalone.operator_database import database_url
 from standalone.settings import StandaloneSettings
 from standalone.stack import standalone_app

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from libs.common.migrate import upgrade
+from libs.common.database.migrate import upgrade
 from libs.common.resources import open_resources
 from libs.common.settings import CommonSettings
 from services.gallery.app import create_app as create_gallery

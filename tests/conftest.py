@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from libs.common import logs
+from libs.common.telemetry import logs
 from tests.support.databases import Databases, migrated_databases
 from tests.support.postgres import ForeignPostgres, Postgres, accepts_connections, running_postgres
 from tests.support.rabbitmq import ForeignRabbitMQ, RabbitMQ, fresh_vhost, is_up, running_rabbitmq
@@ -15,6 +15,8 @@ from tests.support.s3 import S3Bucket, S3Server, running_s3
 from tests.support.services import ServiceMissing
 
 T = TypeVar("T")
+
+pytest_plugins = ["tests.support.process_fixtures"]
 
 
 @contextlib.contextmanager

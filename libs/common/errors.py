@@ -1,7 +1,7 @@
 """The domain's errors, each with the ids it is about.
 
-HTTP status comes from `libs.common.http.errors`, ack / retry / dead-letter from
-`libs.common.bus.retry`: one table each, and none anywhere else.
+HTTP status comes from `libs.common.web.errors`, ack / retry / dead-letter from
+`libs.common.messaging.bus.retry`: one table each, and none anywhere else.
 """
 
 

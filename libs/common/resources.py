@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from libs.common import tracing
-from libs.common.bus.open import open_bus
-from libs.common.bus.protocol import Bus
-from libs.common.bus.topology import Topology, findme_topology
-from libs.common.database import Database
-from libs.common.relay import Relay, watch_backlog
-from libs.common.schema import verify_schema
+from libs.common.database.database import Database
+from libs.common.database.schema import verify_schema
+from libs.common.messaging.bus.open import open_bus
+from libs.common.messaging.bus.protocol import Bus
+from libs.common.messaging.bus.topology import Topology, findme_topology
+from libs.common.messaging.relay import Relay, watch_backlog
 from libs.common.settings import CommonSettings
 from libs.common.storage.open import open_store
 from libs.common.storage.protocol import ObjectStore
+from libs.common.telemetry import tracing
 
 
 @dataclass(frozen=True, slots=True)

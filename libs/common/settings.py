@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from libs.common.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.messaging.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
 from libs.common.setting_files import FileOrVariableSettings
 
 MIN_SECRET_LENGTH = 32

@@ -1,6 +1,6 @@
 """`python -m services.gallery`: the service in a process of its own."""
 
-from libs.common.http.serve import serve
+from libs.common.web.serve import serve
 from services.gallery.app import create_app
 from services.gallery.settings import GallerySettings
 

@@ -7,32 +7,44 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 from fastapi import FastAPI
 
-from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
-from services.gallery.body_limit import BodyLimit
-from services.gallery.consumers import PATTERNS, NotificationListener
-from services.gallery.gallery import Gallery
-from services.gallery.recognition_people import RecognitionPeople, recognition_client
-from services.gallery.routes import (
-    accounts,
-    admin,
-    aws_usage,
-    changes,
-    dead_letters,
-    event_admin,
-    face_groups,
-    live,
-    own_word,
-    participants,
-    people,
-    photo_guests,
-    photographer_accounts,
-    photographers,
-    selfies,
-    thresholds,
+from libs.common.web.service_app import build_app
+from services.gallery.accounts import (
+    change_routes as changes,
 )
+from services.gallery.accounts import (
+    photographer_routes as photographer_accounts,
+)
+from services.gallery.accounts import (
+    routes as accounts,
+)
+from services.gallery.consumers import PATTERNS, NotificationListener
+from services.gallery.events import admin_routes as admin
+from services.gallery.events import routes as event_admin
+from services.gallery.gallery import Gallery
+from services.gallery.in_photo import (
+    photo_guests_routes as photo_guests,
+)
+from services.gallery.in_photo import (
+    verdict_routes as own_word,
+)
+from services.gallery.lists import routes as participants
+from services.gallery.live import routes as live
+from services.gallery.matching import routes as thresholds
+from services.gallery.operations import (
+    dead_letter_routes as dead_letters,
+)
+from services.gallery.operations import (
+    usage_routes as aws_usage,
+)
+from services.gallery.operations.watch_waiting_work import watch_waiting_work
+from services.gallery.people import face_groups_routes as face_groups
+from services.gallery.people import people_routes as people
+from services.gallery.people.recognition_people import RecognitionPeople, recognition_client
+from services.gallery.photos import routes as photographers
+from services.gallery.selfies import routes as selfies
 from services.gallery.settings import GallerySettings
-from services.gallery.watch_waiting_work import watch_waiting_work
+from services.gallery.web.body_limit import BodyLimit
 
 
 def create_app(

@@ -2,9 +2,8 @@
 
 from collections.abc import MutableMapping
 
-from libs.common import tracing
-from libs.common.bus.protocol import Delivery
-from libs.common.messages import (
+from libs.common.messaging.bus.protocol import Delivery
+from libs.common.messaging.messages import (
     AccountDeleted,
     EventChanged,
     EventDeleted,
@@ -20,9 +19,10 @@ from libs.common.messages import (
     SelfieMatched,
     SelfieUploaded,
 )
-from services.gallery.eviction import eviction_for
-from services.gallery.list_cache import ListCache
-from services.gallery.live_updates import LiveUpdates
+from libs.common.telemetry import tracing
+from services.gallery.lists.cache import ListCache
+from services.gallery.lists.eviction import eviction_for
+from services.gallery.live.updates import LiveUpdates
 
 PATTERNS = ("photo.*.*", "selfie.*.*", "event.*.*", "account.*.*", "match.*.*")
 _BY_TOPIC: dict[str, type[Message]] = {

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from libs.common.database import Database, UnitOfWork
+from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import TransientError
 
 ATTEMPTS = 5

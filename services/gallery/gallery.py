@@ -7,12 +7,12 @@ from anyio import CapacityLimiter
 from cachetools import TTLCache
 from fastapi import Depends, Request
 
-from libs.common.database import Database
-from libs.common.signed_urls import SignedUrls
-from services.gallery.list_cache import ListCache
-from services.gallery.live_updates import LiveUpdates
-from services.gallery.passwords import Passwords
-from services.gallery.recognition_people import RecognitionPeople
+from libs.common.database.database import Database
+from libs.common.web.signed_urls import SignedUrls
+from services.gallery.accounts.passwords import Passwords
+from services.gallery.lists.cache import ListCache
+from services.gallery.live.updates import LiveUpdates
+from services.gallery.people.recognition_people import RecognitionPeople
 from services.gallery.settings import GallerySettings
 
 MAIN_EVENTS_KEPT = 20_000

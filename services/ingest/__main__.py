@@ -1,6 +1,6 @@
 """`python -m services.ingest`: the service in a process of its own."""
 
-from libs.common.http.serve import serve
+from libs.common.web.serve import serve
 from services.ingest.app import create_app
 from services.ingest.settings import IngestSettings
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
+from libs.common.web.service_app import build_app
 from services.ingest.context import make_context
 from services.ingest.face_check import FaceCheck, RecognitionFaceCheck, recognition_client
 from services.ingest.routes import photos, selfies

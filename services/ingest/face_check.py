@@ -6,9 +6,9 @@ import httpx
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from libs.common import tracing
 from libs.common.errors import InvalidInput, Unavailable
-from libs.common.internal_client import internal_client
+from libs.common.telemetry import tracing
+from libs.common.web.internal_client import internal_client
 from services.ingest.settings import IngestSettings
 
 PATH = "/internal/face-check"

@@ -9,9 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.errors import NotFound
-from libs.common.guest_photos import threshold_of
-from libs.common.tables import (
+from libs.common.database.tables import (
     matches,
     memberships,
     photos,
@@ -20,6 +18,8 @@ from libs.common.tables import (
     upload_digests,
     users,
 )
+from libs.common.errors import NotFound
+from libs.common.rights.guest_photos import threshold_of
 
 #: The same bytes within this time are the same upload, sent again.
 DUPLICATE_WINDOW = timedelta(minutes=5)

@@ -4,12 +4,12 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 
-from libs.common import tracing
-from libs.common.database import Database
+from libs.common.database.database import Database
 from libs.common.errors import InvalidInput, NotFound, TransientError
-from libs.common.messages import PhotoUploaded
+from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectStore
+from libs.common.telemetry import tracing
 from services.ingest import repository
 from services.ingest.digesting_writer import Digest, DigestingWriter, digesting
 from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header

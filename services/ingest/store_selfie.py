@@ -5,9 +5,9 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 
-from libs.common.database import Database, UnitOfWork
+from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import InvalidInput, NotAuthenticated
-from libs.common.messages import SelfieDeleted, SelfieUploaded
+from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from libs.common.storage.keys import selfie_key
 from libs.common.storage.protocol import ObjectStore
 from services.ingest import repository

@@ -4,10 +4,10 @@ import time
 
 import structlog
 
-from libs.common import tracing
-from libs.common.database import Database
+from libs.common.database.database import Database
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.storage.protocol import ObjectStore
+from libs.common.telemetry import tracing
 from services.ingest.display_name import UNNAMED, display_name
 from services.ingest.metrics import UPLOAD_SECONDS, UPLOADS
 from services.ingest.multipart import MultipartReader, Part

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from libs.common.http.service_app import build_app
 from libs.common.resources import Resources
-from libs.common.signed_urls import SignedUrls
 from libs.common.storage.protocol import ObjectInfo
+from libs.common.web.service_app import build_app
+from libs.common.web.signed_urls import SignedUrls
 from services.media.consumers import consuming
 from services.media.rendition_pool import RenditionPool
 from services.media.renditions import Renditions

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.common.bus.protocol import Bus, Delivery
-from libs.common.bus.subscriptions import stop_all
-from libs.common.bus.topology import Topology
 from libs.common.errors import PermanentError
-from libs.common.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
+from libs.common.messaging.bus.protocol import Bus, Delivery
+from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.topology import Topology
+from libs.common.messaging.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
 from libs.common.storage.protocol import ObjectStore
 from services.media.delete_objects import (
     delete_account_objects,

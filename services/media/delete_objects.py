@@ -1,7 +1,7 @@
 """What goes from the store with what was deleted. Doing it twice is harmless."""
 
 from libs.common.errors import PermanentError
-from libs.common.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
+from libs.common.messaging.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
 from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
 from services.media.metrics import OBJECTS_CLEANED

@@ -6,7 +6,7 @@ of most photos are never opened.
 
 import time
 
-from libs.common.database import Database
+from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
 from services.media import repository

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.tables import events, memberships, photos, selfies
+from libs.common.database.tables import events, memberships, photos, selfies
 
 
 @dataclass(frozen=True, slots=True)

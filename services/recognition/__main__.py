@@ -1,6 +1,6 @@
 """`python -m services.recognition`."""
 
-from libs.common.http.serve import serve
+from libs.common.web.serve import serve
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 

@@ -10,31 +10,31 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from libs.common.database import Database
-from libs.common.http.health import Check
-from libs.common.http.service_app import build_app
+from libs.common.database.database import Database
 from libs.common.resources import Resources
-from services.recognition import routes
-from services.recognition.analysis_slots import AnalysisSlots
-from services.recognition.analyze_photo import Analyzer
-from services.recognition.collect_dead_letter import collecting
+from libs.common.web.health import Check
+from libs.common.web.service_app import build_app
 from services.recognition.consumers import Consumers, consuming
 from services.recognition.engine.engines import make_engine
 from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
-from services.recognition.face_index import FaceIndex
-from services.recognition.forgetting import forgetting
-from services.recognition.index_selfie import SelfieIndexer
-from services.recognition.match_photo import Matcher
-from services.recognition.open_index import local_engine, local_workers, open_index
+from services.recognition.erasure.forgetting import forgetting
+from services.recognition.indexes.face_index import FaceIndex
+from services.recognition.indexes.open import local_engine, local_workers, open_index
+from services.recognition.indexes.rekognition.batching import BatchLimits
+from services.recognition.indexes.rekognition.index import RekognitionIndex
+from services.recognition.indexes.rekognition.rounds import Rounds
+from services.recognition.matching.match_photo import Matcher
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder
-from services.recognition.reconcile import keep_reconciling, reconcile
+from services.recognition.photos.analysis_slots import AnalysisSlots
+from services.recognition.photos.analyze_photo import Analyzer
+from services.recognition.recovery.collect_dead_letter import collecting
+from services.recognition.recovery.reconcile import keep_reconciling, reconcile
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
-from services.recognition.rekognition.batching import BatchLimits
-from services.recognition.rekognition.index import RekognitionIndex
-from services.recognition.rekognition.rounds import Rounds
+from services.recognition.selfies import routes
+from services.recognition.selfies.index_selfie import SelfieIndexer
 from services.recognition.settings import RecognitionSettings
 
 #: The only process on its data folder: after a crash it takes its own leases and claims back

@@ -4,26 +4,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
-from libs.common.bus.protocol import Bus, Delivery, Subscription
-from libs.common.bus.subscriptions import stop_all
-from libs.common.bus.topology import Topology
-from libs.common.database import DatabaseUnavailable, is_away
+from libs.common.database.database import DatabaseUnavailable, is_away
 from libs.common.errors import PermanentError
-from libs.common.http.stopping import Stopping
-from libs.common.messages import (
+from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
+from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.topology import Topology
+from libs.common.messaging.messages import (
     PhotoAnalyzed,
     PhotoUploaded,
     RematchRequested,
     SelfieDeleted,
     SelfieUploaded,
 )
-from services.recognition.analyze_photo import Analyzer, analyze_photo
-from services.recognition.index_selfie import SelfieIndexer
-from services.recognition.match_photo import match_photo
-from services.recognition.match_selfie import match_selfie
+from libs.common.web.stopping import Stopping
+from services.recognition.indexes.rekognition.rounds import Rounds
+from services.recognition.matching.match_photo import match_photo
+from services.recognition.matching.match_selfie import match_selfie
+from services.recognition.matching.rematch_event import rematch_event
 from services.recognition.partitions.owner import PartitionOwner
-from services.recognition.rekognition.rounds import Rounds
-from services.recognition.rematch_event import rematch_event
+from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
+from services.recognition.selfies.index_selfie import SelfieIndexer
 
 
 class Consumers:

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from libs.common.bus.rabbitmq.declare import declare
-from libs.common.bus.topology import Topology, findme_topology
-from libs.common.database import Database
+from libs.common.database.database import Database
+from libs.common.messaging.bus.rabbitmq.declare import declare
+from libs.common.messaging.bus.topology import Topology, findme_topology
 from libs.common.settings import CommonSettings
 from libs.common.storage.open import open_store
 from tests.faults.oracle import State, queue_depths, read_state

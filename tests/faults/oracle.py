@@ -10,9 +10,9 @@ import aio_pika
 import numpy as np
 from sqlalchemy import text
 
-from libs.common.bus.rabbitmq.layout import layout
-from libs.common.bus.topology import DEAD_LETTER_QUEUE, Topology
-from libs.common.database import Database
+from libs.common.database.database import Database
+from libs.common.messaging.bus.rabbitmq.layout import layout
+from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Topology
 from tests.faults.truth import Truth
 from tests.support.engine_calls import EngineCall
 from tests.support.scripted_engine import embedding_of

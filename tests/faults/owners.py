@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from libs.common.database import Database
+from libs.common.database.database import Database
 from tests.faults.processes import Service
 
 

@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 
-from libs.common.bus.open import open_bus
-from libs.common.bus.topology import Queue
-from libs.common.messages import PhotoAnalyzed
-from libs.common.relay import Relay
-from services.recognition import repository
-from services.recognition.embedded_index import indexed_photo
+from libs.common.messaging.bus.open import open_bus
+from libs.common.messaging.bus.topology import Queue
+from libs.common.messaging.messages import PhotoAnalyzed
+from libs.common.messaging.relay import Relay
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.indexes.embedded.index import indexed_photo
+from services.recognition.photos import repository
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import differences
 from tests.faults.population import add_guests, add_photo, add_selfie

@@ -2,7 +2,7 @@
 
 import random
 
-from services.recognition.analyze_photo import LOST_REASON
+from services.recognition.photos.analyze_photo import LOST_REASON
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import State, differences
 from tests.faults.population import add_guests, add_photo, add_selfie

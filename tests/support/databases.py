@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from libs.common.migrate import upgrade
+from libs.common.database.migrate import upgrade
 from tests.support.postgres import Postgres, plain_url, run_apart
 
 

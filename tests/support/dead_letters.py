@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import suppress
 
-from libs.common.bus.protocol import Bus, Delivery, Subscription
-from libs.common.bus.topology import DEAD_LETTERS, DELIVERY_LIMIT, Queue
+from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
+from libs.common.messaging.bus.topology import DEAD_LETTERS, DELIVERY_LIMIT, Queue
 from tests.support.handlers import Gate, Recorder
 from tests.support.polling import eventually
 

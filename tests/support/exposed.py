@@ -9,9 +9,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from tests.support.monitoring import TARGET_LABELS, Known
 
 MODULES = (
-    "libs.common.metrics",
-    "libs.common.bus.metrics",
-    "libs.common.worker_metrics",
+    "libs.common.telemetry.metrics",
+    "libs.common.messaging.bus.metrics",
+    "libs.common.telemetry.worker_metrics",
     "services.gallery.metrics",
     "services.ingest.metrics",
     "services.media.metrics",

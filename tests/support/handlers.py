@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from libs.common.bus.protocol import Delivery
+from libs.common.messaging.bus.protocol import Delivery
 
 
 class Recorder:

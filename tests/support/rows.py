@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Executable, Table, delete, insert, text
 
-from libs.common.database import Database, UnitOfWork
-from libs.common.storage.keys import selfie_key
-from libs.common.tables import (
+from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.tables import (
     events,
     matches,
     memberships,
@@ -20,8 +19,9 @@ from libs.common.tables import (
     selfies,
     users,
 )
-from libs.common.tokens import Role
-from services.gallery.event_codes import code_key
+from libs.common.storage.keys import selfie_key
+from libs.common.web.tokens import Role
+from services.gallery.events.codes import code_key
 from tests.support.people import Person, issue_token
 
 #: When a test's events end unless it says otherwise.

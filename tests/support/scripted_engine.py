@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from libs.common.errors import PermanentError
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
-from services.recognition.engine.dlib_weights import EMBEDDING_SIZE
+from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.engine.stages import stage
 from tests.support.engine_calls import logged_call

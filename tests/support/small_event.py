@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from standalone.demo.scenario import Guest
-from standalone.scenes import EventPlan, event, selfie, write_event
+from demo.scenario import Guest
+from demo.scenes import EventPlan, event, selfie, write_event
 
 PASSWORD = "Correct-horse-7"
 SEED = 11

@@ -8,8 +8,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from libs.common import tracing
-from libs.common.tracing_otel import OpenTelemetryTracer
+from libs.common.telemetry import tracing
+from libs.common.telemetry.tracing_otel import OpenTelemetryTracer
 
 
 class Spans:

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Table, select, text
 
-from libs.common.database import Database
-from libs.common.tables import metadata
+from libs.common.database.database import Database
+from libs.common.database.tables import metadata
 
 #: Ids of different tables, and of different rows, are told apart by their numbers alone.
 FIRST_ID = 70_000_001

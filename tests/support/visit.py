@@ -2,7 +2,7 @@
 
 import httpx
 
-from standalone.demo.scenario import Place
+from demo.scenario import Place
 
 
 async def visit(place: Place, guest: str) -> None:

@@ -13,9 +13,9 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from libs.common import tracing
 from libs.common.storage.checked_key import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
+from libs.common.telemetry import tracing
 
 READ_PIECE_BYTES = 256 * 1024
 #: A thread is entered once per batch of a local copy.

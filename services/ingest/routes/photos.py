@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
-from libs.common.access import require_event_owner
-from libs.common.http.auth import PhotographerOrAdmin
+from libs.common.rights.access import require_event_owner
+from libs.common.web.auth import PhotographerOrAdmin
 from services.ingest.context import IngestContext
 from services.ingest.metrics import OPEN_UPLOADS
 from services.ingest.outcomes import Kept, Outcome, Rejected, error_if_nothing_kept, summary

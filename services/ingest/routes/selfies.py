@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from libs.common.http.auth import ParticipantOrAdmin
+from libs.common.web.auth import ParticipantOrAdmin
 from services.ingest.context import Context, IngestContext
 from services.ingest.receive_selfie import FILE_FIELD, Selfie, receive_selfie
 from services.ingest.routes.forms import multipart_form

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.access import may_view_event
-from libs.common.database import Database
+from libs.common.database.database import Database
 from libs.common.errors import NotFound
-from libs.common.http.auth import CurrentPrincipal
+from libs.common.rights.access import may_view_event
 from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
-from libs.common.tokens import Principal
+from libs.common.web.auth import CurrentPrincipal
+from libs.common.web.tokens import Principal
 from services.media import repository
 from services.media.object_response import ObjectResponse
 from services.media.repository import PhotoRecord

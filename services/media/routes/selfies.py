@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
-from libs.common.http.auth import CurrentPrincipal
 from libs.common.resources import Resources
-from libs.common.tokens import Principal, Role
+from libs.common.web.auth import CurrentPrincipal
+from libs.common.web.tokens import Principal, Role
 from services.media import repository
 from services.media.object_response import ObjectResponse
 from services.media.routes.photos import MAX_ID

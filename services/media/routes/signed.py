@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from libs.common.errors import NotFound
 from libs.common.resources import Resources
-from libs.common.signed_urls import LinkInvalid, SignedUrls
+from libs.common.web.signed_urls import LinkInvalid, SignedUrls
 from services.media import media_key, repository
 from services.media.media_key import Original, Rendition
 from services.media.object_response import ObjectResponse

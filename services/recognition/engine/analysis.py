@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.recognition.engine.dlib_weights import FloatArray
+from services.recognition.engine.models.dlib_weights import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from services.recognition.engine.decode import PIXEL_LIMIT
-from services.recognition.engine.detector_hog import HogDetector
-from services.recognition.engine.detector_yunet import YuNetDetector
-from services.recognition.engine.dlib_chips import DlibChipCutter
-from services.recognition.engine.embedder import Embedder
-from services.recognition.engine.model_files import default_model_dir, find_yunet
+from services.recognition.engine.decode.decode import PIXEL_LIMIT
+from services.recognition.engine.detect.hog import HogDetector
+from services.recognition.engine.detect.yunet import YuNetDetector
+from services.recognition.engine.embed.dlib import Embedder
+from services.recognition.engine.embed.dlib_chips import DlibChipCutter
+from services.recognition.engine.models.files import default_model_dir, find_yunet
 from services.recognition.engine.photo_engine import PhotoEngine
 
 

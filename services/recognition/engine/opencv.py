@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from services.recognition.engine.decode import PIXEL_LIMIT
-from services.recognition.engine.detector_yunet import YuNetDetector
-from services.recognition.engine.dlib_weights import ModelUnusable
-from services.recognition.engine.embedder_sface import SFaceEmbedder
-from services.recognition.engine.model_files import (
+from services.recognition.engine.decode.decode import PIXEL_LIMIT
+from services.recognition.engine.detect.yunet import YuNetDetector
+from services.recognition.engine.embed.sface import SFaceEmbedder
+from services.recognition.engine.embed.sface_chips import SFaceChipCutter
+from services.recognition.engine.models.dlib_weights import ModelUnusable
+from services.recognition.engine.models.files import (
     SFACE,
     YUNET,
     ModelFile,
@@ -15,7 +16,6 @@ from services.recognition.engine.model_files import (
     find_yunet,
 )
 from services.recognition.engine.photo_engine import PhotoEngine
-from services.recognition.engine.sface_chips import SFaceChipCutter
 
 
 class OpenCvEngine(PhotoEngine):

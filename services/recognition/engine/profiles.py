@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.recognition.engine.similarity import DEFAULT_THRESHOLD, Calibration
+from services.recognition.engine.embed.similarity import DEFAULT_THRESHOLD, Calibration
 
 
 @dataclass(frozen=True, slots=True)

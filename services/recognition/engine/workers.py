@@ -19,8 +19,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
-from libs.common import tracing
 from libs.common.errors import TransientError
+from libs.common.telemetry import tracing
 from services.recognition import metrics
 from services.recognition.engine.analysis import Engine
 from services.recognition.engine.stages import Stage, take_stages

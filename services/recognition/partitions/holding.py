@@ -6,9 +6,9 @@ from typing import Final
 
 import structlog
 
-from libs.common.bus.protocol import Subscription
-from libs.common.bus.running import unless_set
 from libs.common.errors import FindMeError
+from libs.common.messaging.bus.protocol import Subscription
+from libs.common.messaging.bus.running import unless_set
 
 log = structlog.get_logger(__name__)
 

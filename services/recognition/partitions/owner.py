@@ -12,9 +12,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.bus.protocol import Bus, Delivery, Handler
-from libs.common.bus.topology import Queue
-from libs.common.database import Database
+from libs.common.database.database import Database
+from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
+from libs.common.messaging.bus.topology import Queue
 from services.recognition import metrics
 from services.recognition.partitions import leases
 from services.recognition.partitions.holding import Holding

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.selfie_check import SURE_CONFIDENCE
+from services.recognition.engine.detect.selfie_check import SURE_CONFIDENCE
 from services.recognition.people.grouping import Numbers
 
 

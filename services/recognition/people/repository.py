@@ -8,11 +8,18 @@ import numpy as np
 from sqlalchemy import ColumnElement, Row, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.guest_photos import ADDED, NOT_ME, threshold_of, was_said
-from libs.common.tables import events, faces, match_overrides, matches, photos, selfie_indexes
+from libs.common.database.tables import (
+    events,
+    faces,
+    match_overrides,
+    matches,
+    photos,
+    selfie_indexes,
+)
+from libs.common.rights.guest_photos import ADDED, NOT_ME, threshold_of, was_said
+from services.recognition.engine.detect.quality import MIN_QUALITY
+from services.recognition.engine.embed.similarity import stacked
 from services.recognition.engine.profiles import EngineProfile
-from services.recognition.engine.quality import MIN_QUALITY
-from services.recognition.engine.similarity import stacked
 from services.recognition.people.grouping import Embeddings
 from services.recognition.people.people import FaceTable
 

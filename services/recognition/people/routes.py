@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from libs.common.errors import NotFound
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.people.people import Person, Place, SeenFace
-from services.recognition.routes import require_internal
+from services.recognition.selfies.routes import require_internal
 
 #: Photos of each person in a list of people.
 FIRST_PHOTOS = 50

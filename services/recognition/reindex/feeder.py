@@ -7,8 +7,8 @@ from typing import NoReturn
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common.database import Database, UnitOfWork
-from libs.common.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
+from libs.common.database.database import Database, UnitOfWork
+from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from services.recognition import metrics
 from services.recognition.reindex import repository
 from services.recognition.reindex.repository import Stale

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from libs.common.bus.topology import findme_topology
+from libs.common.messaging.bus.topology import findme_topology
 from tests.support.k8s.check_pods import max_replicas, min_replicas
 from tests.support.k8s.manifests import SERVICES, Manifests
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from libs.common.bus.subscriptions import STOP_DEADLINE_SECONDS
-from libs.common.http.serve import GRACEFUL_SHUTDOWN_SECONDS
+from libs.common.messaging.bus.subscriptions import STOP_DEADLINE_SECONDS
+from libs.common.web.serve import GRACEFUL_SHUTDOWN_SECONDS
 from tests.support.k8s.manifests import SERVICES, Manifests, Object, Workload
 
 #: What `restricted` allows; no hostPath, no node's anything.

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi.routing import APIRoute
 from pydantic_settings import BaseSettings
 
-from libs.common.http import health
+from libs.common.web import health
 from services.gallery.settings import GallerySettings
 from services.ingest.settings import IngestSettings
 from services.media.settings import MediaSettings

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert
 
-from libs.common.tables import faces
+from libs.common.database.tables import faces
 from tests.support.polling import eventually
 from tests.support.rekognition.pictures import picture_of
 from tests.support.world import World

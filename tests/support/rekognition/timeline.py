@@ -7,7 +7,7 @@ calls do.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.recognition.rekognition.batching import (
+from services.recognition.indexes.rekognition.batching import (
     FIRST_SEARCHES,
     BatchLimits,
     Burst,
@@ -15,8 +15,8 @@ from services.recognition.rekognition.batching import (
     Waiting,
     first_photos,
 )
-from services.recognition.rekognition.meetings import Meetings
-from services.recognition.rekognition.planner import Plan, Sides, plan_searches
+from services.recognition.indexes.rekognition.meetings import Meetings
+from services.recognition.indexes.rekognition.planner import Plan, Sides, plan_searches
 
 TICK_SECONDS = 0.1
 ANALYSIS_SECONDS = 0.7

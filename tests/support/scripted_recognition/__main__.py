@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from libs.common.http.serve import serve
+from libs.common.web.serve import serve
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.support.scripted_engine import ScriptedEngine

@@ -1,0 +1,158 @@
+"""`findme demo`: prepare photos and an event, run the scenario, show what came of it."""
+
+import asyncio
+import secrets
+import signal
+import string
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from demo.report import print_report
+from demo.scenario import Guest, Place, Result, run_scenario
+from demo.scenes import event, selfie, write_event
+from demo.server import Server, running_server
+from libs.common.errors import InvalidInput
+from libs.common.web.tokens import Role
+from services.gallery.accounts.rules import NewAccount
+from standalone.operator_database import operator_database
+from standalone.operators import add_account, add_event
+from standalone.settings import StandaloneSettings
+
+SEED = 2026
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff"}
+EVENT_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line asks for; composed photos unless `photos` names a folder."""
+
+    photos: Path | None
+    selfies: Sequence[Path]
+    count: int
+    exit_when_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The photos to upload and the guests to look for."""
+
+    photos: Sequence[Path]
+    guests: Sequence[Guest]
+
+
+def run_demo(settings: StandaloneSettings, options: DemoOptions, console: Console) -> None:
+    """Run the demo to its end; then stay up until Ctrl-C, unless told otherwise.
+
+    Raises InvalidInput when the folder has no photos, Unavailable when FindMe does not start.
+    """
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        # Either ends the blocks below in order: the server must not outlive the demo.
+        signal.signal(ending, signal.default_int_handler)
+    run = datetime.now(UTC).strftime("%m%d%H%M%S")
+    password = _password()
+    if options.photos is None:
+        cast = compose_cast(settings.data_dir / "demo", options.count, run, console)
+    else:
+        cast = _own_cast(options.photos, options.selfies, run)
+    with (
+        console.status("Starting FindMe …"),
+        running_server(settings.data_dir, host=settings.host, port=settings.port) as server,
+    ):
+        place = asyncio.run(make_place(settings, server.url, run=run, password=password))
+        with _progress(console, "analysed", len(cast.photos)) as report:
+            result = asyncio.run(
+                run_scenario(place, cast.photos, cast.guests, password=password, progress=report)
+            )
+        print_report(result, console)
+        if not options.exit_when_done:
+            _stay(server, place, cast, result, console)
+
+
+def compose_cast(folder: Path, count: int, run: str, console: Console) -> Cast:
+    """Draw the demo's photos and selfies, once; the last guest is late."""
+    plan = event(SEED, photos=count)
+    with _progress(console, "composed", count) as report:
+        photos = write_event(plan, folder, progress=lambda done, _: report(done))
+    guests = []
+    for number, name in enumerate(plan.guests):
+        path = folder / f"selfie-{name}.jpg"
+        path.write_bytes(selfie(name, SEED))
+        guests.append(
+            Guest(
+                name=f"{name}-{run}",
+                selfie=path,
+                late=number == len(plan.guests) - 1,
+                truth=plan.truth[name],
+            )
+        )
+    return Cast(photos, guests)
+
+
+def _own_cast(folder: Path, selfies: Sequence[Path], run: str) -> Cast:
+    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not photos:
+        msg = f"There is no photo in {folder} ({', '.join(sorted(PHOTO_SUFFIXES))})."
+        raise InvalidInput(msg)
+    guests = [
+        Guest(name=f"{path.stem}-{number}-{run}", selfie=path)
+        for number, path in enumerate(selfies, start=1)
+    ]
+    return Cast(photos, guests)
+
+
+async def make_place(settings: StandaloneSettings, url: str, *, run: str, password: str) -> Place:
+    """Make a photographer and an event, as an operator would, beside the running server."""
+    name = f"photographer-{run}"
+    async with operator_database(settings) as database:
+        account = NewAccount(name, f"{name}@example.com", password)
+        await add_account(database, account, Role.PHOTOGRAPHER)
+        made = await add_event(
+            database, name=f"Demo {run}", photographer=name, code=None, days=EVENT_DAYS
+        )
+    return Place(url, made.event_id, made.event_code, name, password)
+
+
+def _stay(server: Server, place: Place, cast: Cast, result: Result, console: Console) -> None:
+    console.print(
+        f"\nFindMe stays up at [bold]{server.url}[/]; Ctrl-C stops it.\n"
+        f"  API            {server.url}/api/docs/gallery\n"
+        f"  metrics        {server.url}/metrics\n"
+        f"  event code     {place.event_code}\n"
+        f"  photographer   {place.photographer}\n"
+        f"  guests         {', '.join(guest.name for guest in result.guests)}\n"
+        f"  password       {place.password} (of all of them)\n"
+        f"  the photos     {cast.photos[0].parent}\n"
+        f"  the log        {server.log}",
+        highlight=False,
+    )
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        console.print("Stopping …")
+
+
+@contextmanager
+def _progress(console: Console, verb: str, total: int) -> Iterator[Callable[[int], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(f"Photos {verb}", total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _password() -> str:
+    """Return a random password that satisfies the rules."""
+    letters = "".join(secrets.choice(string.ascii_letters) for _ in range(10))
+    return f"{letters}A1!"

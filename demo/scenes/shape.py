@@ -1,0 +1,78 @@
+"""The shape of a face as numbers, and the landmarks that follow from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from demo.scenes.portraits import Head, Points, load
+from demo.scenes.warp import eyes, similarity
+
+CANVAS = (512, 600)
+"""Width and height of every cut-out, pixels."""
+EYES = np.array([[218.0, 190.0], [294.0, 190.0]])
+"""Where the eyes of an unchanged face are on the canvas."""
+UNIT = 76.0
+"""The distance of the eyes, pixels: the unit of every length below."""
+
+_JAW, _BROWS, _NOSE, _MOUTH = slice(0, 17), slice(17, 27), slice(27, 36), slice(48, 60)
+_NOSTRILS = slice(31, 36)
+_EYES = (slice(36, 42), slice(42, 48))
+
+
+@dataclass(frozen=True, slots=True)
+class FaceShape:
+    """How a face differs from its portrait: factors are 1 and shifts are 0 for no change."""
+
+    toward_other: float = 0.0
+    """0: the shape of the head's own face, 1: of the other portrait's."""
+    jaw_width: float = 1.0
+    chin: float = 0.0
+    """Longer (+) or shorter (-) chin, in eye distances; so are the other shifts."""
+    eye_spacing: float = 0.0
+    eye_size: float = 1.0
+    brow_height: float = 0.0
+    nose_width: float = 1.0
+    nose_length: float = 0.0
+    mouth_width: float = 1.0
+    lip_fullness: float = 1.0
+    mouth_drop: float = 0.0
+
+
+def upright(landmarks: Points) -> Points:
+    """Landmarks moved, turned and scaled so that the eyes are where the canvas has them."""
+    matrix, offset = similarity(np.array(eyes(landmarks)), EYES)
+    result: Points = landmarks @ matrix.T + offset
+    return result
+
+
+def shaped(head: Head, shape: FaceShape) -> Points:
+    """The landmarks of a face on the canvas."""
+    own, other = (upright(load(each).landmarks) for each in _self_and_other(head))
+    points: Points = own + shape.toward_other * (other - own)
+    middle = EYES.mean(axis=0)[0]
+
+    below = np.clip((points[_JAW, 1] - EYES[0, 1]) / (1.6 * UNIT), 0.25, 1.0)
+    points[_JAW, 0] = middle + (points[_JAW, 0] - middle) * (1 + (shape.jaw_width - 1) * below)
+    points[_JAW, 1] += shape.chin * UNIT * below**2
+    for side, eye in zip((-1, 1), _EYES, strict=True):
+        centre = points[eye].mean(axis=0)
+        points[eye] = centre + (points[eye] - centre) * shape.eye_size
+        points[eye, 0] += side * shape.eye_spacing * UNIT
+    points[_BROWS, 1] -= shape.brow_height * UNIT
+    points[17:22, 0] -= shape.eye_spacing * UNIT
+    points[22:27, 0] += shape.eye_spacing * UNIT
+
+    points[_NOSE, 1] += shape.nose_length * UNIT * np.linspace(0, 1, 9).clip(0, 0.5) * 2
+    _scale(points, _NOSTRILS, shape.nose_width, 1.0)
+    _scale(points, _MOUTH, shape.mouth_width, shape.lip_fullness)
+    points[_MOUTH, 1] += (shape.mouth_drop + shape.nose_length / 2) * UNIT
+    return points
+
+
+def _self_and_other(head: Head) -> tuple[Head, Head]:
+    return (head, Head.ADMIRAL if head is Head.ASTRONAUT else Head.ASTRONAUT)
+
+
+def _scale(points: Points, part: slice, across: float, along: float) -> None:
+    centre = points[part].mean(axis=0)
+    points[part] = centre + (points[part] - centre) * (across, along)

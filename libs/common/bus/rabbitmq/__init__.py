@@ -1,6 +1,0 @@
-"""The RabbitMQ adapter: `RabbitMQBus`, and `declare` for the migration."""
-
-from libs.common.bus.rabbitmq.bus import RabbitMQBus
-from libs.common.bus.rabbitmq.declare import IncompatibleTopology, TopologyMissing, declare
-
-__all__ = ["IncompatibleTopology", "RabbitMQBus", "TopologyMissing", "declare"]

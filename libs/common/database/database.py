@@ -1,0 +1,122 @@
+"""The database: one engine per process, and the unit of work around every state change."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.common.database import pool_metrics
+from libs.common.errors import Unavailable
+from libs.common.messaging import outbox
+from libs.common.messaging.bus.protocol import OutgoingMessage
+from libs.common.messaging.messages import Message
+from libs.common.settings import CommonSettings
+from libs.common.telemetry import metrics, tracing
+
+#: Connection failures, too many connections, and a server that starts or stops.
+#: Source: PostgreSQL documentation, appendix A.
+_AWAY_SQLSTATES = ("08", "53", "57P")
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, or does not take connections now."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error of the driver says that the database cannot serve now."""
+    if isinstance(error, DBAPIError):
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        return error.connection_invalidated or sqlstate.startswith(_AWAY_SQLSTATES)
+    # SQLAlchemy passes on as they are those errors that come before there is a connection.
+    return isinstance(error, (PoolTimeout, OSError))
+
+
+class UnitOfWork:
+    """One transaction: state changes by `connection`, messages by `publish`.
+
+    Both are committed together or not at all; the relay sends the messages afterwards.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.messages: list[OutgoingMessage] = []
+        #: With the seconds that each has to wait.
+        self.later: list[tuple[OutgoingMessage, float]] = []
+
+    def publish(self, message: Message) -> None:
+        """Send the message once the transaction has committed."""
+        self.messages.append(message.outgoing(headers=tracing.headers()))
+
+    def publish_later(self, message: Message, *, seconds: float) -> None:
+        """Send the message so long after the transaction has committed; it waits as a row."""
+        self.later.append((message.outgoing(headers=tracing.headers()), seconds))
+
+
+class Database:
+    """Hands out connections; SQL lives in the repositories."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: CommonSettings, *, name: str = "findme") -> AsyncIterator[Self]:
+        """Open an engine; `name` shows up as application_name in pg_stat_activity."""
+        engine = create_async_engine(
+            settings.sqlalchemy_url,
+            pool_size=settings.db_pool_size,
+            max_overflow=settings.db_max_overflow,
+            pool_recycle=settings.db_pool_recycle,
+            pool_timeout=settings.db_pool_timeout,
+            pool_pre_ping=True,
+            connect_args={"server_settings": {"application_name": name}},
+        )
+        limit = settings.db_pool_size + settings.db_max_overflow
+        try:
+            with pool_metrics.watching(engine.pool, limit=limit):
+                yield cls(engine)
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit: every statement sees what is committed by then."""
+        async with _connected(self._autocommit) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """A READ COMMITTED transaction, committed at the end of the block."""
+        began = time.time_ns()
+        async with _connected(self.engine) as connection, connection.begin():
+            unit = UnitOfWork(connection)
+            yield unit
+            await outbox.append(connection, unit.messages)
+            for message, seconds in unit.later:
+                await outbox.append(connection, [message], delay_seconds=seconds)
+        tracing.past("transaction", began, time.time_ns())
+
+    async def check(self) -> None:
+        """Raise the driver's error when the database cannot be used now."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; how long it took to get is measured."""
+    started = time.perf_counter()
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+        except PoolTimeout:
+            metrics.POOL_TIMEOUTS.inc()
+            raise
+        metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - started)
+        yield connection

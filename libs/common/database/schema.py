@@ -1,0 +1,54 @@
+"""Whether the database has the schema that this release needs."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from libs.common.database.database import Database, is_away
+from libs.common.errors import FindMeError
+
+log = structlog.get_logger(__name__)
+
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+class SchemaTooOld(FindMeError):
+    """The database waits for its migration."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        has = f"the schema {found}" if found else "no schema"
+        super().__init__(
+            f"The database has {has}, this release needs {needed}: run `findme migrate`"
+        )
+
+
+async def verify_schema(database: Database) -> None:
+    """Raise SchemaTooOld; a newer schema is fine, as migrations only add.
+
+    A database that is away is waited for by others.
+    """
+    try:
+        async with database.read() as connection:
+            found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except ProgrammingError:
+        found = None
+    except Exception as error:
+        if not is_away(error):
+            raise
+        log.warning("schema_not_verified", error=str(error))
+        return
+    if is_too_old(found, known := revisions()):
+        raise SchemaTooOld(found, max(known))
+
+
+def revisions() -> list[str]:
+    """Return this release's revisions: a migration's file begins with its own."""
+    return sorted(path.name.partition("_")[0] for path in _VERSIONS.glob("[0-9]*.py"))
+
+
+def is_too_old(found: str | None, known: Collection[str]) -> bool:
+    """Whether a revision comes before the newest that is known; an unknown one is newer."""
+    return found is None or (found in known and found != max(known))

@@ -1,0 +1,104 @@
+"""A consumer of one work queue: one channel, serial where the order counts."""
+
+import asyncio
+
+import structlog
+from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+
+from libs.common.errors import FindMeError
+from libs.common.messaging.bus import metrics
+from libs.common.messaging.bus.handling import Done, LetGo, handle
+from libs.common.messaging.bus.protocol import Delivery, Handler
+from libs.common.messaging.bus.rabbitmq import envelope
+from libs.common.messaging.bus.rabbitmq.channels import ChannelUser, Intake
+from libs.common.messaging.bus.rabbitmq.connection import Link
+from libs.common.messaging.bus.rabbitmq.layout import retry_routing_key
+from libs.common.messaging.bus.rabbitmq.publisher import Publisher
+from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
+from libs.common.messaging.bus.running import unless_set
+from libs.common.messaging.bus.topology import DEAD_LETTER_EXCHANGE, RETRY_EXCHANGE, Queue
+
+log = structlog.get_logger(__name__)
+
+HOLD_SECONDS = 1.0
+
+
+class Consumer(ChannelUser):
+    """Hands a queue's messages to the handler and settles them by what it did.
+
+    Nothing is ever rejected: a message is acked, or it goes back when the channel closes.
+    (Cancelling the consumer first would let another one start beside it on quorum queues.)
+    """
+
+    def __init__(self, link: Link, publisher: Publisher, queue: Queue, handler: Handler) -> None:
+        super().__init__(link, name=f"queue {queue.name}")
+        self.prefetch = queue.prefetch
+        self._publisher = publisher
+        self._queue = queue
+        self._handler = handler
+
+    async def work(self, intake: Intake) -> None:
+        await intake.consume(self._queue.name)
+        self.is_set_up()
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._queue.workers):
+                workers.create_task(self._work(intake))
+
+    async def _work(self, intake: Intake) -> None:
+        while message := await intake.next(self.stopping):
+            delivery = envelope.delivered(message, self._queue.name)
+            last, result = await handle(
+                self._queue, self._handler, delivery, stopping=self.stopping
+            )
+            if not isinstance(result, LetGo):
+                await self._settle(intake, message, last, result)
+
+    async def _settle(
+        self,
+        intake: Intake,
+        message: AbstractIncomingMessage,
+        delivery: Delivery,
+        result: Decision | Done,
+    ) -> None:
+        match result:
+            case Done():
+                outcome = metrics.Outcome.ACKED
+            case Retry():
+                outcome = metrics.Outcome.RETRIED
+            case DeadLetter():
+                outcome = metrics.Outcome.DEAD_LETTERED
+        if not isinstance(result, Done):
+            while not await self._is_passed_on(delivery, result):
+                await unless_set(asyncio.sleep(HOLD_SECONDS), self.stopping, intake.ended)
+                if self.stopping.is_set() or intake.ended.is_set():
+                    return
+        try:
+            await message.ack()
+        except CONNECTION_EXCEPTIONS as error:
+            log.warning(
+                "ack_lost", queue=delivery.queue, message_id=delivery.message_id, error=str(error)
+            )
+        else:
+            metrics.count(self._queue.name, outcome)
+
+    async def _is_passed_on(self, delivery: Delivery, decision: Decision) -> bool:
+        """Publish the copy that replaces the message; only then may the original be acked."""
+        try:
+            match decision:
+                case Retry(delay_seconds):
+                    await self._publisher.publish(
+                        RETRY_EXCHANGE,
+                        retry_routing_key(self._queue, delay_seconds),
+                        envelope.for_retry(delivery),
+                    )
+                case DeadLetter(reason):
+                    await self._publisher.publish(
+                        DEAD_LETTER_EXCHANGE,
+                        delivery.routing_key,
+                        envelope.for_dead_letters(delivery, reason),
+                    )
+        except FindMeError as error:
+            log.error("message_held", queue=delivery.queue, error=str(error))  # noqa: TRY400
+            return False
+        return True

@@ -1,0 +1,124 @@
+"""Exchanges, queues and bindings as values: the only place that names them."""
+
+from dataclasses import dataclass, field
+
+from libs.common.messaging.buckets import ANALYZE_LANES, BUCKETS, lane_of
+
+EVENTS_EXCHANGE = "findme.events"
+RETRY_EXCHANGE = "findme.retry"
+REQUEUE_EXCHANGE = "findme.requeue"
+DEAD_LETTER_EXCHANGE = "findme.dlx"
+DEAD_LETTER_QUEUE = "findme.dlq"
+
+#: Crashes of a consumer with the same message in hand before the broker gives it up.
+DELIVERY_LIMIT = 6
+DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
+IN_PROCESS_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0)
+COLLECT_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 30.0)
+
+#: What a match partition consumes. Notifications (photo.matched, selfie.matched) are not here.
+MATCH_TOPICS = ("photo.analyzed", "selfie.uploaded", "selfie.deleted", "rematch.requested")
+CLEANUP_TOPICS = ("photo.deleted", "selfie.deleted", "event.deleted", "account.deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long to wait before each further attempt, and where the message waits.
+
+    Waiting in the broker lets later messages pass; waiting in process keeps the order.
+    """
+
+    delays_seconds: tuple[float, ...] = DEFAULT_RETRY_DELAYS_SECONDS
+    keeps_order: bool = False
+    #: False: the last delay repeats until an attempt succeeds.
+    gives_up: bool = True
+
+    @property
+    def max_attempts(self) -> int:
+        """Attempts in all, the first included, of a policy that gives up."""
+        return len(self.delays_seconds) + 1
+
+    def delay_seconds(self, attempt: int) -> float:
+        """How long to wait after a failed attempt; the last delay repeats."""
+        return self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1]
+
+    def waited_seconds(self, attempt: int) -> float:
+        """How long a message has waited by its so-many-th attempt."""
+        further = max(attempt - self.max_attempts, 0)
+        return sum(self.delays_seconds[: attempt - 1]) + further * self.delays_seconds[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable work queue and the routing keys it is bound to."""
+
+    name: str
+    bindings: tuple[str, ...]
+    single_active: bool = False
+    prefetch: int = 1
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    max_length: int = 1_000_000
+
+    @property
+    def workers(self) -> int:
+        """Handlers of one subscriber that run at a time; prefetch beyond that only waits."""
+        return 1 if self.single_active else self.prefetch
+
+
+#: What was given up, on its way to the table that operators look at. It has nowhere else to
+#: go, so its consumers never give up.
+DEAD_LETTERS = Queue(
+    name=DEAD_LETTER_QUEUE,
+    bindings=(),
+    retry=RetryPolicy(COLLECT_RETRY_DELAYS_SECONDS, keeps_order=True, gives_up=False),
+    max_length=100_000,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """All queues of the system that are consumed."""
+
+    analyze: tuple[Queue, ...]
+    match: tuple[Queue, ...]
+    cleanup: Queue
+    dead_letters: Queue = DEAD_LETTERS
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        """Every work queue; the retry queues follow from these."""
+        return (*self.analyze, *self.match, self.cleanup)
+
+
+def findme_topology(
+    retry_delays_seconds: tuple[float, ...] = DEFAULT_RETRY_DELAYS_SECONDS,
+    in_process_delays_seconds: tuple[float, ...] = IN_PROCESS_RETRY_DELAYS_SECONDS,
+) -> Topology:
+    """Return the topology: 8 analyze lanes of two buckets each, 16 match partitions, cleanup."""
+    analyze = tuple(
+        Queue(
+            name=f"findme.analyze.{lane:02d}",
+            bindings=tuple(
+                f"photo.uploaded.{bucket:02d}"
+                for bucket in range(BUCKETS)
+                if lane_of(bucket) == lane
+            ),
+            retry=RetryPolicy(retry_delays_seconds),
+        )
+        for lane in range(ANALYZE_LANES)
+    )
+    match = tuple(
+        Queue(
+            name=f"findme.match.{bucket:02d}",
+            bindings=tuple(f"{topic}.{bucket:02d}" for topic in MATCH_TOPICS),
+            single_active=True,
+            retry=RetryPolicy(in_process_delays_seconds, keeps_order=True),
+        )
+        for bucket in range(BUCKETS)
+    )
+    cleanup = Queue(
+        name="findme.cleanup",
+        bindings=tuple(f"{topic}.*" for topic in CLEANUP_TOPICS),
+        retry=RetryPolicy(retry_delays_seconds),
+    )
+    return Topology(analyze=analyze, match=match, cleanup=cleanup)

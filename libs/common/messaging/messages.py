@@ -1,0 +1,187 @@
+"""The messages between services: versioned, self-describing, small (ids, never binaries)."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from libs.common.messaging.buckets import bucket_of
+from libs.common.messaging.bus.protocol import OutgoingMessage
+
+
+class Message(BaseModel):
+    """Base of all messages; `event_id` decides the bucket, `topic` the rest of the routing key.
+
+    A reader ignores fields it does not know, so a new optional field needs no new version.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    topic: ClassVar[str]
+    #: Somebody must receive it; False for notifications that nobody may be waiting for.
+    mandatory: ClassVar[bool] = True
+
+    version: Literal[1] = 1
+    event_id: int
+
+    @property
+    def routing_key(self) -> str:
+        """`topic.NN`, NN being the event's bucket."""
+        return f"{self.topic}.{bucket_of(self.event_id):02d}"
+
+    def outgoing(
+        self, message_id: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> OutgoingMessage:
+        """Encode for the bus; `message_id` defaults to a fresh UUID."""
+        return OutgoingMessage(
+            routing_key=self.routing_key,
+            body=self.model_dump_json().encode(),
+            message_id=message_id or str(uuid.uuid4()),
+            mandatory=self.mandatory,
+            headers=headers or {},
+        )
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Parse a body; raises pydantic's ValidationError when it is not this message."""
+        return cls.model_validate_json(body)
+
+
+class PhotoUploaded(Message):
+    """A photo is stored and waits for analysis."""
+
+    topic: ClassVar[str] = "photo.uploaded"
+    photo_id: int
+    #: The engine that is to analyse it although another one has; None for a new photo.
+    reindex_for: str | None = None
+
+
+class PhotoAnalyzed(Message):
+    """A photo's faces are committed; they wait for matching."""
+
+    topic: ClassVar[str] = "photo.analyzed"
+    photo_id: int
+
+
+class PhotoMatched(Message):
+    """A photo was matched against the event's selfies; `user_ids` are those it shows."""
+
+    topic: ClassVar[str] = "photo.matched"
+    mandatory: ClassVar[bool] = False
+    photo_id: int
+    user_ids: tuple[int, ...]
+    #: False for a photo that guests knew before; `user_ids` are then also those it showed.
+    is_news: bool = True
+
+
+class MatchChanged(Message):
+    """People or a new threshold changed who is in a photo; `None` stands for all of the event."""
+
+    topic: ClassVar[str] = "match.changed"
+    mandatory: ClassVar[bool] = False
+    photo_id: int | None = None
+    user_ids: tuple[int, ...] | None = None
+
+
+class PhotoFailed(Message):
+    """A photo cannot be analysed; `reason` is for the photographer."""
+
+    topic: ClassVar[str] = "photo.failed"
+    mandatory: ClassVar[bool] = False
+    photo_id: int
+    reason: str
+
+
+class PhotoChanged(Message):
+    """A photo's visibility changed."""
+
+    topic: ClassVar[str] = "photo.changed"
+    mandatory: ClassVar[bool] = False
+    photo_id: int
+
+
+class PhotoDeleted(Message):
+    """A photo's row is gone; its objects and external faces go next."""
+
+    topic: ClassVar[str] = "photo.deleted"
+    photo_id: int
+    filename: str
+
+
+class SelfieUploaded(Message):
+    """A guest's selfie waits to be indexed and matched in one event."""
+
+    topic: ClassVar[str] = "selfie.uploaded"
+    user_id: int
+    selfie_id: int
+
+
+class SelfieMatched(Message):
+    """A selfie was matched against all faces the event has."""
+
+    topic: ClassVar[str] = "selfie.matched"
+    mandatory: ClassVar[bool] = False
+    user_id: int
+    selfie_id: int
+    matched: int
+
+
+class SelfieDeleted(Message):
+    """A selfie's row is gone, and with it its embeddings and matches."""
+
+    topic: ClassVar[str] = "selfie.deleted"
+    #: Stands for the event of a selfie that no event knows: its object must go all the same.
+    no_event_id: ClassVar[int] = 0
+    user_id: int
+    selfie_id: int
+    object_key: str
+
+    @classmethod
+    def for_events(
+        cls, event_ids: Iterable[int], *, user_id: int, selfie_id: int, object_key: str
+    ) -> list[Self]:
+        """One message for each event that knows the selfie, and at least one."""
+        return [
+            cls(event_id=event_id, user_id=user_id, selfie_id=selfie_id, object_key=object_key)
+            for event_id in sorted(set(event_ids) or {cls.no_event_id})
+        ]
+
+
+class EventChanged(Message):
+    """An event's name, date, code or photographer changed."""
+
+    topic: ClassVar[str] = "event.changed"
+    mandatory: ClassVar[bool] = False
+
+
+class EventDeleted(Message):
+    """An event's row is gone, and everything that hung on it; its objects go next."""
+
+    topic: ClassVar[str] = "event.deleted"
+
+
+class AccountDeleted(Message):
+    """An account is gone, and everything that hung on it; its objects go next.
+
+    `event_id` is one of the events that knew it, so that each hears of it.
+    """
+
+    topic: ClassVar[str] = "account.deleted"
+    #: Stands for the event of an account that is in none.
+    no_event_id: ClassVar[int] = 0
+    user_id: int
+
+    @classmethod
+    def for_events(cls, event_ids: Iterable[int], *, user_id: int) -> list[Self]:
+        """One message for each event that knew the account, and at least one."""
+        return [
+            cls(event_id=event_id, user_id=user_id)
+            for event_id in sorted(set(event_ids) or {cls.no_event_id})
+        ]
+
+
+class RematchRequested(Message):
+    """Match all selfies of the event again."""
+
+    topic: ClassVar[str] = "rematch.requested"

@@ -1,0 +1,149 @@
+"""Publishes the outbox: one leader at a time, woken by NOTIFY and by a poll."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from libs.common.database.database import Database
+from libs.common.messaging import outbox
+from libs.common.messaging.bus.protocol import Bus, BusUnavailable
+from libs.common.messaging.outbox import OutboxRow
+from libs.common.telemetry import metrics, tracing
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+POLL_SECONDS = 1.0
+MAX_BACKOFF_SECONDS = 5.0
+MAX_SET_ASIDE_SECONDS = 300.0
+_LEADER_LOCK_ID = 0x46494E45
+_TRY_TO_LEAD = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK_ID})")
+_PASSING_ERRORS = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    BusUnavailable,
+    OSError,
+)
+
+
+class Relay:
+    """Moves messages from the outbox to the bus, at least once and in the order of their ids.
+
+    Every process may run one; an advisory lock lets one work while the others stand by.
+    (Two at work would be no faster, and would reorder.)
+    """
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled; a lost database or bus is waited for with backoff."""
+        backoff = 0.1
+        while True:
+            try:
+                await self._lead()
+                backoff = 0.1
+            except _PASSING_ERRORS as error:
+                log.warning("relay_interrupted", error=str(error), retry_in_seconds=backoff)
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
+
+    async def _lead(self) -> None:
+        async with self._database.read() as session:
+            driver = (await session.get_raw_connection()).driver_connection
+            if driver is None:
+                return
+            await driver.add_listener(outbox.NOTIFY_CHANNEL, self._on_notify)
+            try:
+                while not await session.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event
+                    await asyncio.sleep(POLL_SECONDS)
+                log.info("relay_leads")
+                with metrics.OUTBOX_LEADING.track_inprogress():
+                    await self._publish_while_connected(driver.is_closed)
+            finally:
+                # Closing the session is what gives up the lock; a pooled one would keep it.
+                await session.invalidate()
+
+    def _on_notify(self, *_: object) -> None:
+        self._wake.set()
+
+    async def _publish_while_connected(self, is_closed: Callable[[], bool]) -> None:
+        while not is_closed():
+            self._wake.clear()
+            while await self._publish_batch() == BATCH:
+                pass
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+
+    async def _publish_batch(self) -> int:
+        """Publish one batch; return its size."""
+        async with self._database.engine.begin() as connection:
+            rows = await outbox.take_batch(connection, BATCH)
+            if not rows:
+                return 0
+            outcomes = await asyncio.gather(
+                *(self._publish(row) for row in rows), return_exceptions=True
+            )
+            confirmed: list[int] = []
+            refused: Counter[str] = Counter()
+            unavailable: BusUnavailable | None = None
+            for row, outcome in zip(rows, outcomes, strict=True):
+                if outcome is None:
+                    confirmed.append(row.id)
+                elif isinstance(outcome, BusUnavailable):
+                    unavailable = outcome
+                elif isinstance(outcome, Exception):
+                    refused[f"{type(outcome).__name__}: {outcome}"] += 1
+                    delay = min(2.0**row.attempts, MAX_SET_ASIDE_SECONDS)
+                    await outbox.set_aside(connection, [row.id], delay)
+                else:
+                    raise outcome
+            if confirmed:
+                await outbox.remove(connection, confirmed)
+        metrics.OUTBOX_PUBLISHED.inc(len(confirmed))
+        for reason, count in refused.items():
+            metrics.OUTBOX_REFUSED.inc(count)
+            log.error("outbox_messages_refused", reason=reason, count=count)
+        if unavailable is not None:
+            raise unavailable
+        return len(rows)
+
+    async def _publish(self, row: OutboxRow) -> None:
+        message = row.message
+        if not tracing.is_on() or not message.headers:
+            await self._bus.publish(message)
+            return
+        topic = message.routing_key.rpartition(".")[0]
+        waited = (datetime.now(UTC) - row.created_at).total_seconds()
+        with tracing.continued(
+            f"publish {topic}",
+            message.headers,
+            "producer",
+            routing_key=message.routing_key,
+            message_id=message.message_id,
+            waited_seconds=max(waited, 0.0),
+        ):
+            headers = {**message.headers, **tracing.headers()}
+            await self._bus.publish(replace(message, headers=headers))
+
+
+async def watch_backlog(database: Database, *, every_seconds: float = 5.0) -> None:
+    """Keep the gauges of the outbox's depth and age current until cancelled."""
+    while True:
+        with suppress(SQLAlchemyError, OSError):
+            async with database.read() as connection:
+                depth, age = await outbox.backlog(connection)
+            metrics.OUTBOX_DEPTH.set(depth)
+            metrics.OUTBOX_AGE.set(age)
+        await asyncio.sleep(every_seconds)

@@ -1,0 +1,56 @@
+"""Run one service's application in a process of its own."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from libs.common.setting_files import SettingUnreadable
+from libs.common.settings import CommonSettings
+from libs.common.telemetry import logs
+from libs.common.web.graceful_server import GracefulServer
+
+#: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
+GRACEFUL_SHUTDOWN_SECONDS = 20
+
+
+S = TypeVar("S", bound=CommonSettings)
+
+
+def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
+    """Read the settings from the environment and serve until SIGTERM or SIGINT.
+
+    Settings that are missing or wrong end the process with one sentence each.
+    """
+    settings = _read(settings_class)
+    logs.configure(settings.log_level, settings.log_format)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        timeout_keep_alive=75,
+    )
+    GracefulServer(config, [app.state.stopping]).run()
+
+
+def _read(settings_class: type[S]) -> S:
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        problems = [
+            f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+        ]
+        raise SystemExit("\n".join(problems)) from error
+    except SettingUnreadable as error:
+        raise SystemExit(str(error)) from error
+    if settings.amqp_url is None:
+        # The bus in process ends at the process: no other service would hear a word.
+        msg = "AMQP_URL: a service by itself needs RabbitMQ; `findme up` runs without it"
+        raise SystemExit(msg)
+    return settings

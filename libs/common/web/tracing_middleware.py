@@ -1,0 +1,52 @@
+"""A span for every request, when tracing is on."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from libs.common.telemetry import tracing
+
+#: Asked for every few seconds by those who watch.
+_UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
+_LIVE_STREAM = "/stream"
+_SERVER_ERROR = 500
+
+
+class TracingMiddleware:
+    """Names a span by its route's template: addresses hold filenames, ids and signatures."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not tracing.is_on() or scope["type"] != "http" or _is_untraced(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"]
+        with tracing.continued(method, _came_with(scope), "server", method=method) as span:
+
+            async def observe(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    span.set(status=status)
+                    if status >= _SERVER_ERROR:
+                        span.failed(str(status))
+                await send(message)
+
+            try:
+                await self._app(scope, receive, observe)
+            finally:
+                route = getattr(scope.get("route"), "path", None)
+                if route is not None:
+                    span.rename(f"{method} {route}")
+                    span.set(route=route)
+
+
+def _is_untraced(path: str) -> bool:
+    # A live stream's span would end hours later.
+    return path in _UNTRACED or path.endswith(_LIVE_STREAM)
+
+
+def _came_with(scope: Scope) -> dict[str, str]:
+    wanted = (tracing.TRACEPARENT.encode(), tracing.TRACESTATE.encode())
+    return {
+        name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in wanted
+    }

@@ -1,1 +1,0 @@
-"""The gallery's HTTP routes: each decodes, calls one use case and encodes."""

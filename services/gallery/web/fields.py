@@ -1,0 +1,42 @@
+"""Request fields that several routes share."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query
+from pydantic import AfterValidator, Field
+
+from services.gallery.web.paging import MAX_LIMIT, Page, decode_cursor
+
+#: PostgreSQL's largest BIGINT.
+MAX_ID = 2**63 - 1
+MAX_TEXT_CHARACTERS = 10_000
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps every character but this one."""
+    if "\x00" in text:
+        msg = "must not contain a NUL character"
+        raise ValueError(msg)
+    return text
+
+
+def none_if_empty(value: object) -> object:
+    """Forms send an empty field as an empty string."""
+    return None if value == "" else value
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
+PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+async def _page(
+    limit: Annotated[int | None, Query(ge=1)] = None, cursor: str | None = None
+) -> Page:
+    return Page(
+        limit=min(limit, MAX_LIMIT) if limit is not None else None,
+        after=decode_cursor(cursor) if cursor else None,
+    )
+
+
+RequestedPage = Annotated[Page, Depends(_page)]

@@ -1,0 +1,72 @@
+"""Where model files lie, and which ones the official OpenCV model zoo has."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.recognition.engine.models.dlib_weights import ModelUnusable
+
+_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of the zoo, with the SHA-256 it must have."""
+
+    name: str
+    url: str
+    sha256: str
+    license: str
+    purpose: str
+
+
+YUNET = ModelFile(
+    name="face_detection_yunet_2023mar.onnx",
+    url=f"{_ZOO}/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    license="MIT",
+    purpose="finds faces",
+)
+SFACE = ModelFile(
+    name="face_recognition_sface_2021dec.onnx",
+    url=f"{_ZOO}/face_recognition_sface/face_recognition_sface_2021dec.onnx",
+    sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+    license="Apache-2.0",
+    purpose="tells them apart",
+)
+ZOO_MODELS = (YUNET, SFACE)
+
+# Any version will do: the newest by name.
+_YUNET_FILES = "face_detection_yunet*.onnx"
+_SFACE_FILES = "face_recognition_sface*.onnx"
+
+
+def default_model_dir() -> Path:
+    """FINDME_MODEL_DIR, else `findme` in the user's cache directory."""
+    configured = os.environ.get("FINDME_MODEL_DIR")
+    if configured:
+        return Path(configured)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "findme"
+
+
+def find_yunet(folder: Path, named: Path | None = None) -> Path | None:
+    """The detector's file: the one named, else the newest in the folder, else None.
+
+    Raises `ModelUnusable` when the one named is not there.
+    """
+    return _find(folder, _YUNET_FILES, named)
+
+
+def find_sface(folder: Path) -> Path | None:
+    """The newest recogniser in the folder, None when there is none."""
+    return _find(folder, _SFACE_FILES, None)
+
+
+def _find(folder: Path, pattern: str, named: Path | None) -> Path | None:
+    if named is not None:
+        if not named.is_file():
+            raise ModelUnusable(f"there is no model file {named}")
+        return named
+    # Versions of reduced precision (…_int8.onnx) find less; they count only when named.
+    files = [path for path in folder.glob(pattern) if "int8" not in path.name]
+    return max(files, key=lambda path: path.name, default=None)

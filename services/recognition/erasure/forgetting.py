@@ -1,0 +1,33 @@
+"""Every replica drops from its memory what was deleted, whoever owns the event's partition now."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from libs.common.messaging.bus.protocol import Bus, Delivery
+from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.messages import EventDeleted, SelfieDeleted
+from services.recognition.indexes.face_index import FaceIndex
+
+PATTERNS = (f"{SelfieDeleted.topic}.*", f"{EventDeleted.topic}.*")
+
+
+@asynccontextmanager
+async def forgetting(bus: Bus, index: FaceIndex) -> AsyncIterator[None]:
+    """Listen for the length of the block; after a gap nothing in memory is trusted."""
+
+    async def handle(delivery: Delivery) -> None:
+        topic, _, _ = delivery.routing_key.rpartition(".")
+        if topic == EventDeleted.topic:
+            index.forget(EventDeleted.decode(delivery.body).event_id)
+        else:
+            message = SelfieDeleted.decode(delivery.body)
+            index.forget(message.event_id, message.selfie_id)
+
+    async def on_gap() -> None:
+        index.forget_all()
+
+    subscription = await bus.listen(PATTERNS, handle, on_gap=on_gap)
+    try:
+        yield
+    finally:
+        await stop_all([subscription])

@@ -1,0 +1,127 @@
+"""Faces indexed by our own worker processes and matched by one matrix product."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from libs.common.database.database import Database
+from libs.common.errors import PermanentError
+from services.recognition import metrics
+from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.detect.selfie_check import own_face
+from services.recognition.engine.embed.similarity import to_bytes
+from services.recognition.engine.profiles import EngineProfile
+from services.recognition.engine.workers import WorkerPool
+from services.recognition.indexes.embedded import repository as face_sets
+from services.recognition.indexes.embedded.selfie_cache import SelfieCache
+from services.recognition.indexes.face_index import (
+    FaceKey,
+    IndexedFace,
+    IndexedPhoto,
+    PhotoKey,
+    SelfieKey,
+)
+from services.recognition.matching.rules import FaceSet, Match, SelfieSet, best_matches
+
+
+class EmbeddedIndex:
+    """`FaceIndex` of the engines that run here: embeddings are in the database.
+
+    Nothing is paid per comparison, so a photo is matched as soon as it is analysed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        pool: WorkerPool[PhotoAnalysis],
+        engine: EngineProfile,
+        *,
+        photos_at_once: int,
+    ) -> None:
+        self.name = engine.name
+        self.photos_at_once = photos_at_once
+        self._database = database
+        self._pool = pool
+        self._engine = engine
+        self._selfies = SelfieCache(engine=engine)
+
+    async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
+        """See `FaceIndex.index_photo`; raises WorkerCrashed and WorkerTimedOut, too."""
+        del photo  # the analysis is the same, whichever photo the file is
+        metrics.ENGINE_CALLS.labels("analyze_photo").inc()
+        return indexed_photo(await self._pool.analyze(path))
+
+    async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
+        """See `FaceIndex.index_selfie`; raises WorkerCrashed and WorkerTimedOut, too."""
+        del selfie
+        metrics.ENGINE_CALLS.labels("index_selfie").inc()
+        analysis = await self._pool.analyze(path)
+        own = own_face(analysis.faces)
+        if own is None:
+            msg = "No face was found in the selfie. Send another one."
+            raise PermanentError(msg)
+        return FaceKey(embedding=to_bytes(analysis.faces[own].embedding))
+
+    async def tidy(
+        self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
+    ) -> None:
+        """See `FaceIndex.tidy`: what is not committed is nowhere."""
+
+    async def match(
+        self,
+        event_id: int,
+        *,
+        photo_ids: Sequence[int] = (),
+        selfie_ids: Sequence[int] = (),
+        threshold: float,
+    ) -> AsyncIterator[list[Match]]:
+        """See `FaceIndex.match`; an event's faces are read, and yielded, chunk by chunk."""
+        if photo_ids:
+            async with self._database.read() as connection:
+                faces = await face_sets.faces_of_photos(connection, photo_ids, engine=self._engine)
+            selfies = await self._selfies.current(self._database, event_id)
+            yield self._best(selfies, faces, threshold)
+        if selfie_ids:
+            async with self._database.read() as connection:
+                selfies = await face_sets.load_selfies(
+                    connection, event_id, selfie_ids, engine=self._engine
+                )
+                async for faces in face_sets.scan_faces(connection, event_id, engine=self._engine):
+                    yield self._best(selfies, faces, threshold)
+
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
+        """See `FaceIndex.forget`."""
+        self._selfies.forget(event_id, selfie_id)
+
+    def forget_all(self) -> None:
+        """See `FaceIndex.forget_all`."""
+        self._selfies.forget_all()
+
+    def knows(self, event_id: int) -> list[int]:
+        """Return the ids of the event's selfies whose embeddings are in memory."""
+        return self._selfies.knows(event_id)
+
+    def _best(self, selfies: SelfieSet, faces: FaceSet, threshold: float) -> list[Match]:
+        return best_matches(
+            selfies, faces, threshold=threshold, calibration=self._engine.calibration
+        )
+
+
+def indexed_photo(analysis: PhotoAnalysis) -> IndexedPhoto:
+    """Return an engine's analysis as it is stored."""
+    return IndexedPhoto(
+        width=analysis.width,
+        height=analysis.height,
+        placeholder=analysis.placeholder,
+        faces=tuple(
+            IndexedFace(
+                left=face.left,
+                top=face.top,
+                width=face.width,
+                height=face.height,
+                confidence=face.confidence,
+                quality=face.quality,
+                key=FaceKey(embedding=to_bytes(face.embedding)),
+            )
+            for face in analysis.faces
+        ),
+    )

@@ -1,0 +1,110 @@
+"""What a face engine does for FindMe: index photos and selfies, and say who is in which photo."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from services.recognition.matching.rules import Match
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoKey:
+    """A photo of an event."""
+
+    event_id: int
+    photo_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelfieKey:
+    """A guest's selfie in one event."""
+
+    event_id: int
+    user_id: int
+    selfie_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceKey:
+    """What a face is found by: an embedding that is ours, or a service's id of the face."""
+
+    embedding: bytes | None = None
+    external_face_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFace:
+    """A face of a photo: its box in fractions (0..1) of the upright photo, and its key."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float  # 0..1
+    quality: float  # 0..1
+    key: FaceKey
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPhoto:
+    """What a photo's file says: its upright size in pixels, a placeholder, and the faces."""
+
+    width: int
+    height: int
+    placeholder: str  # ThumbHash, base64
+    faces: tuple[IndexedFace, ...]
+
+
+class FaceIndex(Protocol):
+    """One engine's way to index and match. Faces of different engines are never compared."""
+
+    @property
+    def name(self) -> str:
+        """What is stored with every face."""
+        ...
+
+    @property
+    def photos_at_once(self) -> int:
+        """How many photos are worth having in hand at the same time."""
+        ...
+
+    async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
+        """Find the photo's faces. Raises PermanentError for a file that is no photo."""
+        ...
+
+    async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
+        """Find the guest's face. Raises PermanentError, with a sentence for the guest."""
+        ...
+
+    async def tidy(
+        self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
+    ) -> None:
+        """Remove what an earlier attempt may have left behind of the same photo or selfie.
+
+        Called once `keys` are committed: what no row refers to then is nobody's.
+        """
+        ...
+
+    def match(
+        self,
+        event_id: int,
+        *,
+        photo_ids: Sequence[int] = (),
+        selfie_ids: Sequence[int] = (),
+        threshold: float,
+    ) -> AsyncIterator[list[Match]]:
+        """Yield who is in these photos, and the photos that these selfies' guests are in.
+
+        The caller has committed the faces of all of them. The other side is read afterwards,
+        so that of a photo and a selfie indexed at the same time the later one meets the other.
+        """
+        ...
+
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
+        """Drop what is held in memory of a selfie whose row is gone, or of a whole event."""
+        ...
+
+    def forget_all(self) -> None:
+        """Drop everything that is held in memory of selfies."""
+        ...

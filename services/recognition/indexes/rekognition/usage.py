@@ -1,0 +1,96 @@
+"""Counts calls per event, operation and day, for the bill."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from libs.common.database.database import Database
+from libs.common.telemetry.paid_calls import CHARGED
+from services.recognition import metrics
+
+log = structlog.get_logger(__name__)
+
+#: What a crash may leave uncounted.
+FLUSH_SECONDS = 1.0
+
+_ADD = text(
+    """
+    INSERT INTO aws_usage AS u (event_id, operation, day, calls)
+    SELECT * FROM unnest(
+        CAST(:events AS bigint[]), CAST(:operations AS text[]), CAST(:days AS date[]),
+        CAST(:calls AS bigint[]))
+    ORDER BY 1, 2, 3
+    ON CONFLICT (event_id, operation, day) DO UPDATE SET calls = u.calls + excluded.calls
+    """
+)
+
+
+class Usage:
+    """Calls counted in memory until they are flushed, so that no call waits for the database."""
+
+    def __init__(self, database: Database, *, price_per_call: float) -> None:
+        """`price_per_call` is in dollars, of those calls that are charged for."""
+        self._database = database
+        self._price_per_call = price_per_call
+        self._calls: Counter[tuple[int, str, date]] = Counter()
+
+    def add(self, event_id: int, operation: str) -> None:
+        """Count a call that the service did, or may have done."""
+        self._calls[event_id, operation, datetime.now(UTC).date()] += 1
+        metrics.AWS_CALLS.labels(operation).inc()
+        if operation in CHARGED:
+            metrics.AWS_COST.labels(operation).inc(self._price_per_call)
+
+    async def flush(self) -> None:
+        """Write what was counted since the last time."""
+        if not self._calls:
+            return
+        counted, self._calls = self._calls, Counter()
+        events, operations, days = zip(*counted, strict=True)
+        try:
+            async with self._database.unit_of_work() as unit:
+                await unit.connection.execute(
+                    _ADD,
+                    {
+                        "events": list(events),
+                        "operations": list(operations),
+                        "days": list(days),
+                        "calls": list(counted.values()),
+                    },
+                )
+        except BaseException:
+            self._calls.update(counted)
+            raise
+
+
+@asynccontextmanager
+async def counting(database: Database, *, price_per_call: float) -> AsyncIterator[Usage]:
+    """Yield a counter that is flushed all along, and at the end."""
+    usage = Usage(database, price_per_call=price_per_call)
+    flusher = asyncio.create_task(_keep_flushing(usage), name="aws-usage")
+    try:
+        yield usage
+    finally:
+        flusher.cancel()
+        with suppress(asyncio.CancelledError):
+            await flusher
+        await _flush(usage)
+
+
+async def _keep_flushing(usage: Usage) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        await _flush(usage)
+
+
+async def _flush(usage: Usage) -> None:
+    try:
+        await usage.flush()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("aws_usage_not_written", error=str(error))

@@ -1,0 +1,118 @@
+"""SQL of matches: how alike selfies and photos are, and whom photos show by that."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database.tables import matches, photos
+from libs.common.rights.guest_photos import UNCERTAIN_BAND, guest_photos, threshold_of
+from services.recognition.engine.embed.similarity import DEFAULT_THRESHOLD
+from services.recognition.matching.rules import Match
+
+
+async def threshold(connection: AsyncConnection, event_id: int) -> float:
+    """Return the similarity from which two faces of the event are one person's."""
+    found = await connection.scalar(select(threshold_of(event_id)))
+    # Of an event that was deleted nothing is kept, whatever is compared.
+    return float(DEFAULT_THRESHOLD if found is None else found)
+
+
+async def least_similarity(connection: AsyncConnection, event_id: int) -> float:
+    """Return the similarity from which a match is kept in the event."""
+    return await threshold(connection, event_id) - UNCERTAIN_BAND
+
+
+async def guests_in_photos(
+    connection: AsyncConnection, event_id: int, photo_ids: Sequence[int]
+) -> dict[int, set[int]]:
+    """Return the ids of the guests that each of these photos of the event shows."""
+    shown = guest_photos(event_id, photo_ids=list(photo_ids))
+    guests: dict[int, set[int]] = {}
+    for row in await connection.execute(select(shown.c.photo_id, shown.c.user_id)):
+        guests.setdefault(row.photo_id, set()).add(row.user_id)
+    return guests
+
+
+_UPSERT_MATCHES = text(
+    """
+    INSERT INTO matches AS m (user_id, event_id, photo_id, selfie_id, face_id, similarity)
+    SELECT v.user_id, :event_id, v.photo_id, v.selfie_id, v.face_id, v.similarity
+    FROM unnest(
+        CAST(:users AS bigint[]), CAST(:photos AS bigint[]), CAST(:selfies AS bigint[]),
+        CAST(:faces AS bigint[]), CAST(:similarities AS real[])
+    ) AS v (user_id, photo_id, selfie_id, face_id, similarity)
+    JOIN selfies s ON s.id = v.selfie_id
+    JOIN photos p ON p.id = v.photo_id
+    -- Those of another engine may have gone since they were compared.
+    JOIN faces f ON f.id = v.face_id
+    ORDER BY v.selfie_id, v.photo_id
+    FOR KEY SHARE OF s, p
+    ON CONFLICT (selfie_id, photo_id) DO UPDATE
+    SET face_id = excluded.face_id, similarity = excluded.similarity
+    WHERE (m.face_id, m.similarity) IS DISTINCT FROM (excluded.face_id, excluded.similarity)
+    """
+)
+
+
+async def upsert(connection: AsyncConnection, event_id: int, found: Sequence[Match]) -> None:
+    """Write matches; those of a selfie or photo deleted meanwhile are left out.
+
+    The rows locked by KEY SHARE make a deletion wait and then remove what was written, or
+    be seen here: either way nothing of a deleted selfie stays.
+    """
+    if not found:
+        return
+    await connection.execute(
+        _UPSERT_MATCHES,
+        {
+            "event_id": event_id,
+            "users": [match.user_id for match in found],
+            "photos": [match.photo_id for match in found],
+            "selfies": [match.selfie_id for match in found],
+            "faces": [match.face_id for match in found],
+            "similarities": [match.similarity for match in found],
+        },
+    )
+
+
+_DELETE_OUTDATED = text(
+    """
+    DELETE FROM matches m
+    USING photos p, selfie_indexes i
+    WHERE p.id = m.photo_id AND i.selfie_id = m.selfie_id AND i.event_id = m.event_id
+      AND i.status IN ('indexed', 'done') AND i.engine = p.engine
+      AND (m.photo_id = ANY(CAST(:photos AS bigint[]))
+           OR m.selfie_id = ANY(CAST(:selfies AS bigint[])))
+      AND m.event_id = :event_id
+      AND NOT EXISTS (SELECT FROM faces f WHERE f.id = m.face_id)
+    RETURNING m.photo_id, m.user_id
+    """
+)
+
+
+async def delete_outdated(
+    connection: AsyncConnection,
+    event_id: int,
+    *,
+    photo_ids: Sequence[int] = (),
+    selfie_ids: Sequence[int] = (),
+) -> dict[int, set[int]]:
+    """Remove what another engine had found of these photos or selfies.
+
+    Only once both sides have been compared by one engine: until then the match stands. Its
+    face is gone by then, which tells it from what was found anew. Returns guests by photo.
+    """
+    gone: dict[int, set[int]] = {}
+    values = {"photos": list(photo_ids), "selfies": list(selfie_ids), "event_id": event_id}
+    for row in await connection.execute(_DELETE_OUTDATED, values):
+        gone.setdefault(row.photo_id, set()).add(row.user_id)
+    return gone
+
+
+async def delete_below(connection: AsyncConnection, event_id: int, least: float) -> None:
+    """Remove what a lower threshold had let through."""
+    of_event = select(photos.c.id).where(photos.c.event_id == event_id)
+    await connection.execute(
+        delete(matches).where(matches.c.photo_id.in_(of_event), matches.c.similarity < least)
+    )

@@ -1,0 +1,222 @@
+"""SQL of photos on their way through recognition, and of the faces found in them.
+
+See face_sets.py for what is compared, stored_matches.py for what comes of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database.tables import faces, photos
+from services.recognition.indexes.face_index import IndexedFace, IndexedPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """What the handlers need to know of a photo."""
+
+    id: int
+    event_id: int
+    filename: str
+    status: str
+    uploaded_at: datetime
+    lost_analyses: int
+    traceparent: str | None
+    #: Whose faces it has.
+    engine: str | None = None
+    #: It was finished before: guests know it.
+    is_known: bool = False
+
+    def waits_for(self, engine: str) -> bool:
+        """Whether its faces are there to be matched by this engine, or by whichever there is."""
+        return self.status == "analyzed" and self.engine in (None, engine)
+
+    def is_of_another(self, engine: str) -> bool:
+        """Whether it was analysed, but by another engine."""
+        return self.status in ("analyzed", "done") and self.engine not in (None, engine)
+
+
+async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | None:
+    """Return the photo, or None when it has been deleted."""
+    row = (
+        await connection.execute(
+            select(
+                photos.c.id,
+                photos.c.event_id,
+                photos.c.filename,
+                photos.c.processing_status,
+                photos.c.uploaded_at,
+                photos.c.lost_analyses,
+                photos.c.traceparent,
+                photos.c.engine,
+                photos.c.finished_at,
+            ).where(photos.c.id == photo_id)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return PhotoRow(
+        id=row.id,
+        event_id=row.event_id,
+        filename=row.filename,
+        status=row.processing_status,
+        uploaded_at=row.uploaded_at,
+        lost_analyses=row.lost_analyses,
+        traceparent=row.traceparent,
+        engine=row.engine,
+        is_known=row.finished_at is not None,
+    )
+
+
+async def begin_analysis(connection: AsyncConnection, photo_id: int) -> None:
+    """Count the analysis as lost until `end_analysis` takes it back."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id)
+        .values(lost_analyses=photos.c.lost_analyses + 1)
+    )
+
+
+async def end_analysis(connection: AsyncConnection, photo_id: int) -> None:
+    """Record that an analysis ended in this process, however it ended."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.lost_analyses > 0)
+        .values(lost_analyses=photos.c.lost_analyses - 1)
+    )
+
+
+async def save_analysis(
+    connection: AsyncConnection, photo: PhotoRow, analysis: IndexedPhoto, *, engine: str
+) -> bool:
+    """Store the faces of a queued photo, or of one that another engine has analysed.
+
+    False when somebody else was first, or it is gone. A photo without faces has nothing to
+    match: it is done.
+    """
+    updated = await connection.execute(
+        update(photos)
+        .where(
+            photos.c.id == photo.id,
+            or_(photos.c.processing_status == "queued", _is_of_another(engine)),
+        )
+        .values(
+            processing_status="analyzed" if analysis.faces else "done",
+            width=analysis.width,
+            height=analysis.height,
+            placeholder=analysis.placeholder,
+            engine=engine,
+            reindexing_since=None,
+            analyzed_at=func.now(),
+            # Kept where it is there: the photo was finished before, by another engine.
+            finished_at=(
+                photos.c.finished_at
+                if analysis.faces
+                else func.coalesce(photos.c.finished_at, func.now())
+            ),
+            enqueued_at=func.now(),
+        )
+    )
+    if not updated.rowcount:
+        return False
+    if photo.engine is not None:
+        await connection.execute(delete(faces).where(faces.c.photo_id == photo.id))
+    if analysis.faces:
+        await connection.execute(
+            insert(faces).on_conflict_do_nothing(),
+            [
+                _face_values(photo, position, face, engine)
+                for position, face in enumerate(analysis.faces)
+            ],
+        )
+    return True
+
+
+async def keep_analysis(connection: AsyncConnection, photo: PhotoRow, *, engine: str) -> bool:
+    """Leave a photo that this engine cannot read as another one has found it.
+
+    Its boxes and matches stay. What its faces are found by goes, as nothing can be compared
+    with it any more. False when somebody else was first, or it is gone.
+    """
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo.id, _is_of_another(engine))
+        .values(
+            processing_status="done",
+            engine=engine,
+            reindexing_since=None,
+            finished_at=func.coalesce(photos.c.finished_at, func.now()),
+        )
+    )
+    if not updated.rowcount:
+        return False
+    await connection.execute(_REMOVE_EXTERNAL, {"photo_id": photo.id})
+    await connection.execute(
+        update(faces)
+        .where(faces.c.photo_id == photo.id)
+        .values(embedding=None, external_face_id=None)
+    )
+    return True
+
+
+_REMOVE_EXTERNAL = text(
+    """
+    INSERT INTO face_removals (event_id, external_face_id)
+    SELECT event_id, external_face_id FROM faces
+    WHERE photo_id = :photo_id AND external_face_id IS NOT NULL
+    """
+)
+
+
+def _is_of_another(engine: str) -> ColumnElement[bool]:
+    return and_(
+        photos.c.processing_status.in_(("analyzed", "done")),
+        photos.c.engine.is_not(None),
+        photos.c.engine != engine,
+    )
+
+
+def _face_values(
+    photo: PhotoRow, position: int, face: IndexedFace, engine: str
+) -> dict[str, object]:
+    return {
+        "photo_id": photo.id,
+        "event_id": photo.event_id,
+        "position": position,
+        "left": face.left,
+        "top": face.top,
+        "width": face.width,
+        "height": face.height,
+        "confidence": face.confidence,
+        "quality": face.quality,
+        "engine": engine,
+        "embedding": face.key.embedding,
+        "external_face_id": face.key.external_face_id,
+    }
+
+
+async def mark_photo_failed(
+    connection: AsyncConnection, photo_id: int, reason: str, *, status: str = "queued"
+) -> bool:
+    """Record why a photo cannot be processed; False when its status is another by now."""
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.processing_status == status)
+        .values(processing_status="failed", processing_error=reason, finished_at=func.now())
+    )
+    return bool(updated.rowcount)
+
+
+async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
+    """Record that an analysed photo has been matched; False when it was recorded before."""
+    updated = await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.processing_status == "analyzed")
+        .values(
+            processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
+        )
+    )
+    return bool(updated.rowcount)

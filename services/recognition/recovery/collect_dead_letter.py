@@ -1,0 +1,124 @@
+"""Keep a message that was given up where operators find it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from pydantic import ValidationError
+
+from libs.common.database.database import Database, UnitOfWork
+from libs.common.messaging.bus.protocol import Bus, Death, Delivery
+from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.topology import Topology
+from libs.common.messaging.dead_letters import repository as dead_letters
+from libs.common.messaging.dead_letters.watch import watch_dead_letters
+from libs.common.messaging.messages import (
+    PhotoAnalyzed,
+    PhotoFailed,
+    PhotoUploaded,
+    SelfieMatched,
+    SelfieUploaded,
+)
+from libs.common.telemetry import metrics as common_metrics
+from services.recognition import metrics
+from services.recognition.photos import repository
+from services.recognition.photos.analyze_photo import LOST_REASON
+from services.recognition.selfies import claims as selfie_claims
+
+log = structlog.get_logger(__name__)
+
+SELFIE_REASON = (
+    "The selfie cannot be processed: the service broke down every time it tried. Send another one."
+)
+
+
+@asynccontextmanager
+async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncIterator[None]:
+    """Collect the dead letters of all services, and count them, for the length of the block."""
+
+    async def handle(delivery: Delivery) -> None:
+        await collect_dead_letter(delivery, database=database)
+
+    for queue in topology.queues:
+        # There from the start: of a counter that appears with letters, no rate shows them.
+        common_metrics.DEAD_LETTERS_COLLECTED.labels(queue.name)
+        common_metrics.DEAD_LETTERS.labels(queue.name)
+    subscription = await bus.subscribe(topology.dead_letters, handle)
+    watcher = asyncio.create_task(watch_dead_letters(database), name="dead-letters")
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+        await stop_all([subscription])
+
+
+async def collect_dead_letter(message: Delivery, *, database: Database) -> None:
+    """Store the letter; a letter that is there already changes nothing.
+
+    A handler that gives up has marked its photo or selfie failed before. Where every attempt
+    ended with its process, nobody has, and the reconciler would send the poison out again for
+    ever: so that is done here.
+    """
+    death = message.death or Death(message.queue, "unknown", message.attempt)
+    async with database.unit_of_work() as unit:
+        if not await dead_letters.add(unit.connection, message, death):
+            return
+        if death.crashed:
+            await _close(message, unit)
+    common_metrics.DEAD_LETTERS_COLLECTED.labels(death.queue).inc()
+    log.warning(
+        "dead_letter_collected",
+        queue=death.queue,
+        routing_key=message.routing_key,
+        message_id=message.message_id,
+        attempts=death.attempts,
+        reason=death.reason,
+    )
+
+
+async def _close(message: Delivery, unit: UnitOfWork) -> None:
+    topic, _, _ = message.routing_key.rpartition(".")
+    try:
+        match topic:
+            case PhotoUploaded.topic:
+                await _close_photo(PhotoUploaded.decode(message.body), "queued", unit)
+            case PhotoAnalyzed.topic:
+                await _close_photo(PhotoAnalyzed.decode(message.body), "analyzed", unit)
+            case SelfieUploaded.topic:
+                await _close_selfie(SelfieUploaded.decode(message.body), unit)
+    except ValidationError:
+        # Whatever it is, it is about no photo and no selfie.
+        return
+
+
+async def _close_photo(
+    message: PhotoUploaded | PhotoAnalyzed, status: str, unit: UnitOfWork
+) -> None:
+    if await repository.mark_photo_failed(
+        unit.connection, message.photo_id, LOST_REASON, status=status
+    ):
+        unit.publish(
+            PhotoFailed(event_id=message.event_id, photo_id=message.photo_id, reason=LOST_REASON)
+        )
+        metrics.PHOTOS.labels("failed").inc()
+
+
+async def _close_selfie(message: SelfieUploaded, unit: UnitOfWork) -> None:
+    if await selfie_claims.give_up_selfie(
+        unit.connection,
+        selfie_id=message.selfie_id,
+        event_id=message.event_id,
+        error=SELFIE_REASON,
+    ):
+        unit.publish(
+            SelfieMatched(
+                event_id=message.event_id,
+                user_id=message.user_id,
+                selfie_id=message.selfie_id,
+                matched=0,
+            )
+        )
+        metrics.SELFIES_INDEXED.labels("failed").inc()

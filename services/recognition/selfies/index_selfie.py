@@ -1,0 +1,118 @@
+"""Index a guest's selfie in one event, once, whichever replica gets the message."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from libs.common.errors import PermanentError, Unavailable
+from libs.common.messaging.messages import SelfieMatched
+from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from services.recognition import metrics
+from services.recognition.erasure import removals
+from services.recognition.indexes.face_index import FaceKey, SelfieKey
+from services.recognition.matching.match_photo import Matcher
+from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies.claims import Claim, ClaimOutcome
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfieIndexer:
+    """The collaborators of the use case; `claimant` names this process."""
+
+    matcher: Matcher
+    store: ObjectStore
+    claimant: str
+    lease_seconds: float
+    replica_lease_seconds: float
+
+
+async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIndexer) -> bool:
+    """Claim and index the selfie; return whether it is indexed and waits to be matched.
+
+    Raises Unavailable while another replica holds the claim: it may have died.
+    """
+    async with using.matcher.database.unit_of_work() as unit:
+        claim = await selfie_claims.claim_selfie(
+            unit.connection,
+            selfie_id=selfie.selfie_id,
+            event_id=selfie.event_id,
+            claimant=using.claimant,
+            lease_seconds=using.lease_seconds,
+            replica_lease_seconds=using.replica_lease_seconds,
+            engine=using.matcher.index.name,
+        )
+    match claim.outcome:
+        case ClaimOutcome.GONE | ClaimOutcome.FINISHED:
+            metrics.SELFIES_INDEXED.labels("skipped").inc()
+            return False
+        case ClaimOutcome.BUSY:
+            msg = f"selfie {selfie.selfie_id} is being indexed by another replica"
+            raise Unavailable(msg)
+        case ClaimOutcome.CLAIMED:
+            return await _index(selfie, claim, using, last_attempt=last_attempt)
+        case ClaimOutcome.INDEXED:
+            return True
+
+
+async def _index(
+    selfie: SelfieKey, claim: Claim, using: SelfieIndexer, *, last_attempt: bool
+) -> bool:
+    """Find and commit the face; False when the selfie cannot be used."""
+    matcher = using.matcher
+    async with matcher.database.read() as connection:
+        # Computed once, however many the guest's events. (A service's ids are an event's own.)
+        embedding = await selfie_claims.embedding_elsewhere(
+            connection, selfie.selfie_id, engine=matcher.index.name
+        )
+    if embedding is not None:
+        key = FaceKey(embedding=embedding)
+    else:
+        try:
+            async with using.store.local_file(claim.object_key) as path:
+                key = await matcher.index.index_selfie(selfie, path)
+        except (PermanentError, ObjectNotFound) as error:
+            await _fail(selfie, str(error), using)
+            return False
+        except Unavailable:
+            raise
+        except Exception as error:
+            if last_attempt:
+                await _fail(selfie, f"The analysis failed repeatedly: {error}", using)
+            raise
+    async with matcher.database.unit_of_work() as unit:
+        is_saved = await selfie_claims.save_face_key(
+            unit.connection,
+            selfie_id=selfie.selfie_id,
+            event_id=selfie.event_id,
+            key=key,
+            engine=matcher.index.name,
+        )
+        if not is_saved:
+            await removals.add(unit.connection, selfie.event_id, [key])
+    if is_saved:
+        await matcher.index.tidy(selfie, [key], is_repeat=claim.is_repeat)
+        metrics.SELFIES_INDEXED.labels("indexed").inc()
+    return is_saved
+
+
+async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:
+    async with using.matcher.database.unit_of_work() as unit:
+        await selfie_claims.fail_selfie(
+            unit.connection,
+            selfie_id=selfie.selfie_id,
+            event_id=selfie.event_id,
+            error=error,
+            engine=using.matcher.index.name,
+        )
+        unit.publish(
+            SelfieMatched(
+                event_id=selfie.event_id,
+                user_id=selfie.user_id,
+                selfie_id=selfie.selfie_id,
+                matched=0,
+            )
+        )
+    metrics.SELFIES_INDEXED.labels("failed").inc()
+    log.warning("selfie_failed", selfie_id=selfie.selfie_id, reason=error)

@@ -1,0 +1,24 @@
+from collections import Counter
+
+from libs.common.messaging.buckets import ANALYZE_LANES, BUCKETS, bucket_of, lane_of
+from libs.common.messaging.bus.topology import findme_topology
+
+
+def test_an_events_bucket_is_the_same_in_every_release() -> None:
+    # Changing these moves events between partitions that are in use: it needs a drain.
+    assert [bucket_of(event) for event in (1, 2, 3, 1000)] == [7, 13, 11, 7]
+
+
+def test_events_spread_evenly_over_buckets_and_lanes() -> None:
+    counts = Counter(bucket_of(event) for event in range(4000))
+    assert len(counts) == BUCKETS
+    assert max(counts.values()) < 1.3 * min(counts.values())
+    assert {lane_of(bucket) for bucket in range(BUCKETS)} == set(range(ANALYZE_LANES))
+
+
+def test_every_bucket_is_served_by_exactly_one_lane_and_one_partition() -> None:
+    topology = findme_topology()
+    for queues, topic in ((topology.analyze, "photo.uploaded"), (topology.match, "photo.analyzed")):
+        bound = Counter(binding for queue in queues for binding in queue.bindings)
+        for bucket in range(BUCKETS):
+            assert bound[f"{topic}.{bucket:02d}"] == 1

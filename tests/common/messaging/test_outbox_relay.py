@@ -1,0 +1,189 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import ClassVar
+
+import pytest
+
+from libs.common.database.database import Database
+from libs.common.messaging import outbox
+from libs.common.messaging.bus.in_process import InProcessBus
+from libs.common.messaging.bus.open import open_bus
+from libs.common.messaging.bus.protocol import Bus, BusUnavailable, Delivery
+from libs.common.messaging.bus.rabbitmq.declare import declare
+from libs.common.messaging.bus.topology import findme_topology
+from libs.common.messaging.messages import Message, PhotoUploaded
+from libs.common.messaging.relay import Relay
+from tests.support.polling import eventually
+from tests.support.postgres import Postgres
+from tests.support.rabbitmq import RabbitMQ
+
+TOPOLOGY = findme_topology()
+EVENT = 1
+LANE = next(
+    queue
+    for queue in TOPOLOGY.analyze
+    if PhotoUploaded(event_id=EVENT, photo_id=1).routing_key in queue.bindings
+)
+
+
+class NobodysMessage(Message):
+    topic: ClassVar[str] = "nobody.home"
+
+
+class Received:
+    """A handler that keeps the ids of the photos it was given."""
+
+    def __init__(self) -> None:
+        self.photos: list[int] = []
+
+    async def __call__(self, delivery: Delivery) -> None:
+        self.photos.append(PhotoUploaded.decode(delivery.body).photo_id)
+
+
+@asynccontextmanager
+async def relaying(database: Database, bus: Bus) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(Relay(database, bus).run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def bus() -> AsyncIterator[Bus]:
+    async with open_bus(None, TOPOLOGY) as bus:
+        yield bus
+
+
+async def publish(database: Database, *photos: int) -> None:
+    async with database.unit_of_work() as unit:
+        for photo in photos:
+            unit.publish(PhotoUploaded(event_id=EVENT, photo_id=photo))
+
+
+async def publish_and_fail(database: Database) -> None:
+    async with database.unit_of_work() as unit:
+        unit.publish(PhotoUploaded(event_id=EVENT, photo_id=1))
+        raise RuntimeError("changed my mind")
+
+
+async def depth(database: Database) -> int:
+    async with database.read() as connection:
+        return (await outbox.backlog(connection))[0]
+
+
+async def test_messages_of_a_transaction_arrive_in_order_and_leave_the_outbox(
+    database: Database, bus: Bus
+) -> None:
+    received = Received()
+    await bus.subscribe(LANE, received)
+    async with relaying(database, bus):
+        await publish(database, *range(300))
+        await eventually(lambda: len(received.photos) == 300)
+
+        async def empty() -> bool:
+            return await depth(database) == 0
+
+        await eventually(empty)
+    assert received.photos == list(range(300))
+
+
+async def test_nothing_is_sent_of_a_transaction_that_is_rolled_back(
+    database: Database, bus: Bus
+) -> None:
+    received = Received()
+    await bus.subscribe(LANE, received)
+    async with relaying(database, bus):
+        with pytest.raises(RuntimeError, match="changed my mind"):
+            await publish_and_fail(database)
+        await publish(database, 2)
+        await eventually(lambda: received.photos)
+    assert received.photos == [2]
+
+
+async def test_a_message_that_nobody_is_bound_for_waits_and_holds_up_no_other(
+    database: Database, bus: Bus
+) -> None:
+    received = Received()
+    await bus.subscribe(LANE, received)
+    async with database.unit_of_work() as unit:
+        unit.publish(NobodysMessage(event_id=EVENT))
+        unit.publish(PhotoUploaded(event_id=EVENT, photo_id=1))
+    async with relaying(database, bus):
+        await eventually(lambda: received.photos == [1])
+
+        async def set_aside() -> bool:
+            async with database.read() as connection:
+                attempts = await connection.exec_driver_sql("SELECT attempts FROM outbox")
+                return [row.attempts for row in attempts] == [1]
+
+        await eventually(set_aside)
+
+
+async def test_one_relay_leads_and_another_takes_over_when_it_ends(database: Database) -> None:
+    buses = [InProcessBus(TOPOLOGY), InProcessBus(TOPOLOGY)]
+    received = [Received(), Received()]
+    for bus, handler in zip(buses, received, strict=True):
+        await bus.subscribe(LANE, handler)
+    async with relaying(database, buses[1]):
+        async with relaying(database, buses[0]):
+            await publish(database, *range(50))
+            await eventually(lambda: sum(len(each.photos) for each in received) == 50)
+            leader = 0 if received[0].photos else 1
+            assert received[1 - leader].photos == []
+        # The first has ended; whoever leads now, nothing is lost.
+        await publish(database, 50)
+        await eventually(lambda: 50 in received[0].photos + received[1].photos)
+    assert received[1].photos
+    for bus in buses:
+        await bus.close()
+
+
+async def test_while_the_broker_is_down_messages_wait_and_then_arrive(
+    database: Database, amqp_url: str, rabbitmq_faults: RabbitMQ
+) -> None:
+    await declare(amqp_url, TOPOLOGY)
+    received = Received()
+    async with open_bus(amqp_url, TOPOLOGY) as bus:
+        await bus.subscribe(LANE, received)
+        async with relaying(database, bus) as relay:
+            await publish(database, 1)
+            await eventually(lambda: received.photos == [1])
+            rabbitmq_faults.stop()
+            await publish(database, 2, 3)
+            await asyncio.to_thread(rabbitmq_faults.start)
+            await eventually(lambda: set(received.photos) == {1, 2, 3}, timeout=60)
+            assert not relay.done()
+
+
+async def test_a_service_that_starts_without_the_broker_works_once_it_is_there(
+    database: Database, amqp_url: str, rabbitmq_faults: RabbitMQ
+) -> None:
+    await declare(amqp_url, TOPOLOGY)
+    rabbitmq_faults.stop()
+    received = Received()
+    async with open_bus(amqp_url, TOPOLOGY) as bus, relaying(database, bus):
+        await bus.subscribe(LANE, received)
+        await publish(database, 1)
+        with pytest.raises(BusUnavailable):
+            await bus.check()
+        await asyncio.to_thread(rabbitmq_faults.start)
+        await eventually(lambda: received.photos == [1], timeout=60)
+
+
+async def test_a_restart_of_the_database_is_survived(
+    database: Database, bus: Bus, postgres_faults: Postgres
+) -> None:
+    received = Received()
+    await bus.subscribe(LANE, received)
+    async with relaying(database, bus) as relay:
+        await publish(database, 1)
+        await eventually(lambda: received.photos == [1])
+        await asyncio.to_thread(postgres_faults.stop)
+        await asyncio.to_thread(postgres_faults.start)
+        await publish(database, 2)
+        await eventually(lambda: received.photos == [1, 2], timeout=30)
+        assert not relay.done()

@@ -1,0 +1,69 @@
+import itertools
+from dataclasses import replace
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from libs.common.errors import PermanentError, TransientError, Unavailable
+from libs.common.messaging.bus.retry import OUTAGE_PATIENCE_SECONDS, DeadLetter, Retry, decide
+from libs.common.messaging.bus.topology import RetryPolicy
+
+POLICY = RetryPolicy(delays_seconds=(5.0, 60.0))
+
+
+class Body(BaseModel):
+    photo_id: int
+
+
+def validation_error() -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        Body.model_validate_json("{}")
+    return caught.value
+
+
+@pytest.mark.parametrize("error", [TransientError("away"), RuntimeError("a defect")])
+def test_what_may_pass_is_retried_after_growing_delays_and_then_given_up(error: Exception) -> None:
+    assert decide(error, 1, POLICY) == Retry(5.0)
+    assert decide(error, 2, POLICY) == Retry(60.0)
+    assert decide(error, 3, POLICY) == DeadLetter(f"{type(error).__name__}: {error}")
+
+
+@pytest.mark.parametrize("error", [PermanentError("not an image"), validation_error()])
+def test_what_can_never_work_is_given_up_at_once(error: Exception) -> None:
+    assert isinstance(decide(error, 1, POLICY), DeadLetter)
+
+
+@pytest.mark.parametrize("error", [PermanentError("no"), TransientError("away")])
+def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -> None:
+    policy = replace(POLICY, gives_up=False)
+    assert [decide(error, attempt, policy) for attempt in (1, 2, 3, 99)] == [
+        Retry(5.0),
+        Retry(60.0),
+        Retry(60.0),
+        Retry(60.0),
+    ]
+
+
+def test_what_is_away_is_waited_for_long_after_the_attempts_are_used_up() -> None:
+    away = Unavailable("the store is away")
+    assert [decide(away, attempt, POLICY) for attempt in (1, 2, 3, 50)] == [
+        Retry(5.0),
+        Retry(60.0),
+        Retry(60.0),
+        Retry(60.0),
+    ]
+
+
+def test_what_stays_away_for_an_hour_is_given_up() -> None:
+    away = Unavailable("the store is away")
+    attempts = itertools.takewhile(
+        lambda attempt: isinstance(decide(away, attempt, POLICY), Retry), itertools.count(1)
+    )
+    waited = sum(POLICY.delay_seconds(attempt) for attempt in attempts)
+    assert OUTAGE_PATIENCE_SECONDS <= waited <= OUTAGE_PATIENCE_SECONDS + 60
+
+
+def test_a_reason_is_short_enough_for_a_header() -> None:
+    decision = decide(PermanentError("x" * 5000), 1, POLICY)
+    assert isinstance(decision, DeadLetter)
+    assert len(decision.reason) == 1000

@@ -1,0 +1,46 @@
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
+
+from libs.common.web import errors
+
+
+class DriverError(Exception):
+    """What SQLAlchemy wraps; PostgreSQL's code tells the kind."""
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("the server says no")
+        self.sqlstate = sqlstate
+
+
+async def status_of(error: Exception) -> tuple[int, bool]:
+    """The status, and whether the answer says when to come back."""
+    app = FastAPI()
+    errors.install(app)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise error
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/")
+    return answer.status_code, "Retry-After" in answer.headers
+
+
+@pytest.mark.parametrize("sqlstate", ["57P01", "57P03", "53300", "08006"])
+async def test_a_database_that_cannot_serve_now_is_answered_503_and_when_to_come_back(
+    sqlstate: str,
+) -> None:
+    assert await status_of(DBAPIError("SELECT 1", {}, DriverError(sqlstate))) == (503, True)
+
+
+@pytest.mark.parametrize("sqlstate", ["23505", "42P01", None])
+async def test_a_statement_that_the_database_refuses_is_a_surprise(sqlstate: str | None) -> None:
+    assert await status_of(DBAPIError("SELECT 1", {}, DriverError(sqlstate))) == (500, False)
+
+
+async def test_a_lost_connection_is_answered_503_whatever_its_code() -> None:
+    lost = DBAPIError("SELECT 1", {}, DriverError(None), connection_invalidated=True)
+    assert await status_of(lost) == (503, True)

@@ -1,0 +1,118 @@
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from libs.common.web.signed_urls import MEDIA_PATH, LinkExpired, LinkInvalid, SignedUrls
+
+URLS = SignedUrls("a secret of thirty-two characters")
+EXPIRES = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+BEFORE = EXPIRES - timedelta(seconds=1)
+KEY = "events/1/photos/abc.jpg"
+
+keys = st.text(min_size=1)
+moments = st.datetimes(
+    min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis adds the time zone
+    max_value=datetime(2200, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+
+
+def _parts(url: str) -> tuple[str, int, str]:
+    split = urlsplit(url)
+    query = parse_qs(split.query)
+    return unquote(split.path.removeprefix(MEDIA_PATH)), int(query["e"][0]), query["s"][0]
+
+
+@given(keys, moments)
+def test_a_signed_url_verifies_until_it_expires(key: str, expires_at: datetime) -> None:
+    parsed_key, expires, signature = _parts(URLS.sign(key, expires_at))
+
+    assert parsed_key == key
+    URLS.verify(key, expires, signature, expires_at.replace(microsecond=0) - timedelta(seconds=1))
+    with pytest.raises(LinkExpired):
+        URLS.verify(key, expires, signature, expires_at)
+
+
+@given(keys, moments)
+def test_the_same_object_and_expiry_give_the_same_url(key: str, expires_at: datetime) -> None:
+    again = SignedUrls("a secret of thirty-two characters")
+
+    assert again.sign(key, expires_at) == URLS.sign(key, expires_at)
+
+
+@given(keys, keys, moments)
+def test_a_signature_is_for_one_key_only(key: str, other: str, expires_at: datetime) -> None:
+    assume(key != other)
+    _, expires, signature = _parts(URLS.sign(key, expires_at))
+
+    with pytest.raises(LinkInvalid):
+        URLS.verify(other, expires, signature, BEFORE)
+
+
+@given(st.integers())
+def test_a_signature_is_for_one_expiry_only(offset: int) -> None:
+    assume(offset != 0)
+    _, expires, signature = _parts(URLS.sign(KEY, EXPIRES))
+
+    with pytest.raises(LinkInvalid):
+        URLS.verify(KEY, expires + offset, signature, BEFORE)
+
+
+@given(st.text())
+def test_any_other_signature_is_refused(forged: str) -> None:
+    _, expires, signature = _parts(URLS.sign(KEY, EXPIRES))
+    assume(forged != signature)
+
+    with pytest.raises(LinkInvalid):
+        URLS.verify(KEY, expires, forged, BEFORE)
+
+
+@given(st.data())
+def test_one_changed_letter_breaks_the_signature(data: st.DataObject) -> None:
+    _, expires, signature = _parts(URLS.sign(KEY, EXPIRES))
+    position = data.draw(st.integers(0, len(signature) - 1))
+    letter = data.draw(st.characters())
+    assume(letter != signature[position])
+
+    with pytest.raises(LinkInvalid):
+        URLS.verify(KEY, expires, signature[:position] + letter + signature[position + 1 :], BEFORE)
+
+
+def test_digits_cannot_move_between_expiry_and_key() -> None:
+    _, expires, signature = _parts(URLS.sign("1/a", EXPIRES))
+
+    with pytest.raises(LinkInvalid):
+        URLS.verify("/a", int(f"{expires}1"), signature, BEFORE)
+
+
+def test_another_secret_signs_differently() -> None:
+    _, expires, signature = _parts(URLS.sign(KEY, EXPIRES))
+
+    with pytest.raises(LinkInvalid):
+        SignedUrls("another secret").verify(KEY, expires, signature, BEFORE)
+
+
+def test_an_invalid_link_does_not_tell_that_it_also_expired() -> None:
+    _, expires, _ = _parts(URLS.sign(KEY, EXPIRES))
+
+    with pytest.raises(LinkInvalid):
+        URLS.verify(KEY, expires, "x", EXPIRES + timedelta(days=1))
+
+
+def test_a_signature_has_128_bits() -> None:
+    _, _, signature = _parts(URLS.sign(KEY, EXPIRES))
+
+    assert len(signature) == 22  # base64 of 16 bytes, without padding
+
+
+def test_a_moment_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        URLS.sign(KEY, datetime(2030, 1, 1))  # noqa: DTZ001 - the mistake under test
+
+
+def test_an_empty_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty secret"):
+        SignedUrls("")

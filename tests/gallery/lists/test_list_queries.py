@@ -1,0 +1,136 @@
+"""What the lists ask of the database: two steps, no face rows, covering indexes."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from tests.gallery.world import World
+
+PHOTOS = 3000
+
+
+@contextmanager
+def statements(world: World) -> Iterator[list[tuple[str, Any]]]:
+    """Collect every statement that is executed in the block."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        seen.append((statement, parameters))
+
+    engine = world.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def an_event_with_many_photos(
+    world: World, *, matched: int, similarity: float = 95
+) -> tuple[int, dict[str, str]]:
+    """An event in which so many photos show each of twenty guests, vacuumed."""
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    selfie_ids = [await world.selfie(guest) for _ in range(20)]
+    async with world.database.unit_of_work() as unit:
+        # VACUUM takes rows for visible only once their commit is on disk.
+        await unit.connection.execute(text("SET LOCAL synchronous_commit = on"))
+        await unit.connection.execute(
+            text(
+                "INSERT INTO photos (event_id, filename, original_filename, content_type,"
+                " uploaded_at, sha256, crc32, size_bytes, width, height, processing_status)"
+                " SELECT :event_id, gen_random_uuid() || '.jpg', 'a.jpg', 'image/jpeg',"
+                " now() - n * interval '1 second', '', 0, 1, 4000, 3000, 'done'"
+                " FROM generate_series(1, :count) AS n"
+            ),
+            {"event_id": event_id, "count": PHOTOS},
+        )
+        await unit.connection.execute(
+            text(
+                "INSERT INTO matches (user_id, event_id, photo_id, selfie_id, face_id, similarity)"
+                " SELECT :user_id + selfie_id - :first_selfie, :event_id, id, selfie_id, 1,"
+                " :similarity"
+                " FROM (SELECT id FROM photos ORDER BY id % 2, id LIMIT :count) AS shown,"
+                " unnest(CAST(:selfies AS bigint[])) AS selfie_id"
+            ),
+            {
+                "user_id": guest.id,
+                "event_id": event_id,
+                "first_selfie": selfie_ids[0],
+                "selfies": selfie_ids,
+                "count": matched,
+                "similarity": similarity,
+            },
+        )
+    async with world.database.read() as connection:
+        await connection.execute(text("VACUUM ANALYZE photos, matches"))
+    return event_id, guest.headers
+
+
+@pytest.mark.parametrize("path", ["/api/my-photos", "/api/all-photos"])
+async def test_a_list_reads_matched_ids_and_then_photos_and_never_a_face(
+    world: World, path: str
+) -> None:
+    _, headers = await an_event_with_many_photos(world, matched=500)
+    with statements(world) as seen:
+        answer = await world.client.get(f"{path}?limit=100", headers=headers)
+    assert len(answer.json()) == 100
+    asked = [statement for statement, _ in seen]
+    assert not [statement for statement in asked if "faces" in statement]
+    assert len([statement for statement in asked if "FROM matches" in statement]) == 1
+    assert not [
+        statement for statement in asked if "matches" in statement and "photos" in statement
+    ]
+    with statements(world) as seen:
+        await world.client.get(f"{path}?limit=100", headers=headers)
+    assert seen == [], "the second answer comes from memory"
+
+
+@pytest.mark.parametrize("path", ["/api/my-photos", "/api/all-photos"])
+async def test_both_steps_are_answered_by_covering_indexes(world: World, path: str) -> None:
+    _, headers = await an_event_with_many_photos(world, matched=1500)
+    with statements(world) as seen:
+        first = await world.client.get(f"{path}?limit=100", headers=headers)
+        await world.client.get(first.links["next"]["url"], headers=headers)
+    steps = [
+        (statement, parameters)
+        for statement, parameters in seen
+        if "FROM matches" in statement or "ORDER BY photos.uploaded_at" in statement
+    ]
+    assert len(steps) == 4
+    for statement, parameters in steps:
+        plan = await explained(world, statement, parameters)
+        assert "Index Only Scan" in plan, plan
+        assert "Heap Fetches: 0" in plan, plan
+        # Sorting what people overruled, a handful of rows, is the planner's choice.
+        sorted_by = re.findall(r"Sort Key: (\w+)", plan)
+        assert set(sorted_by) <= {"match_overrides"}, plan
+
+
+async def test_uncertain_photos_are_found_by_a_covering_index_and_their_faces_by_key(
+    world: World,
+) -> None:
+    _, headers = await an_event_with_many_photos(world, matched=1500, similarity=80)
+    with statements(world) as seen:
+        answer = await world.client.get("/api/my-uncertain-photos?limit=100", headers=headers)
+    assert len(answer.json()) == 100
+    (finding,) = [one for one in seen if "HAVING" in one[0]]
+    plan = await explained(world, *finding)
+    assert "Index Only Scan using matches_guest_idx" in plan, plan
+    assert "Heap Fetches: 0" in plan, plan
+    (boxes,) = [statement for statement, _ in seen if "faces" in statement]
+    assert "JOIN faces ON faces.id = matches.face_id" in boxes
+    assert "FROM photos" not in boxes
+    assert "JOIN photos" not in boxes
+
+
+async def explained(world: World, statement: str, parameters: Any) -> str:
+    async with world.database.read() as connection:
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        rows = await driver.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *parameters)
+    return "\n".join(row[0] for row in rows)

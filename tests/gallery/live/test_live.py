@@ -1,0 +1,187 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from libs.common.messaging.bus.protocol import OutgoingMessage
+from libs.common.messaging.messages import (
+    PhotoAnalyzed,
+    PhotoChanged,
+    PhotoDeleted,
+    PhotoFailed,
+    PhotoMatched,
+    PhotoUploaded,
+    SelfieMatched,
+)
+from services.gallery.gallery import Gallery
+from services.gallery.live.updates import LiveUpdates
+from tests.gallery.streams import open_stream
+from tests.gallery.world import World
+from tests.support.http_server import serving
+from tests.support.polling import eventually
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service on a real socket."""
+    async with serving(world.app) as url, httpx.AsyncClient(base_url=url) as client:
+        yield client
+
+
+def live_of(world: World) -> LiveUpdates:
+    gallery: Gallery = world.app.state.gallery
+    return gallery.live
+
+
+async def test_guests_and_photographers_are_told_what_is_theirs(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    photographer = await world.photographer()
+    event_id = await world.event(photographer)
+    guest, other = await world.person(joined=event_id), await world.person(joined=event_id)
+    messages = [
+        PhotoUploaded(event_id=event_id, photo_id=1),
+        PhotoAnalyzed(event_id=event_id, photo_id=1),
+        PhotoUploaded(event_id=event_id + 1, photo_id=99),
+        PhotoMatched(event_id=event_id, photo_id=1, user_ids=(guest.id,)),
+        PhotoFailed(event_id=event_id, photo_id=2, reason="truncated"),
+        SelfieMatched(event_id=event_id, user_id=guest.id, selfie_id=1, matched=4),
+        PhotoChanged(event_id=event_id, photo_id=1),
+        PhotoDeleted(event_id=event_id, photo_id=1, filename="a.jpg"),
+    ]
+    async with (
+        open_stream(client, event_id, guest.headers) as for_guest,
+        open_stream(client, event_id, other.headers) as for_other,
+        open_stream(client, event_id, photographer.headers) as for_photographer,
+        open_stream(client, event_id, (await world.admin()).headers) as for_admin,
+    ):
+        for message in messages:
+            await world.publish(message)
+        shared_end = [("photo.changed", {"photo_id": 1}), ("photo.deleted", {"photo_id": 1})]
+        assert await for_guest.wait_for(5) == [
+            ("photo.uploaded", {"photo_id": 1}),
+            ("photo.matched", {"photo_id": 1}),
+            ("selfie.matched", {"matched": 4}),
+            *shared_end,
+        ]
+        assert await for_other.wait_for(3) == [("photo.uploaded", {"photo_id": 1}), *shared_end]
+        for stream in (for_photographer, for_admin):
+            assert await stream.wait_for(5) == [
+                ("photo.uploaded", {"photo_id": 1}),
+                ("photo.matched", {"photo_id": 1, "matched": 1}),
+                ("photo.failed", {"photo_id": 2, "reason": "truncated"}),
+                *shared_end,
+            ]
+
+
+async def test_whoever_hears_of_a_change_loads_the_new_list(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    selfie_id = await world.selfie(guest)
+    async with open_stream(client, event_id, guest.headers) as stream:
+        for number in range(1, 11):
+            await client.get("/api/my-photos", headers=guest.headers)
+            photo_id = await world.photo(event_id)
+            await world.match(guest, event_id, [photo_id], selfie_id)
+            await world.publish(
+                PhotoMatched(event_id=event_id, photo_id=photo_id, user_ids=(guest.id,))
+            )
+            await stream.wait_for(number)
+            answer = await client.get("/api/my-photos", headers=guest.headers)
+            assert len(answer.json()) == number
+
+
+async def test_other_events_streams_are_not_found(world: World, client: httpx.AsyncClient) -> None:
+    event_id = await world.event(await world.photographer())
+    outsiders = [
+        await world.person(joined=await world.event()),
+        await world.photographer(),
+    ]
+    for person in outsiders:
+        answer = await client.get(f"/api/events/{event_id}/stream", headers=person.headers)
+        assert answer.status_code == 404
+    admin = await world.admin()
+    answer = await client.get(f"/api/events/{event_id + 100}/stream", headers=admin.headers)
+    assert answer.status_code == 404
+
+
+async def test_a_browser_opens_the_stream_by_its_cookie(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    cookie = {"Cookie": f"access_token={guest.token}"}
+    async with open_stream(client, event_id, cookie) as stream:
+        assert stream.response.headers["content-type"].startswith("text/event-stream")
+        assert stream.response.headers["cache-control"] == "no-store"
+        assert stream.response.headers["x-accel-buffering"] == "no"
+
+
+async def test_who_comes_back_is_told_of_the_gap(world: World, client: httpx.AsyncClient) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    async with open_stream(client, event_id, guest.headers) as stream:
+        await eventually(lambda: stream.last_id, message="no id came before the first event")
+    resumed = guest.headers | {"Last-Event-ID": stream.last_id}
+    async with open_stream(client, event_id, resumed) as stream:
+        assert await stream.wait_for(1) == [("gap", {})]
+
+
+async def test_a_message_nobody_understands_is_a_gap(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    known = PhotoUploaded(event_id=event_id, photo_id=1).outgoing()
+    async with open_stream(client, event_id, guest.headers) as stream:
+        await world.bus.publish(OutgoingMessage(known.routing_key, b"{}", "1", mandatory=False))
+        assert await stream.wait_for(1) == [("gap", {})]
+        await world.publish(PhotoUploaded(event_id=event_id, photo_id=1))
+        assert (await stream.wait_for(2))[1] == ("photo.uploaded", {"photo_id": 1})
+
+
+async def test_streams_beyond_the_limit_are_asked_to_come_back(
+    world: World, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_of(world), "_max_streams", 1)
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    async with open_stream(client, event_id, guest.headers):
+        answer = await client.get(f"/api/events/{event_id}/stream", headers=guest.headers)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+
+    async def has_room() -> bool:
+        try:
+            async with open_stream(client, event_id, guest.headers):
+                return True
+        except httpx.HTTPStatusError:
+            return False
+
+    await eventually(has_room)
+
+
+async def test_a_client_that_goes_leaves_nothing_behind(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    for _ in range(3):
+        async with open_stream(client, event_id, guest.headers):
+            pass
+    await eventually(lambda: not live_of(world)._streams)
+    assert live_of(world)._count == 0
+
+
+async def test_open_streams_end_when_the_service_stops(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    event_id = await world.event()
+    guest = await world.person(joined=event_id)
+    async with open_stream(client, event_id, guest.headers) as stream:
+        live_of(world).close()
+        async with asyncio.timeout(5):
+            await eventually(lambda: stream.has_ended)

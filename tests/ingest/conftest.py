@@ -1,0 +1,141 @@
+"""An ingest service on a private database and store; its messages stay in the outbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from libs.common.database import tables
+from libs.common.database.database import Database
+from libs.common.errors import InvalidInput
+from libs.common.messaging.bus.open import open_bus
+from libs.common.messaging.bus.topology import findme_topology
+from libs.common.resources import Resources
+from libs.common.storage.folder import FolderStore
+from libs.common.storage.protocol import ObjectStore
+from libs.common.web.tokens import Role
+from services.ingest.app import create_app
+from services.ingest.settings import IngestSettings
+from tests.support.http_server import calling
+from tests.support.people import bearer, issue_token
+from tests.support.settings import settings_of
+from tests.support.world import World
+
+NO_FACE = "No face could be found. Send a picture of your face."
+
+
+class ScriptedFaceCheck:
+    """Refuses the pictures it was told to."""
+
+    def __init__(self) -> None:
+        self.refused: set[bytes] = set()
+
+    async def check(self, image: bytes) -> None:
+        if image in self.refused:
+            raise InvalidInput(NO_FACE)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """A running service, and a look at what it has done."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    settings: IngestSettings
+    resources: Resources
+    world: World
+    face_check: ScriptedFaceCheck
+
+    def headers(self, user_id: int, role: Role = Role.PHOTOGRAPHER) -> dict[str, str]:
+        return bearer(issue_token(user_id, role))
+
+    async def objects(self) -> dict[str, int]:
+        """Sizes of all visible objects by key."""
+        return {info.key: info.size_bytes async for info in self.resources.store.list("")}
+
+    async def photos(self) -> list[Any]:
+        async with self.resources.database.read() as connection:
+            rows = await connection.execute(select(tables.photos).order_by(tables.photos.c.id))
+            return list(rows)
+
+    async def messages(self) -> list[tuple[str, dict[str, Any]]]:
+        """Topic and content of what waits to be published, oldest first."""
+        async with self.resources.database.read() as connection:
+            rows = await connection.execute(
+                select(tables.outbox.c.routing_key, tables.outbox.c.body).order_by(
+                    tables.outbox.c.id
+                )
+            )
+            return [(row.routing_key.rpartition(".")[0], orjson.loads(row.body)) for row in rows]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """An event, its photographer, and the way to upload to it."""
+
+    ingest: Ingest
+    event_id: int
+    photographer_id: int
+
+    @property
+    def url(self) -> str:
+        return f"/api/photographer/events/{self.event_id}/upload-photos"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.ingest.headers(self.photographer_id)
+
+    async def upload(self, *files: tuple[str, bytes], **options: Any) -> httpx.Response:
+        return await self.ingest.client.post(
+            self.url,
+            headers=self.headers,
+            files=[("files", (name, content, "image/jpeg")) for name, content in files],
+            **options,
+        )
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> IngestSettings:
+    return settings_of(IngestSettings, database_url, photo_store_dir=tmp_path / "objects")
+
+
+@pytest.fixture
+async def store(settings: IngestSettings) -> ObjectStore:
+    return await FolderStore.open(settings.photo_store_dir)
+
+
+@asynccontextmanager
+async def running_ingest(settings: IngestSettings, store: ObjectStore) -> AsyncIterator[Ingest]:
+    topology = findme_topology()
+    async with (
+        Database.open(settings, name="test") as database,
+        open_bus(None, topology) as bus,
+    ):
+        resources = Resources(database=database, bus=bus, store=store, topology=topology)
+        face_check = ScriptedFaceCheck()
+        app = create_app(settings, resources, face_check=face_check)
+        async with calling(app) as client:
+            yield Ingest(app, client, settings, resources, World(database, store), face_check)
+
+
+@pytest.fixture
+async def ingest(settings: IngestSettings, store: ObjectStore) -> AsyncIterator[Ingest]:
+    async with running_ingest(settings, store) as ingest:
+        yield ingest
+
+
+async def new_gallery(ingest: Ingest) -> Gallery:
+    photographer_id = await ingest.world.user("photographer")
+    return Gallery(ingest, await ingest.world.event(photographer_id), photographer_id)
+
+
+@pytest.fixture
+async def gallery(ingest: Ingest) -> Gallery:
+    return await new_gallery(ingest)

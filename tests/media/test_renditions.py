@@ -1,0 +1,171 @@
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from prometheus_client import REGISTRY
+
+from libs.common.storage.folder import FolderStore
+from services.media.settings import MediaSettings
+from tests.media.world import World, jpeg, running_world
+from tests.support.polling import eventually
+from tests.support.settings import settings_of
+
+
+def _size(answer: httpx.Response) -> tuple[int, int]:
+    assert answer.status_code == 200, answer.text
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.format == "WEBP"
+        return image.size
+
+
+def _count(name: str, outcome: str) -> float:
+    labels = {"name": name, "outcome": outcome}
+    return REGISTRY.get_sample_value("findme_renditions_total", labels) or 0
+
+
+@pytest.mark.parametrize(("name", "size"), [("thumbnail", (400, 300)), ("preview", (1600, 1200))])
+async def test_a_rendition_is_made_at_the_first_request_and_kept(
+    any_world: World, name: str, size: tuple[int, int]
+) -> None:
+    photo = await any_world.photo(await any_world.event(), jpeg(2000, 1500))
+    link = any_world.link(photo.rendition_key(name))
+    made = _count(name, "made")
+
+    first = await any_world.client.get(link)
+    second = await any_world.client.get(link)
+
+    assert _size(first) == size
+    assert second.content == first.content
+    assert first.headers["content-type"] == "image/webp"
+    assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert first.headers["etag"] == second.headers["etag"]
+    assert await any_world.store.get(photo.rendition_key(name)) == first.content
+    assert _count(name, "made") == made + 1
+
+
+async def test_a_rendition_is_upright_not_enlarged_and_tells_nothing_of_the_camera(
+    world: World,
+) -> None:
+    turned = await world.photo(await world.event(), jpeg(300, 200, orientation=6))
+
+    answer = await world.client.get(world.link(turned.rendition_key("thumbnail")))
+
+    assert _size(answer) == (200, 300)
+    assert b"camera" not in answer.content
+    assert b"camera" in turned.data
+
+
+async def test_many_who_ask_at_once_cause_one_rendition(world: World) -> None:
+    photo = await world.photo(await world.event(), jpeg())
+    link = world.link(photo.rendition_key("thumbnail"))
+    made = _count("thumbnail", "made")
+
+    answers = await asyncio.gather(*(world.client.get(link) for _ in range(8)))
+
+    assert {_size(answer) for answer in answers} == {(400, 300)}
+    assert _count("thumbnail", "made") == made + 1
+
+
+async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
+    database_url: str, tmp_path: Path
+) -> None:
+    may_go_on = asyncio.Event()
+
+    class HeldStore(FolderStore):
+        """Holds whoever wants an original, and with it a worker's place."""
+
+        @asynccontextmanager
+        async def local_file(self, key: str) -> AsyncIterator[Path]:
+            await may_go_on.wait()
+            async with super().local_file(key) as path:
+                yield path
+
+    settings = settings_of(
+        MediaSettings, database_url, rendition_workers=1, rendition_queue_limit=1
+    )
+    store = await HeldStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world:
+        event = await world.event()
+        photos = [await world.photo(event, jpeg()) for _ in range(3)]
+        links = [world.link(photo.rendition_key("preview")) for photo in photos]
+        waiting = [asyncio.create_task(world.client.get(link)) for link in links[:2]]
+        await eventually(lambda: REGISTRY.get_sample_value("findme_renditions_in_hand") == 2)
+
+        refused = await world.client.get(links[2])
+        may_go_on.set()
+
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "2"
+        for answer in [*await asyncio.gather(*waiting), await world.client.get(links[2])]:
+            assert _size(answer) == (1200, 900)
+
+
+async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(world: World) -> None:
+    event = await world.event()
+    whole = jpeg()
+    for data in (b"no picture at all", whole[: len(whole) // 2], b""):
+        photo = await world.photo(event, data)
+
+        answer = await world.client.get(world.link(photo.rendition_key("preview")))
+
+        assert answer.status_code == 404
+        assert answer.json()["detail"].startswith("This photo cannot be shown: it is damaged")
+
+
+async def test_a_bomb_is_refused_before_it_is_decoded(
+    database_url: str, folder_store: FolderStore
+) -> None:
+    settings = settings_of(MediaSettings, database_url, max_photo_megapixels=1)
+    async with running_world(settings, folder_store) as world:
+        photo = await world.photo(await world.event(), jpeg(1200, 900))
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert answer.status_code == 404
+        assert "more than 1 megapixels" in answer.json()["detail"]
+
+
+async def test_there_are_no_renditions_of_unknown_photos_or_names(world: World) -> None:
+    photo = await world.photo(await world.event(), jpeg())
+    unknown = photo.rendition_key("thumbnail").replace(photo.filename, "unknown.jpg")
+    elsewhere = photo.rendition_key("thumbnail").replace("events/", "events/9")
+
+    for key in (unknown, elsewhere, photo.rendition_key("poster")):
+        assert (await world.client.get(world.link(key))).status_code == 404
+
+
+async def test_head_makes_the_rendition_too(world: World) -> None:
+    photo = await world.photo(await world.event(), jpeg())
+    link = world.link(photo.rendition_key("thumbnail"))
+
+    head = await world.client.head(link)
+    get = await world.client.get(link)
+
+    assert head.headers["content-length"] == str(len(get.content))
+
+
+async def test_a_photo_deleted_while_its_rendition_is_made_leaves_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    class StoreWithRace(FolderStore):
+        """Deletes the photo as the cleanup would, just before its rendition arrives."""
+
+        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+            if key.endswith(".webp"):
+                await world.delete_row(photo)
+                await self.delete_prefix(f"events/{photo.event_id}/")
+            await super().put(key, data, content_type=content_type)
+
+    store = await StoreWithRace.open(tmp_path / "store")
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
+        photo = await world.photo(await world.event(), jpeg())
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert answer.status_code == 404
+        assert await world.keys() == set()

@@ -1,0 +1,210 @@
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from demo.api import Api
+from demo.command import make_place
+from demo.scenario import Place, run_scenario
+from demo.server import Server, running_server
+from standalone.settings import StandaloneSettings
+from tests.support.polling import eventually
+from tests.support.small_event import PASSWORD, SmallEvent
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, model_dir: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "models").symlink_to(model_dir)
+    return folder
+
+
+async def place_on(server: Server, data_dir: Path, run: str) -> Place:
+    settings = StandaloneSettings(findme_data_dir=data_dir)
+    return await make_place(settings, server.url, run=run, password=PASSWORD)
+
+
+@asynccontextmanager
+async def photographer_of(place: Place) -> AsyncIterator[Api]:
+    async with place.api() as api:
+        await api.login(place.photographer, place.password)
+        yield api
+
+
+async def test_every_guest_gets_their_photos_and_a_second_start_still_has_them(
+    data_dir: Path, small_event: SmallEvent, run: str
+) -> None:
+    guests = small_event.guests(run)
+    with running_server(data_dir) as server:
+        place = await place_on(server, data_dir, run)
+        result = await run_scenario(place, small_event.photos, guests, password=PASSWORD)
+        assert result.precision == 1.0
+        assert result.recall >= 0.95
+        assert result.match_latencies
+    with running_server(data_dir) as server:
+        async with Api(server.url) as guest:
+            await guest.login(guests[0].name, PASSWORD)
+            listed = await guest.get("/api/my-photos")
+            assert {photo["original_filename"] for photo in listed} == result.guests[0].found
+            # The signed link of the first run is the link of the second: caches stay warm.
+            async with httpx.AsyncClient(base_url=server.url) as anonymous:
+                photo = await anonymous.get(listed[0]["url"])
+                assert photo.content == next(
+                    path.read_bytes()
+                    for path in small_event.photos
+                    if path.name == listed[0]["original_filename"]
+                )
+                assert photo.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+async def test_kill_9_loses_nothing_and_the_next_start_says_what_it_found(
+    data_dir: Path, small_event: SmallEvent, run: str
+) -> None:
+    with running_server(data_dir) as server:
+        place = await place_on(server, data_dir, run)
+        async with photographer_of(place) as photographer:
+            await photographer.upload_photos(place.event_id, small_event.photos)
+            killed = await photographer.get(f"/api/photographer/events/{place.event_id}/progress")
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait()
+    assert killed["done"] + killed["failed"] < len(small_event.photos)
+    with running_server(data_dir) as server:
+        place = Place(server.url, place.event_id, place.event_code, place.photographer, PASSWORD)
+        async with photographer_of(place) as photographer:
+
+            async def all_done() -> bool:
+                progress = await photographer.get(
+                    f"/api/photographer/events/{place.event_id}/progress"
+                )
+                return bool(progress["done"] == len(small_event.photos))
+
+            await eventually(all_done, timeout=60)
+        assert "unfinished_work_published_again" in server.log.read_text()
+
+
+async def test_a_photo_that_a_guest_denies_leaves_their_list_and_stays_away_after_a_rematch(
+    data_dir: Path, small_event: SmallEvent, run: str
+) -> None:
+    who = small_event.guests(run)[0]
+    theirs = [path for path in small_event.photos if path.name in (who.truth or ())][:2]
+    with running_server(data_dir) as server:
+        place = await place_on(server, data_dir, run)
+        async with photographer_of(place) as photographer, place.api() as guest:
+            await guest.register(who.name, PASSWORD, place.event_code)
+            await guest.login(who.name, PASSWORD)
+            await guest.upload_selfie(who.selfie)
+            await photographer.upload_photos(place.event_id, theirs)
+
+            async def listed() -> set[str]:
+                return {photo["original_filename"] for photo in await guest.get("/api/my-photos")}
+
+            async def all_are_there() -> bool:
+                return await listed() == {path.name for path in theirs}
+
+            await eventually(all_are_there, timeout=60)
+            denied, *_ = await guest.get("/api/my-photos")
+            await guest.post(f"/api/my-photos/{denied['id']}/not-me")
+
+            async def it_is_gone() -> bool:
+                return denied["original_filename"] not in await listed()
+
+            await eventually(it_is_gone)
+            matched = await guest.get("/api/rematch-status")
+            await photographer.post(f"/api/photographer/events/{place.event_id}/rematch")
+
+            async def matched_again() -> bool:
+                status = await guest.get("/api/rematch-status")
+                return bool(status.get("finished_at", 0) > matched["finished_at"])
+
+            await eventually(matched_again, timeout=60)
+            assert len(await listed()) == len(theirs) - 1
+            assert await it_is_gone()
+
+
+async def test_a_batch_with_bad_files_names_each_and_keeps_the_rest(
+    data_dir: Path, small_event: SmallEvent, run: str, tmp_path: Path
+) -> None:
+    good = small_event.photos[0]
+    bad = {"notes.jpg": b"not an image at all", "empty.jpg": b""}
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(small_event.photos[1].read_bytes()[:100_000])
+    with running_server(data_dir) as server:
+        place = await place_on(server, data_dir, run)
+        async with photographer_of(place) as photographer:
+            answer = await photographer.upload_photos(
+                place.event_id, [good, *(tmp_path / name for name in bad), cut]
+            )
+            assert {failed["filename"] for failed in answer["failed_uploads"]} == set(bad)
+            assert answer["enqueued"] == 2
+
+            async def truncated() -> bool:
+                photos = await photographer.get(f"/api/photographer/events/{place.event_id}/photos")
+                statuses = {
+                    photo["original_filename"]: (
+                        photo["processing_status"],
+                        bool(photo["processing_error"]),
+                    )
+                    for photo in photos
+                }
+                return statuses == {good.name: ("done", False), "cut.jpg": ("failed", True)}
+
+            await eventually(truncated, timeout=60)
+
+
+@pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_told_to_stop_it_ends_cleanly_with_its_workers_and_its_database(
+    data_dir: Path, told_by: signal.Signals
+) -> None:
+    with running_server(data_dir) as server:
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        database = psutil.Process(
+            int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        )
+        assert children
+        server.process.send_signal(told_by)
+        assert server.process.wait(30) == 0
+    gone, alive = psutil.wait_procs([*children, database], timeout=5)
+    assert not alive, f"left behind: {alive}, gone: {len(gone)}"
+
+
+def test_a_second_start_on_the_same_folder_is_refused_in_one_sentence(data_dir: Path) -> None:
+    with running_server(data_dir):
+        second = subprocess.run(
+            [sys.executable, "-m", "cli", "up", "--data-dir", data_dir, "--port", "0"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert second.returncode == 1
+    assert "already running" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_commands_make_accounts_and_events_without_a_running_server(data_dir: Path) -> None:
+    def findme(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *arguments, "--data-dir", str(data_dir)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        return done.stdout
+
+    account = ["--email", "ann@example.com", "--password", PASSWORD]
+    assert "has the id 1" in findme("photographer", "create", "--username", "ann", *account)
+    code = findme("event", "create", "--name", "Gala", "--photographer", "ann", "--code", "GALA")
+    assert "GALA" in code
+    assert "accounts" in findme("status")

@@ -226,7 +226,7 @@ def _find_server(say: Callable[[str], None]) -> Path:
 @contextlib.contextmanager
 def _one_process_at_a_time() -> Iterator[None]:
     """Wait for the turn: tests run in several processes, and apt installs for one."""
-    with Path(tempfile.gettempdir(), "findme-tests-install.lock").open("w") as lock:
+    with Path(tempfile.gettempdir(), f"findme-tests-{os.geteuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

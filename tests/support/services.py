@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-START_SECONDS = 60.0
-STOP_SECONDS = 15.0
+START_SECONDS = 120.0
+STOP_SECONDS = 30.0
 #: Below those that systems give to connections that go out: one of these, made while a server
 #: starts or is down, would take its port, and one to that port could even meet itself.
 PORTS = range(15000, 32000)

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from libs.common.telemetry import tracing
 from libs.common.telemetry.tracing_otel import FLUSH_SECONDS
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import free_port
 
 #: More than a processor's queue holds.
@@ -123,7 +124,7 @@ async def test_a_collector_that_is_away_costs_spans_and_nothing_else(
             for _ in range(MANY):
                 with tracing.span("work"):
                     pass
-            async with asyncio.timeout(FLUSH_SECONDS + 5):
+            async with asyncio.timeout(FLUSH_SECONDS + PATIENCE_SECONDS):
                 await stack.aclose()
 
 
@@ -156,6 +157,7 @@ import asyncio, sys
 import standalone.cli, services.ingest.app, services.gallery.app, services.media.app
 import services.recognition.app
 from libs.common import tracing
+from tests.support.polling import PATIENCE_SECONDS
 async def run():
     async with tracing.running("findme"):
         with tracing.span("work"):

@@ -25,7 +25,7 @@ LIMITS = ReindexLimits(photos_at_once=3, lease_seconds=60, patience_seconds=60)
 
 
 async def settled(world: World, engine: str) -> None:
-    await eventually(partial(is_settled, world, engine), timeout=60)
+    await eventually(partial(is_settled, world, engine))
 
 
 async def engines_of_faces(world: World) -> set[str]:
@@ -58,7 +58,7 @@ async def test_an_event_ends_with_the_same_matches_and_no_guest_misses_a_photo_m
                 assert await world.matches(event) == truth
                 return await is_settled(world, engine)
 
-            await eventually(all_are_there_until_it_is_done, timeout=60)
+            await eventually(all_are_there_until_it_is_done)
         assert await engines_of_faces(world) == {engine}
         assert await world.matches(event) == truth
 
@@ -326,13 +326,13 @@ async def test_a_new_photo_is_matched_before_the_old_ones_are(
         async def has_begun() -> bool:
             return bool(await on_their_way(world))
 
-        await eventually(has_begun, timeout=30, poll_seconds=0.005)
+        await eventually(has_begun, poll_seconds=0.005)
         new = await world.photo(event, "people 1")
 
         async def is_matched() -> bool:
             return (guest, new) in await world.matches(event)
 
-        await eventually(is_matched, timeout=30, poll_seconds=0.005)
+        await eventually(is_matched, poll_seconds=0.005)
         left = await world.scalar("SELECT count(*) FROM photos WHERE engine = 'embedded'")
         assert left > 0
         await settled(world, OPENCV)

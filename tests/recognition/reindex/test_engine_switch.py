@@ -1,7 +1,7 @@
 """Another engine takes over events that have photos, guests and matches."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -14,6 +14,7 @@ from libs.common.resources import Resources
 from libs.common.rights.guest_photos import ADDED, NOT_ME
 from services.recognition.partitions.leases import announce, withdraw
 from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Feeder, ReindexLimits
+from services.recognition.reindex.repository import lead
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import EMBEDDED, OPENCV, is_settled, running_engine
 from tests.support.handlers import Recorder
@@ -152,6 +153,17 @@ async def live(world: World, replica: str, *, engine: str | None) -> None:
 async def stop(world: World, replica: str) -> None:
     async with world.database.unit_of_work() as unit:
         await withdraw(unit.connection, replica)
+
+
+async def between_feeds(world: World, act: Callable[[], Awaitable[None]]) -> None:
+    """Do something while no feeder is in the middle of a look: each later one sees it."""
+    async with world.database.unit_of_work() as unit:
+
+        async def leads() -> bool:
+            return await lead(unit.connection)
+
+        await eventually(leads)
+        await act()
 
 
 async def on_their_way(world: World) -> set[int]:
@@ -344,9 +356,12 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
     event = await world.event()
     guest = await world.guest(event, 1)
     photo = await world.photo(event, "people 1")
-    async with running_engine(EMBEDDED, settings, resources):
+    patient = settings.model_copy(update={"partition_lease_seconds": 600.0})
+    async with running_engine(EMBEDDED, patient, resources):
         await settled(world, EMBEDDED)
-        # A replica of the new engine has analysed it, and this one owns its partition.
+        # Beside another engine's replica, this one's feeder leaves alone what it did not see.
+        await between_feeds(world, partial(live, world, "new", engine=OPENCV))
+        # That replica has analysed the photo, and this one owns its partition.
         await world.execute(
             text(
                 "UPDATE photos SET engine = 'opencv', processing_status = 'analyzed'"
@@ -366,9 +381,9 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
         assert (await world.photo_row(photo)).processing_status == "analyzed"
         await live(world, "old", engine=EMBEDDED)
         feeder = Feeder(world.database, engine=OPENCV, limits=LIMITS)
-        await live(world, "new", engine=OPENCV)
         assert not await feeder.feed()
     await stop(world, "old")
+    await live(world, "new", engine=OPENCV)
     await world.execute(text("UPDATE photos SET enqueued_at = now() - interval '5 seconds'"))
     await feeder.feed()
     async with running_engine(OPENCV, settings, resources):

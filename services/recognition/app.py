@@ -5,7 +5,7 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
 
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from libs.common.resources import Resources
 from libs.common.web.health import Check
 from libs.common.web.service_app import build_app
 from services.recognition.consumers import Consumers, consuming
+from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.engines import make_engine
 from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import EngineFactory, WorkerPool
@@ -47,11 +48,13 @@ def create_app(
     resources: Resources | None = None,
     *,
     engine_factory: EngineFactory | None = None,
+    pool: WorkerPool[PhotoAnalysis] | None = None,
     keeps_messages: bool = True,
 ) -> FastAPI:
     """Return the service.
 
-    `resources` are borrowed when given; `engine_factory` makes the engine of each worker.
+    `resources` are borrowed when given, and so is `pool`, whose workers have the engine then;
+    else `engine_factory` makes the engine of each worker.
     `keeps_messages` is False where the bus forgets with its process: then all unfinished
     work is published again at the start, however young.
     """
@@ -66,17 +69,13 @@ def create_app(
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
         async with (
-            WorkerPool(
-                local_workers(settings),
-                timeout_seconds=settings.analyze_timeout_seconds,
-                engine_factory=factory,
-            ) as pool,
-            open_index(settings, connected.database, pool) as index,
+            _borrowed_or_own(pool, settings, factory) as workers,
+            open_index(settings, connected.database, workers) as index,
             PeopleFinder(
                 connected.database, PROFILES.get(settings.face_recognizer_provider)
             ) as people,
         ):
-            app.state.pool = pool
+            app.state.pool = workers
             app.state.index = index
             app.state.people = people
             app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
@@ -143,6 +142,18 @@ def create_app(
         resources=resources,
         routers=[routes.router, people_routes.router],
         start=start,
+    )
+
+
+def _borrowed_or_own(
+    pool: WorkerPool[PhotoAnalysis] | None, settings: RecognitionSettings, factory: EngineFactory
+) -> AbstractAsyncContextManager[WorkerPool[PhotoAnalysis]]:
+    if pool is not None:
+        return nullcontext(pool)
+    return WorkerPool(
+        local_workers(settings),
+        timeout_seconds=settings.analyze_timeout_seconds,
+        engine_factory=factory,
     )
 
 

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.recognition.engine.models.dlib_weights import FloatArray
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

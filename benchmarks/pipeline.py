@@ -14,8 +14,7 @@ from rich.console import Console
 
 from benchmarks.process_tree import peak_memory
 from benchmarks.report import Goal, Report, main
-from demo.command import compose_cast, make_place
-from demo.report import print_report
+from demo.command import compose_cast, make_place, print_report
 from demo.scenario import run_scenario
 from demo.server import running_server
 from services.recognition.engine.embed.dlib import MODEL_NAME, DlibEmbedder

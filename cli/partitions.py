@@ -16,7 +16,7 @@ from libs.common.database.tables import match_partitions, photos
 from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.rabbitmq.declare import ready_messages
 from libs.common.messaging.bus.topology import findme_topology
-from standalone.operator_database import operator_database
+from standalone.operators import operator_database
 
 console = Console()
 

@@ -20,8 +20,7 @@ from demo.server import Server, running_server
 from libs.common.errors import InvalidInput
 from libs.common.web.tokens import Role
 from services.gallery.accounts.rules import NewAccount
-from standalone.operator_database import operator_database
-from standalone.operators import add_account, add_event
+from standalone.operators import add_account, add_event, operator_database
 from standalone.settings import StandaloneSettings
 
 SEED = 2026

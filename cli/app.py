@@ -19,9 +19,7 @@ from cli.models import models_app
 from cli.options import DataDir, settings_with
 from libs.common.errors import FindMeError, Unavailable
 
-app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help="The `findme` command."
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(account_commands.admin_app, name="admin")
 app.add_typer(account_commands.photographer_app, name="photographer")
 app.add_typer(account_commands.event_app, name="event")

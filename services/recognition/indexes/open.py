@@ -11,6 +11,7 @@ from services.recognition.engine.profiles import EMBEDDED, PROFILES
 from services.recognition.engine.workers import WorkerPool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
+from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.erase import keep_erasing, keep_erasing_what_is_left
 from services.recognition.indexes.rekognition.image import ImagePreparer

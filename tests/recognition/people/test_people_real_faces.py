@@ -33,7 +33,7 @@ def people_in(engine: EmbeddedEngine, paths: Iterable[Path]) -> list[list[Path]]
         for face in engine.analyze(path).faces:
             if face.quality >= MIN_QUALITY:
                 box = (face.left, face.top, face.width, face.height)
-                faces.append(SeenFace(len(faces), number, *box, face.confidence, face.quality))
+                faces.append(SeenFace(number, *box, len(faces), face.confidence, face.quality))
                 embeddings.append(face.embedding)
     groups = group_faces(
         np.array(embeddings),

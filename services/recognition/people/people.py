@@ -48,8 +48,8 @@ class FaceTable:
     def rows(self) -> list[SeenFace]:
         """Return them one by one."""
         return [
-            SeenFace(photo_id, *box, face_id, confidence, quality)
-            for face_id, photo_id, (*box, confidence, quality) in zip(
+            SeenFace(photo_id, left, top, width, height, face_id, confidence, quality)
+            for face_id, photo_id, (left, top, width, height, confidence, quality) in zip(
                 self.face_ids.tolist(),
                 self.photo_ids.tolist(),
                 self.measures.tolist(),

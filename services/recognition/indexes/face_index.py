@@ -82,7 +82,7 @@ class FaceIndex(Protocol):
     ) -> None:
         """Remove what an earlier attempt may have left behind of the same photo or selfie.
 
-        Called once `keys` are committed: what no row refers to then is nobody's.
+        Called once `keys` are committed: what no row refers to then is left over.
         """
         ...
 

@@ -26,7 +26,7 @@ class DetectedFace:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAnalysis:
-    """What a photo's file says: its upright size in pixels, a placeholder, and the faces."""
+    """What is found in a photo: its upright size in pixels, a placeholder, and the faces."""
 
     width: int
     height: int

@@ -48,7 +48,7 @@ class IndexedFace:
 
 @dataclass(frozen=True, slots=True)
 class IndexedPhoto:
-    """What a photo's file says: its upright size in pixels, a placeholder, and the faces."""
+    """What is found in a photo: its upright size in pixels, a placeholder, and the faces."""
 
     width: int
     height: int

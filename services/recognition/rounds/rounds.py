@@ -86,7 +86,7 @@ class Rounds:
             raise outcome
 
     async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
-        """Index what nobody has claimed yet; who fails is left to the message of its own."""
+        """Index what is not claimed yet; one that fails is tried again by its own message."""
         async with self._database.read() as connection:
             waiting = await selfie_claims.waiting_selfies(
                 connection, event_id, limit=SELFIES_AT_ONCE

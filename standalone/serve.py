@@ -11,9 +11,9 @@ import uvloop
 from libs.common.errors import Unavailable
 from libs.common.telemetry import logs
 from libs.common.web.graceful_server import GracefulServer
-from standalone.operator_database import database_url
+from standalone.app import standalone_app
+from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings
-from standalone.stack import standalone_app
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +51,7 @@ async def _serve(
         server = GracefulServer(
             uvicorn.Config(
                 app,
+                forwarded_allow_ips=settings.forwarded_allow_ips,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,

@@ -1,0 +1,193 @@
+"""Match an event in rounds: the more photos meet the more selfies at once, the fewer searches.
+
+A message only says that something of its event waits. It is acked before the round: what waits
+is in the database (photos that are analysed, selfies that are indexed), and the round takes
+everything of the event, whichever message began it.
+
+Every round reads both sides in one snapshot, after its own photos and selfies were committed:
+of any two rounds the later one sees what the other brought (see `FaceIndex.match`). So nothing
+is missed even if the event has two owners for a while.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+
+import structlog
+from cachetools import LRUCache
+
+from libs.common.errors import FindMeError
+from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
+from libs.common.telemetry import tracing
+from services.recognition import metrics
+from services.recognition.indexes.face_index import SelfieKey
+from services.recognition.indexes.rekognition.index import RekognitionIndex
+from services.recognition.indexes.rekognition.planner import Comparisons
+from services.recognition.matching import repository as stored_matches
+from services.recognition.matching.finish import finish_photos, finish_selfies
+from services.recognition.matching.match_photo import Matcher
+from services.recognition.photos.repository import PhotoRow
+from services.recognition.rounds import repository
+from services.recognition.rounds.batching import (
+    FIRST_SEARCHES,
+    BatchLimits,
+    Burst,
+    Take,
+    Waiting,
+    first_photos,
+)
+from services.recognition.rounds.event_tasks import EventTasks, Outlook
+from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
+
+#: Rounds of one process at a time, each of another event.
+ROUNDS_AT_ONCE = 16
+#: Selfies that are indexed at once; the service's client bounds how many of them are in hand.
+SELFIES_AT_ONCE = 200
+#: Events whose last burst is remembered.
+EVENTS_KEPT = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Rounds:
+    """What the match partitions do with an event's photos and selfies.
+
+    `tasks` must be started, and stopped before the partitions are given back.
+    """
+
+    def __init__(
+        self,
+        indexer: SelfieIndexer,
+        index: RekognitionIndex,
+        limits: BatchLimits,
+        *,
+        owned: Callable[[], Collection[int]],
+    ) -> None:
+        self._indexer = indexer
+        self._database = indexer.matcher.database
+        self.tasks = EventTasks(EventRounds(indexer.matcher, index, limits), owned=owned)
+
+    async def photo_analyzed(self, message: PhotoAnalyzed) -> None:
+        """Have the photo matched: with others, after a wait that is bounded."""
+        await self.tasks.tell(message.event_id)
+
+    async def selfie_uploaded(self, message: SelfieUploaded, *, last_attempt: bool) -> None:
+        """Index the selfie, together with all others that wait, and have them matched."""
+        own = SelfieKey(message.event_id, message.user_id, message.selfie_id)
+        outcome, _ = await asyncio.gather(
+            index_selfie(own, last_attempt=last_attempt, using=self._indexer),
+            self._index_selfies(message.event_id, besides=own),
+            return_exceptions=True,
+        )
+        await self.tasks.tell(message.event_id)
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+    async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
+        """Index what is not claimed yet; one that fails is tried again by its own message."""
+        async with self._database.read() as connection:
+            waiting = await selfie_claims.waiting_selfies(
+                connection, event_id, limit=SELFIES_AT_ONCE
+            )
+        await asyncio.gather(*(self._try_index(selfie) for selfie in waiting if selfie != besides))
+
+    async def _try_index(self, selfie: SelfieKey) -> None:
+        try:
+            await index_selfie(selfie, last_attempt=False, using=self._indexer)
+        except (FindMeError, OSError) as error:
+            log.info("selfie_not_indexed_yet", selfie_id=selfie.selfie_id, error=str(error))
+            return
+        await self.tasks.tell(selfie.event_id)
+
+
+class EventRounds:
+    """Makes the rounds of events, one at a time of each."""
+
+    def __init__(self, matcher: Matcher, index: RekognitionIndex, limits: BatchLimits) -> None:
+        self._matcher = matcher
+        self._database = matcher.database
+        self._index = index
+        self._limits = limits
+        self._at_once = asyncio.Semaphore(ROUNDS_AT_ONCE)
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._bursts: LRUCache[int, Burst] = LRUCache(EVENTS_KEPT)
+        self._comparisons: LRUCache[int, Comparisons] = LRUCache(EVENTS_KEPT)
+
+    async def waiting_events(self) -> Collection[int]:
+        """See `EventWork.waiting_events`."""
+        async with self._database.read() as connection:
+            return await repository.waiting_events(connection)
+
+    async def step(self, event_id: int) -> Outlook:
+        """See `EventWork.step`: match what of the event is to be matched now."""
+        # A message of an event whose rounds fail makes them itself, perhaps beside its task.
+        async with self._locks[event_id]:
+            outlook = await self._look(event_id)
+        if outlook is Outlook.NOTHING:
+            self._locks.pop(event_id, None)
+            self._comparisons.pop(event_id, None)
+        return outlook
+
+    async def _look(self, event_id: int) -> Outlook:
+        async with self._database.read() as connection:
+            waiting = await repository.waiting(connection, event_id)
+        if waiting.is_nothing:
+            return Outlook.NOTHING
+        comparisons = self._comparisons.setdefault(event_id, Comparisons())
+        burst = self._limits.burst_at(time.monotonic(), self._bursts.get(event_id), waiting)
+        self._bursts[event_id] = burst
+        take = self._limits.photos_to_take(
+            waiting, burst, compared=comparisons.compared_with_all(waiting.faces)
+        )
+        photos = await self._photos(event_id, take, burst)
+        if not photos and not waiting.new_selfies:
+            return Outlook.LATER
+        async with self._at_once:
+            with tracing.new_trace("match round", event_id=event_id):
+                await self._round(event_id, photos, waiting, burst, comparisons)
+        return Outlook.MORE
+
+    async def _photos(self, event_id: int, take: Take, burst: Burst) -> list[PhotoRow]:
+        if take is Take.NOTHING:
+            return []
+        async with self._database.read() as connection:
+            photos = await repository.analyzed_photos(
+                connection, event_id, limit=self._limits.photos
+            )
+            if take is Take.ALL:
+                return photos
+            faces = await repository.count_faces(connection, [photo.id for photo in photos])
+        chosen = first_photos(faces, searches=FIRST_SEARCHES - burst.first_searches)
+        if not chosen:
+            burst.first_searches = FIRST_SEARCHES
+        return [photo for photo in photos if photo.id in chosen]
+
+    async def _round(
+        self,
+        event_id: int,
+        photos: Sequence[PhotoRow],
+        waiting: Waiting,
+        burst: Burst,
+        comparisons: Comparisons,
+    ) -> None:
+        searcher = self._index.searcher(event_id, await self._matcher.least_similarity(event_id))
+        searched = await searcher.match(
+            [photo.id for photo in photos],
+            None,
+            comparisons=comparisons,
+            waiting_photos=self._limits.photos,
+        )
+        if waiting.is_burst:
+            burst.spend(
+                searched.calls,
+                new_selfies=len(searched.selfie_ids),
+                has_found=bool(searched.matches),
+            )
+        async with self._database.unit_of_work() as unit:
+            await stored_matches.upsert(unit.connection, event_id, searched.matches)
+            await finish_photos(photos, unit=unit)
+            await finish_selfies(event_id, searched.selfie_ids, unit=unit)
+        comparisons.record(searched.compared, waiting=searched.waiting)
+        metrics.MATCH_ROUND_PHOTOS.observe(len(photos))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+import hypothesis
 import pytest
 
 from libs.common.telemetry import logs
@@ -17,6 +18,12 @@ from tests.support.services import ServiceMissing
 T = TypeVar("T")
 
 pytest_plugins = ["tests.support.process_fixtures"]
+
+# Its own limits are times: 200 ms for an example, which a busy machine takes for nothing at all.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @contextlib.contextmanager

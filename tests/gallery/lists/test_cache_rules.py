@@ -80,7 +80,7 @@ class World:
         self.cache.evict(Eviction(event_id, users=None, shared=True))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS)
 def test_nobody_is_answered_what_was_stale_when_they_asked(
     steps: list[Ask | Change | Wait],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage  # type: ignore[import-untyped]
 from scipy.spatial.distance import pdist  # type: ignore[import-untyped]
@@ -41,7 +41,6 @@ def crowd(seed: int, counts: Sequence[int], *, spread: float) -> Embeddings:
 
 
 @given(seeds, st.integers(2, 40), st.floats(0.2, 1.0))
-@settings(deadline=None)
 def test_groups_are_those_of_average_linkage_over_all_squared_distances(
     seed: int, count: int, spread: float
 ) -> None:
@@ -53,7 +52,6 @@ def test_groups_are_those_of_average_linkage_over_all_squared_distances(
 
 
 @given(seeds, st.lists(st.integers(1, 9), min_size=1, max_size=8))
-@settings(deadline=None)
 def test_every_person_is_one_group_in_whatever_order_the_faces_come(
     seed: int, counts: list[int]
 ) -> None:
@@ -65,7 +63,6 @@ def test_every_person_is_one_group_in_whatever_order_the_faces_come(
 
 
 @given(seeds, st.integers(1, 6), st.integers(1, 6))
-@settings(deadline=None)
 def test_a_face_between_two_people_joins_one_and_does_not_make_them_one(
     seed: int, of_first: int, of_second: int
 ) -> None:

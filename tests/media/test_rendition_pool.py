@@ -12,6 +12,7 @@ from libs.common.errors import Unavailable
 from services.media.rendition_pool import RenditionPool
 from services.media.rendition_worker import CannotDecode
 from tests.media.world import jpeg
+from tests.support.engine_pools import lent_processes
 from tests.support.polling import eventually
 
 
@@ -43,7 +44,12 @@ def _pool(timeout_seconds: float = 60) -> RenditionPool:
 
 def _workers() -> list[psutil.Process]:
     """The living ones; a zombie is dead and waits to be counted."""
-    return [child for child in psutil.Process().children() if _is_worker(child)]
+    others = lent_processes()
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.pid not in others and _is_worker(child)
+    ]
 
 
 def _is_worker(process: psutil.Process) -> bool:

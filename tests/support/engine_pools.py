@@ -44,6 +44,12 @@ async def lent_pool(
     yield pool
 
 
+def lent_processes() -> set[int]:
+    """The pids of the workers that outlive the test."""
+    workers = [worker for pool in _POOLS.values() for worker in pool._workers]
+    return {worker._process.pid or 0 for worker in workers if worker._process is not None}
+
+
 def _identity(engine_factory: EngineFactory) -> tuple[object, ...]:
     """What tells apart two factories: partials are equal to nothing but themselves."""
     if isinstance(engine_factory, partial):

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from demo.scenario import Place, run_scenario
-from tests.deployment.services import wait_until_ready
+from tests.services_apart.services import wait_until_ready
 from tests.support.compose import environment_of, read_compose
 from tests.support.images import Image, build
 from tests.support.nginx import running_gateway

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from demo.scenario import Place, run_scenario
-from tests.deployment.services import make_event, migrate, running_services, wait_until_ready
+from tests.services_apart.services import make_event, migrate, running_services, wait_until_ready
 from tests.support import promql
 from tests.support.gateway import GatewayTransport
 from tests.support.monitoring import panels

@@ -14,7 +14,7 @@ from tests.support.postgres import Postgres, accepts_connections
 from tests.support.rabbitmq import RabbitMQ, is_up
 from tests.support.s3 import S3Bucket
 
-GUARD = Path(__file__).parents[1] / "support" / "guard.py"
+GUARD = Path(__file__).with_name("guard.py")
 
 
 async def _tables(url: str) -> int:

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 from demo.scenario import Place, run_scenario
-from tests.deployment.services import make_event, migrate, running_services, wait_until_ready
+from tests.services_apart.services import make_event, migrate, running_services, wait_until_ready
 from tests.support.gateway import GatewayTransport
 from tests.support.services import free_port
 from tests.support.small_event import PASSWORD, SmallEvent

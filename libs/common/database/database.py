@@ -83,6 +83,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
 
     @classmethod
     @asynccontextmanager
@@ -108,6 +109,12 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit: every statement sees what is committed by then."""
         async with _connected(self._autocommit) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection all of whose reads see the same moment; rows can be streamed from it."""
+        async with _connected(self._repeatable) as connection, connection.begin():
             yield connection
 
     @asynccontextmanager

@@ -160,7 +160,7 @@ async def test_pages_of_a_guest_with_many_matches_walk_the_events_index(
 async def test_without_a_limit_the_list_is_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gallery.lists.encode.CHUNK", 2)
+    monkeypatch.setattr("services.gallery.lists.repository.CHUNK", 2)
     event_id = await world.event()
     photo_ids = [await world.photo(event_id) for _ in range(5)]
     guest = await world.person(joined=event_id)

@@ -19,7 +19,7 @@ from services.gallery.settings import GallerySettings
 MAIN_EVENTS_KEPT = 20_000
 MAIN_EVENT_SECONDS = 30.0
 #: Lists that are sent while they are read; each holds a connection to the database.
-LONG_LISTS_AT_ONCE = 4
+LONG_LISTS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)

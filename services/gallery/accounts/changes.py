@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import Conflict, NotFound
 from libs.common.messaging.messages import AccountDeleted
@@ -33,8 +35,8 @@ async def change_photographer(
     One that is not active cannot log in; logins that are there last until they expire.
     """
     values: dict[str, object] = {}
-    async with database.unit_of_work() as unit:
-        await _checked(user_id, change, unit)
+    async with database.read() as connection:
+        await _checked(user_id, change, connection)
     if change.is_active is not None:
         values["is_active"] = change.is_active
     if change.password is not None:
@@ -42,18 +44,18 @@ async def change_photographer(
         values["password_hash"] = await passwords.hash(change.password)
     async for attempt in database.attempts():
         async with attempt as unit:
-            account = await _checked(user_id, change, unit)
+            account = await _checked(user_id, change, unit.connection)
             identity = {"username": account.username, "email": account.email}
             if not await accounts.change_account(unit.connection, user_id, values | identity):
                 # Somebody else took one of them at this moment.
                 raise AccountRefused(["This username or email address is already taken."])
-            changed = await _require_photographer(user_id, unit)
+            changed = await _require_photographer(user_id, unit.connection)
     return changed
 
 
 async def delete_photographer(user_id: int, *, unit: UnitOfWork) -> None:
     """Raises NotFound unless it is a photographer, and Conflict while they have events."""
-    await _require_photographer(user_id, unit)
+    await _require_photographer(user_id, unit.connection)
     await delete_account(user_id, unit=unit)
 
 
@@ -89,16 +91,16 @@ async def delete_account(user_id: int, *, unit: UnitOfWork) -> None:
     )
 
 
-async def _checked(user_id: int, change: AccountChange, unit: UnitOfWork) -> NewAccount:
+async def _checked(user_id: int, change: AccountChange, connection: AsyncConnection) -> NewAccount:
     """Return what the account is to be called. Raises NotFound, AccountRefused."""
-    before = await _require_photographer(user_id, unit)
+    before = await _require_photographer(user_id, connection)
     account = NewAccount.of(
         before.username if change.username is None else change.username,
         before.email if change.email is None else change.email,
         change.password or "",
     )
     problems = identity_problems(account)
-    problems += await taken_problems(account, besides=user_id, unit=unit)
+    problems += await taken_problems(account, besides=user_id, connection=connection)
     if change.password is not None:
         problems += password_problems(account.password)
     if problems:
@@ -106,8 +108,8 @@ async def _checked(user_id: int, change: AccountChange, unit: UnitOfWork) -> New
     return account
 
 
-async def _require_photographer(user_id: int, unit: UnitOfWork) -> AccountRow:
-    found = await accounts.find_accounts(unit.connection, user_id=user_id, role=Role.PHOTOGRAPHER)
+async def _require_photographer(user_id: int, connection: AsyncConnection) -> AccountRow:
+    found = await accounts.find_accounts(connection, user_id=user_id, role=Role.PHOTOGRAPHER)
     if not found:
         raise NotFound("Photographer", user_id)
     return found[0]

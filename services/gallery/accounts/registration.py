@@ -4,6 +4,8 @@ A password is hashed before the transaction that stores it: hashing waits for it
 meanwhile no connection is held. What was looked at before is therefore looked at again.
 """
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import InvalidInput, NotAllowed, NotAuthenticated
 from libs.common.web.tokens import Role
@@ -45,9 +47,9 @@ async def register_participant(
     """
     problems = account_problems(account)
     try:
-        async with database.unit_of_work() as unit:
-            await require_open_event(unit.connection, event_code)
-            problems += await taken_problems(account, unit=unit)
+        async with database.read() as connection:
+            await require_open_event(connection, event_code)
+            problems += await taken_problems(account, connection=connection)
         _refuse(problems)
         password_hash = await passwords.hash(account.password)
         async for attempt in database.attempts():
@@ -57,8 +59,8 @@ async def register_participant(
     except EventCodeUnknown:
         if code_is_address:
             raise
-        async with database.unit_of_work() as unit:
-            taken = await taken_problems(account, unit=unit)
+        async with database.read() as connection:
+            taken = await taken_problems(account, connection=connection)
         raise AccountRefused([UNKNOWN_CODE, *account_problems(account), *taken]) from None
     return user_id
 
@@ -67,8 +69,9 @@ async def create_account(
     account: NewAccount, *, role: Role, database: Database, passwords: Passwords
 ) -> int:
     """Return the new account's id. Raises AccountRefused."""
-    async with database.unit_of_work() as unit:
-        _refuse(account_problems(account) + await taken_problems(account, unit=unit))
+    async with database.read() as connection:
+        taken = await taken_problems(account, connection=connection)
+    _refuse(account_problems(account) + taken)
     password_hash = await passwords.hash(account.password)
     async for attempt in database.attempts():
         async with attempt as unit:
@@ -80,9 +83,11 @@ async def create_first_admin(
     account: NewAccount, *, database: Database, passwords: Passwords
 ) -> int:
     """Create an admin when there is none. Raises NotAllowed when there is, AccountRefused."""
+    # Looked at before, so that nobody can keep us hashing; made sure of with the account.
     async with database.unit_of_work() as unit:
         await _require_no_admin(unit)
-        _refuse(account_problems(account) + await taken_problems(account, unit=unit))
+        taken = await taken_problems(account, connection=unit.connection)
+    _refuse(account_problems(account) + taken)
     password_hash = await passwords.hash(account.password)
     async for attempt in database.attempts():
         async with attempt as unit:
@@ -109,10 +114,12 @@ async def join_event(user_id: int, code: str, *, unit: UnitOfWork) -> str:
     return event.name
 
 
-async def taken_problems(account: NewAccount, *, unit: UnitOfWork, besides: int = 0) -> list[str]:
+async def taken_problems(
+    account: NewAccount, *, connection: AsyncConnection, besides: int = 0
+) -> list[str]:
     """Return which of username and email address others than `besides` use, as sentences."""
     username_taken, email_taken = await accounts.taken(
-        unit.connection, username=account.username, email=account.email, besides=besides
+        connection, username=account.username, email=account.email, besides=besides
     )
     problems = [USERNAME_TAKEN] if username_taken else []
     return [*problems, EMAIL_TAKEN] if email_taken else problems
@@ -126,7 +133,8 @@ async def _add_account(
     )
     if user_id is None:
         # Somebody else took one of them while the password was hashed.
-        raise AccountRefused(await taken_problems(account, unit=unit) or [USERNAME_TAKEN])
+        taken = await taken_problems(account, connection=unit.connection)
+        raise AccountRefused(taken or [USERNAME_TAKEN])
     return user_id
 
 

@@ -132,7 +132,7 @@ async def test_a_photographers_uploads_are_read_in_the_order_of_an_index(world: 
     photographer = await world.photographer()
     await an_event_with_many_photos(world, matched=1)
     await world.execute(
-        text("UPDATE photos SET photographer_id = :id WHERE id % 2 = 0"), {"id": photographer.id}
+        text(f"UPDATE photos SET photographer_id = {photographer.id} WHERE id % 2 = 0")
     )
     async with world.database.read() as connection:
         await connection.execute(text("VACUUM ANALYZE photos"))

@@ -86,6 +86,7 @@ class Call:
     after_part: AfterPart | None = None
     body: bytearray = field(default_factory=bytearray)
     parts: int = 0
+    is_asked: bool = False
     is_complete: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     #: Counts instead of keeping what comes.
@@ -93,7 +94,10 @@ class Call:
     size: int = 0
 
     async def run(self) -> None:
-        headers = [(key.lower().encode(), value.encode()) for key, value in self.headers.items()]
+        headers = [
+            (key.lower().encode(), value.encode())
+            for key, value in sorted(self.person.headers.items())
+        ]
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -110,12 +114,9 @@ class Call:
         }
         await self.album.world.app(scope, self._receive, self._send)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return dict(self.person.headers)
-
     async def _receive(self) -> dict[str, Any]:
-        if not self.size:
+        if not self.is_asked:
+            self.is_asked = True
             return {"type": "http.request", "body": b"", "more_body": False}
         await self.gone.wait()
         return {"type": "http.disconnect"}
@@ -200,7 +201,7 @@ async def test_a_list_that_breaks_off_does_not_look_whole(album: Album) -> None:
         await call.run()
     assert call.parts >= 1
     assert not call.is_complete
-    with pytest.raises(ValueError, match="unexpected end|Expecting"):
+    with pytest.raises(ValueError, match="Expecting"):
         json.loads(call.body)
     assert connections_in_use(album) == 0
 
@@ -252,9 +253,7 @@ async def test_whoever_finds_all_places_taken_is_asked_to_come_back(
     async with two_slow_clients(album):
         answer = await a_whole_list(album)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-        page = await album.world.client.get(
-            "/api/all-photos?limit=5", headers=album.guest.headers
-        )
+        page = await album.world.client.get("/api/all-photos?limit=5", headers=album.guest.headers)
         assert len(page.json()) == 5
     assert (await a_whole_list(album)).status_code == 200
 
@@ -293,5 +292,5 @@ async def test_the_memory_that_a_long_list_takes_does_not_grow_with_it(
     finally:
         tracemalloc.stop()
     assert call.is_complete
-    assert call.size > 4_000_000
+    assert call.size > 3_500_000
     assert peak < 1_500_000

@@ -65,13 +65,13 @@ async def require_main_event(user_id: int, *, gallery: Gallery) -> int:
 
 
 async def count_photos(connection: AsyncConnection, user_id: int, event_id: int) -> PhotoCounts:
-    """Return the lengths of the event's shared list and of the guest's own."""
+    """Return the lengths of the event's general list and of the guest's own."""
     own = await photo_lists.matched_photo_ids(connection, user_id, event_id)
     return PhotoCounts(await count_general_photos(connection, event_id), len(own))
 
 
 async def count_general_photos(connection: AsyncConnection, event_id: int) -> int:
-    """Return the length of the event's shared list."""
+    """Return the length of the event's general list."""
     return await photo_lists.count(connection, await _general(connection, event_id))
 
 

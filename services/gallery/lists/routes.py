@@ -56,7 +56,7 @@ async def all_photos(
 ) -> Response:
     """The main event's general photos."""
     event_id = await require_main_event(principal.user_id, gallery=gallery)
-    key = ListKey(event_id, principal.user_id, Scope.SHARED, page)
+    key = ListKey(event_id, principal.user_id, Scope.GENERAL, page)
     return list_answer(request, await participant_list(key, gallery=gallery), page)
 
 
@@ -92,7 +92,7 @@ async def all_photos_of_event(
     page: RequestedPage,
 ) -> Response:
     """One event's general photos."""
-    key = ListKey(event_id, principal.user_id, Scope.SHARED, page)
+    key = ListKey(event_id, principal.user_id, Scope.GENERAL, page)
     return list_answer(request, await participant_list(key, gallery=gallery), page)
 
 

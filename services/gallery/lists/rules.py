@@ -24,7 +24,7 @@ class Scope(Enum):
     #: The photos they are in.
     OWN = "own"
     #: The photos shown to everybody, each with whether they are in it.
-    SHARED = "shared"
+    GENERAL = "general"
     #: The photos they may be in.
     UNCERTAIN = "uncertain"
 
@@ -41,40 +41,40 @@ class ListKey:
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """Stale: the lists of `users` (None: everybody's), and all but own ones if `shared`."""
+    """Stale: the lists of `users` (None: everybody's), and all but own ones if `general`."""
 
     event_id: int
     users: frozenset[int] | None
-    shared: bool
+    general: bool
 
     def __contains__(self, key: ListKey) -> bool:
         if key.event_id != self.event_id:
             return False
         if self.users is None or key.user_id in self.users:
             return True
-        return self.shared and key.scope is not Scope.OWN
+        return self.general and key.scope is not Scope.OWN
 
 
 def eviction_for(message: Message) -> Eviction:
     """Return what the message makes stale; what it cannot tell is taken as everything.
 
-    A photo on its way through recognition changes every shared list, and uncertain ones, but
+    A photo on its way through recognition changes every general list, and uncertain ones, but
     only the own lists of those it shows: while photos stream in, other guests' stay cached.
     """
     event_id = message.event_id
     match message:
         case PhotoUploaded() | PhotoAnalyzed() | PhotoChanged():
-            return Eviction(event_id, users=frozenset(), shared=True)
+            return Eviction(event_id, users=frozenset(), general=True)
         case PhotoMatched(user_ids=user_ids):
-            return Eviction(event_id, users=frozenset(user_ids), shared=True)
+            return Eviction(event_id, users=frozenset(user_ids), general=True)
         case MatchChanged(user_ids=user_ids) if user_ids is not None:
-            return Eviction(event_id, users=frozenset(user_ids), shared=False)
+            return Eviction(event_id, users=frozenset(user_ids), general=False)
         case (
             SelfieUploaded(user_id=user_id)
             | SelfieMatched(user_id=user_id)
             | SelfieDeleted(user_id=user_id)
             | AccountDeleted(user_id=user_id)
         ):
-            return Eviction(event_id, users=frozenset({user_id}), shared=False)
+            return Eviction(event_id, users=frozenset({user_id}), general=False)
         case _:
-            return Eviction(event_id, users=None, shared=True)
+            return Eviction(event_id, users=None, general=True)

@@ -83,7 +83,7 @@ class World:
 
     def change(self, event_id: int) -> None:
         self.versions[event_id] += 1
-        self.cache.evict(Eviction(event_id, users=None, shared=True))
+        self.cache.evict(Eviction(event_id, users=None, general=True))
 
 
 @settings(max_examples=150, deadline=None)

@@ -54,5 +54,5 @@ def test_a_message_makes_exactly_these_lists_stale(message: Message, stale: set[
 
 
 def test_another_events_lists_are_left_alone() -> None:
-    elsewhere = ListKey(2, 7, Scope.SHARED, Page())
+    elsewhere = ListKey(2, 7, Scope.GENERAL, Page())
     assert elsewhere not in eviction_for(PhotoDeleted(event_id=1, photo_id=5, filename="a.jpg"))

@@ -28,8 +28,8 @@ from services.recognition.matching.match_photo import Matcher
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder
-from services.recognition.photos.analysis_slots import AnalysisSlots
 from services.recognition.photos.analyze_photo import Analyzer
+from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
 from services.recognition.recovery.collect_dead_letter import collecting
 from services.recognition.recovery.reconcile import keep_reconciling, reconcile
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
@@ -104,7 +104,10 @@ def create_app(
                     settings.rekognition_batch_photos, settings.rekognition_batch_seconds
                 )
                 rounds = Rounds(indexer, index, limits, owned=lambda: partitions.owned)
-            consumers = Consumers(connected.topology, _analyzer(connected, index), indexer, rounds)
+            analyzer = _analyzer(settings, connected, index, replica)
+            if not keeps_messages:
+                await analyzer.claims.count_as_lost()
+            consumers = Consumers(connected.topology, analyzer, indexer, rounds)
             partitions = PartitionOwner(
                 connected.database,
                 connected.bus,
@@ -171,10 +174,19 @@ def _indexer(
     )
 
 
-def _analyzer(resources: Resources, index: FaceIndex) -> Analyzer:
+def _analyzer(
+    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
+) -> Analyzer:
     return Analyzer(
         database=resources.database,
         store=resources.store,
         index=index,
         slots=AnalysisSlots(index.photos_at_once),
+        claims=AnalysisClaims(
+            resources.database,
+            claimant=replica,
+            # Twice: a photo is fetched first, and waits for its worker behind a selfie.
+            lease_seconds=2 * settings.analyze_timeout_seconds,
+            replica_lease_seconds=settings.partition_lease_seconds,
+        ),
     )

@@ -1,16 +1,15 @@
 """The recognition service: settings, resources, workers, consumers."""
 
-import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
 
-from libs.common.database.database import Database
+from libs.common.messaging.dead_letters.watch import watch_dead_letters
 from libs.common.resources import Resources
 from libs.common.web.health import Check
 from libs.common.web.service_app import build_app
@@ -31,7 +30,7 @@ from services.recognition.people.find_people import PeopleFinder
 from services.recognition.photos.analyze_photo import Analyzer
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
 from services.recognition.recovery.collect_dead_letter import collecting
-from services.recognition.recovery.reconcile import keep_reconciling, reconcile
+from services.recognition.recovery.reconcile import Reconciler
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
 from services.recognition.selfies import routes
 from services.recognition.selfies.index_selfie import SelfieIndexer
@@ -62,83 +61,63 @@ def create_app(
         detector_model=settings.face_detector_model,
         pixel_limit=settings.pixel_limit,
     )
+    replica = _replica_name() if keeps_messages else LONE_REPLICA
 
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
+        database, bus, topology = connected.database, connected.bus, connected.topology
         async with (
             WorkerPool(
                 local_workers(settings),
                 timeout_seconds=settings.analyze_timeout_seconds,
                 engine_factory=factory,
             ) as pool,
-            open_index(settings, connected.database, pool) as index,
-            PeopleFinder(
-                connected.database, PROFILES.get(settings.face_recognizer_provider)
-            ) as people,
+            open_index(settings, database, pool) as index,
+            PeopleFinder(database, PROFILES.get(settings.face_recognizer_provider)) as people,
         ):
             app.state.pool = pool
             app.state.index = index
             app.state.people = people
-            app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
-            await reconcile(
-                connected.database,
-                older_than_seconds=settings.reconcile_after_seconds if keeps_messages else 0,
-            )
-            reconciler = asyncio.create_task(
-                keep_reconciling(
-                    connected.database,
-                    older_than_seconds=settings.reconcile_after_seconds,
-                    every_seconds=settings.reconcile_every_seconds,
-                ),
-                name="reconciler",
-            )
-            feeder = _feeder(settings, connected.database, index)
-            if not keeps_messages:
-                await feeder.start_over()
-            reindexing = asyncio.create_task(feeder.run(), name="reindexing")
-            replica = _replica_name() if keeps_messages else LONE_REPLICA
-            indexer = _indexer(settings, connected, index, replica)
-            rounds = None
-            if isinstance(index, RekognitionIndex):
-                limits = BatchLimits(
-                    settings.rekognition_batch_photos, settings.rekognition_batch_seconds
-                )
-                rounds = Rounds(indexer, index, limits, owned=lambda: partitions.owned)
+            app.state.checks = app.state.checks | {"bus": Check(bus.check)}
+
             analyzer = _analyzer(settings, connected, index, replica)
-            if not keeps_messages:
-                await analyzer.claims.count_as_lost()
-            consumers = Consumers(connected.topology, analyzer, indexer, rounds)
+            indexer = _indexer(settings, connected, index, replica)
+            rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)
+            consumers = Consumers(topology, analyzer, indexer, rounds)
             partitions = PartitionOwner(
-                connected.database,
-                connected.bus,
-                connected.topology.match,
+                database,
+                bus,
+                topology.match,
                 consumers.match,
                 replica=replica,
-                times=LeaseTimes(
-                    settings.partition_lease_seconds, settings.partition_renew_seconds
-                ),
+                times=_lease_times(settings),
                 engine=index.name,
             )
-            try:
-                async with (
-                    collecting(connected.bus, connected.topology, connected.database),
-                    forgetting(connected.bus, index),
-                    consuming(
-                        connected.bus,
-                        connected.topology,
-                        consumers,
-                        photos_at_once=index.photos_at_once,
-                        partitions=partitions,
-                        rounds=rounds,
-                        stopping=app.state.stopping,
-                    ),
-                ):
-                    yield
-            finally:
-                for task in (reindexing, reconciler):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+            reconciler = _reconciler(settings, connected)
+            feeder = _feeder(settings, connected, index)
+
+            if not keeps_messages:
+                await analyzer.claims.count_as_lost()
+                await reconciler.republish_all()
+                await feeder.start_over()
+
+            background = app.state.background
+            background.start("reconciler", reconciler.run)
+            background.start("reindexing", feeder.run)
+            background.start("forgetting", (await forgetting(bus, index)).run)
+            background.start("dead letters", (await collecting(bus, topology, database)).run)
+            background.start("waiting dead letters", partial(watch_dead_letters, database))
+            async with consuming(
+                bus,
+                topology,
+                consumers,
+                photos_at_once=index.photos_at_once,
+                partitions=partitions,
+                rounds=rounds,
+                background=background,
+                stopping=app.state.stopping,
+            ):
+                yield
 
     return build_app(
         "recognition",
@@ -149,29 +128,12 @@ def create_app(
     )
 
 
-def _feeder(settings: RecognitionSettings, database: Database, index: FaceIndex) -> Feeder:
-    limits = ReindexLimits(
-        photos_at_once=index.photos_at_once,
-        lease_seconds=settings.partition_lease_seconds,
-        patience_seconds=settings.reconcile_after_seconds,
-    )
-    return Feeder(database, engine=index.name, limits=limits)
-
-
 def _replica_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
-def _indexer(
-    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
-) -> SelfieIndexer:
-    return SelfieIndexer(
-        matcher=Matcher(database=resources.database, index=index),
-        store=resources.store,
-        claimant=replica,
-        lease_seconds=settings.selfie_claim_seconds,
-        replica_lease_seconds=settings.partition_lease_seconds,
-    )
+def _lease_times(settings: RecognitionSettings) -> LeaseTimes:
+    return LeaseTimes(settings.partition_lease_seconds, settings.partition_renew_seconds)
 
 
 def _analyzer(
@@ -190,3 +152,48 @@ def _analyzer(
             replica_lease_seconds=settings.partition_lease_seconds,
         ),
     )
+
+
+def _indexer(
+    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
+) -> SelfieIndexer:
+    return SelfieIndexer(
+        matcher=Matcher(database=resources.database, index=index),
+        store=resources.store,
+        claimant=replica,
+        lease_seconds=settings.selfie_claim_seconds,
+        replica_lease_seconds=settings.partition_lease_seconds,
+    )
+
+
+def _rounds(
+    settings: RecognitionSettings,
+    indexer: SelfieIndexer,
+    index: FaceIndex,
+    *,
+    owned: Callable[[], Collection[int]],
+) -> Rounds | None:
+    """Where every comparison is paid for, photos and selfies are matched together."""
+    if not isinstance(index, RekognitionIndex):
+        return None
+    limits = BatchLimits(settings.rekognition_batch_photos, settings.rekognition_batch_seconds)
+    return Rounds(indexer, index, limits, owned=owned)
+
+
+def _reconciler(settings: RecognitionSettings, resources: Resources) -> Reconciler:
+    return Reconciler(
+        resources.database,
+        resources.bus,
+        resources.topology,
+        older_than_seconds=settings.reconcile_after_seconds,
+        every_seconds=settings.reconcile_every_seconds,
+    )
+
+
+def _feeder(settings: RecognitionSettings, resources: Resources, index: FaceIndex) -> Feeder:
+    limits = ReindexLimits(
+        photos_at_once=index.photos_at_once,
+        lease_seconds=settings.partition_lease_seconds,
+        patience_seconds=settings.reconcile_after_seconds,
+    )
+    return Feeder(resources.database, engine=index.name, limits=limits)

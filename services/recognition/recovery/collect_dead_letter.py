@@ -1,18 +1,15 @@
 """Keep a message that was given up where operators find it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from pydantic import ValidationError
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.dead_letters import repository as dead_letters
-from libs.common.messaging.dead_letters.watch import watch_dead_letters
 from libs.common.messaging.messages import (
     PhotoAnalyzed,
     PhotoFailed,
@@ -33,9 +30,8 @@ SELFIE_REASON = (
 )
 
 
-@asynccontextmanager
-async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncIterator[None]:
-    """Collect the dead letters of all services, and count them, for the length of the block."""
+async def collecting(bus: Bus, topology: Topology, database: Database) -> LastingSubscription:
+    """Begin to collect the dead letters of all services."""
 
     async def handle(delivery: Delivery) -> None:
         await collect_dead_letter(delivery, database=database)
@@ -44,15 +40,7 @@ async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncI
         # There from the start: of a counter that appears with letters, no rate shows them.
         common_metrics.DEAD_LETTERS_COLLECTED.labels(queue.name)
         common_metrics.DEAD_LETTERS.labels(queue.name)
-    subscription = await bus.subscribe(topology.dead_letters, handle)
-    watcher = asyncio.create_task(watch_dead_letters(database), name="dead-letters")
-    try:
-        yield
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
-        await stop_all([subscription])
+    return await LastingSubscription.begin(partial(bus.subscribe, topology.dead_letters, handle))
 
 
 async def collect_dead_letter(message: Delivery, *, database: Database) -> None:

@@ -69,6 +69,10 @@ class Replica:
         slots = AnalysisSlots(index.photos_at_once)
         return cls(index, Analyzer(database or world.database, world.store, index, slots, claims))
 
+    async def begins(self, times: int) -> None:
+        """Wait until its engine has been given so many photos."""
+        await eventually(lambda: self.index.began == times)
+
     def analyze(self, event_id: int, photo_id: int, *, attempt: int = 1) -> asyncio.Task[None]:
         return asyncio.create_task(
             analyze_photo(
@@ -217,7 +221,7 @@ async def test_a_photo_that_ends_three_replicas_fails_with_its_reason(world: Wor
     for number in range(MAX_LOST_ANALYSES):
         replica = Replica.called(f"dead {number}", world)
         deaths.append(replica.analyze(event, photo))
-        await eventually(lambda replica=replica: replica.index.began == 1)
+        await replica.begins(1)
     last = Replica.called("last", world)
     with pytest.raises(Exception, match="ended its process 3 times"):
         await last.analyze(event, photo)
@@ -261,7 +265,7 @@ async def test_a_database_that_is_away_at_the_end_of_every_analysis_does_not_fai
         mine = Replica.called("mine", world, database=database)
         for attempt in range(1, MAX_LOST_ANALYSES + 3):
             analysis = mine.analyze(event, photo, attempt=attempt)
-            await eventually(lambda attempt=attempt: mine.index.began == attempt)
+            await mine.begins(attempt)
             gate.close()
             mine.index.may_end.set()
             with pytest.raises((DBAPIError, OSError)) as caught:

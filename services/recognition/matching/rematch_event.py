@@ -6,6 +6,9 @@ from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.finish import finish_selfies
 from services.recognition.matching.match_photo import Matcher
 
+#: Selfies, with a message to each guest, of one transaction.
+SELFIES_AT_ONCE = 1_000
+
 
 async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
     """Write what is to be kept by now, remove what is below, and tell every guest."""
@@ -18,4 +21,7 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
             await stored_matches.upsert(unit.connection, event_id, found)
     async with using.database.unit_of_work() as unit:
         await stored_matches.delete_below(unit.connection, event_id, least)
-        await finish_selfies(event_id, selfie_ids, unit=unit)
+    for first in range(0, len(selfie_ids), SELFIES_AT_ONCE):
+        async with using.database.unit_of_work() as unit:
+            chunk = selfie_ids[first : first + SELFIES_AT_ONCE]
+            await finish_selfies(event_id, chunk, unit=unit)

@@ -292,13 +292,12 @@ async def mark_photo_failed(
     return bool(updated.rowcount)
 
 
-async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
-    """Record that an analysed photo has been matched; False when it was recorded before."""
-    updated = await connection.execute(
+async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
+    """Record that analysed photos have been matched; of others nothing changes."""
+    await connection.execute(
         update(photos)
-        .where(photos.c.id == photo_id, photos.c.processing_status == "analyzed")
+        .where(photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed")
         .values(
             processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
         )
     )
-    return bool(updated.rowcount)

@@ -21,7 +21,7 @@ from libs.common.telemetry import metrics as common_metrics
 from services.recognition import metrics
 from services.recognition.photos import repository
 from services.recognition.photos.analyze_photo import LOST_REASON
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ async def _close_photo(
 
 
 async def _close_selfie(message: SelfieUploaded, unit: UnitOfWork) -> None:
-    if await selfie_claims.give_up_selfie(
+    if await selfie_repository.give_up_selfie(
         unit.connection,
         selfie_id=message.selfie_id,
         event_id=message.event_id,

@@ -11,8 +11,8 @@ from services.recognition import metrics
 from services.recognition.erasure import removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 from services.recognition.matching.match_photo import Matcher
-from services.recognition.selfies import claims as selfie_claims
-from services.recognition.selfies.claims import Claim, ClaimOutcome
+from services.recognition.selfies import repository as selfie_repository
+from services.recognition.selfies.repository import Claim, ClaimOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIn
     Raises Unavailable while another replica holds the claim: it may have died.
     """
     async with using.matcher.database.unit_of_work() as unit:
-        claim = await selfie_claims.claim_selfie(
+        claim = await selfie_repository.claim_selfie(
             unit.connection,
             selfie_id=selfie.selfie_id,
             event_id=selfie.event_id,
@@ -63,7 +63,7 @@ async def _index(
     matcher = using.matcher
     async with matcher.database.read() as connection:
         # Computed once, however many the guest's events. (A service's ids are an event's own.)
-        embedding = await selfie_claims.embedding_elsewhere(
+        embedding = await selfie_repository.embedding_elsewhere(
             connection, selfie.selfie_id, engine=matcher.index.name
         )
     if embedding is not None:
@@ -82,7 +82,7 @@ async def _index(
                 await _fail(selfie, f"The analysis failed repeatedly: {error}", using)
             raise
     async with matcher.database.unit_of_work() as unit:
-        is_saved = await selfie_claims.save_face_key(
+        is_saved = await selfie_repository.save_face_key(
             unit.connection,
             selfie_id=selfie.selfie_id,
             event_id=selfie.event_id,
@@ -99,7 +99,7 @@ async def _index(
 
 async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:
     async with using.matcher.database.unit_of_work() as unit:
-        await selfie_claims.fail_selfie(
+        await selfie_repository.fail_selfie(
             unit.connection,
             selfie_id=selfie.selfie_id,
             event_id=selfie.event_id,

@@ -1,7 +1,7 @@
 import asyncio
 
 from services.recognition.partitions.leases import announce, withdraw
-from services.recognition.selfies.claims import ClaimOutcome, claim_selfie
+from services.recognition.selfies.repository import ClaimOutcome, claim_selfie
 from tests.support.world import World
 
 

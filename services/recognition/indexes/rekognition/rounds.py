@@ -37,7 +37,7 @@ from services.recognition.indexes.rekognition.meetings import Meetings
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.finish import finish_photos, finish_selfies
 from services.recognition.photos.repository import PhotoRow
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 
 #: Rounds of one process at a time, each of another event.
@@ -94,7 +94,7 @@ class Rounds:
     async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
         """Index what nobody has claimed yet; who fails is left to the message of its own."""
         async with self._database.read() as connection:
-            waiting = await selfie_claims.waiting_selfies(
+            waiting = await selfie_repository.waiting_selfies(
                 connection, event_id, limit=SELFIES_AT_ONCE
             )
         await asyncio.gather(*(self._try_index(selfie) for selfie in waiting if selfie != besides))

@@ -85,7 +85,7 @@ class EmbeddedIndex:
             selfies = await self._selfies.current(self._database, event_id)
             yield await self._best(selfies, faces, threshold)
         for chunk in _chunks(selfie_ids):
-            async with self._database.read() as connection:
+            async with self._database.scan() as connection:
                 selfies = await face_sets.load_selfies(
                     connection, event_id, chunk, engine=self._engine
                 )

@@ -34,12 +34,13 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or not photo.waits_for(using.index.name):
-        # One of another engine: a replica that is newer or older is at work. See reindex.py.
+        # One of another engine: a replica that is newer or older is at work. See `reindex`.
         return
     least = await using.least_similarity(photo.event_id)
     with tracing.detail("match"):
         matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
         found = [match async for some in matching for match in some]
-    async with using.database.unit_of_work() as unit:
-        await stored_matches.upsert(unit.connection, photo.event_id, found)
-        await finish_photos([photo], unit=unit)
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            await stored_matches.upsert(unit.connection, photo.event_id, found)
+            await finish_photos([photo], unit=unit)

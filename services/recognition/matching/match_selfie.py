@@ -24,8 +24,10 @@ async def match_selfie(
     matcher = using.matcher
     least = await matcher.least_similarity(event_id)
     async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least):
-        async with matcher.database.unit_of_work() as unit:
-            await stored_matches.upsert(unit.connection, event_id, found)
+        async for attempt in matcher.database.attempts():
+            async with attempt as unit:
+                await stored_matches.upsert(unit.connection, event_id, found)
         metrics.MATCHES.inc(len(found))
-    async with matcher.database.unit_of_work() as unit:
-        await finish_selfies(event_id, [selfie_id], unit=unit)
+    async for attempt in matcher.database.attempts():
+        async with attempt as unit:
+            await finish_selfies(event_id, [selfie_id], unit=unit)

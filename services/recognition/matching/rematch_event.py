@@ -17,11 +17,14 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
     async with using.database.read() as connection:
         selfie_ids = await face_sets.live_selfie_ids(connection, event_id, engine=using.index.name)
     async for found in using.index.match(event_id, selfie_ids=selfie_ids, threshold=least):
-        async with using.database.unit_of_work() as unit:
-            await stored_matches.upsert(unit.connection, event_id, found)
-    async with using.database.unit_of_work() as unit:
-        await stored_matches.delete_below(unit.connection, event_id, least)
+        async for attempt in using.database.attempts():
+            async with attempt as unit:
+                await stored_matches.upsert(unit.connection, event_id, found)
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            await stored_matches.delete_below(unit.connection, event_id, least)
     for first in range(0, len(selfie_ids), SELFIES_AT_ONCE):
-        async with using.database.unit_of_work() as unit:
-            chunk = selfie_ids[first : first + SELFIES_AT_ONCE]
-            await finish_selfies(event_id, chunk, unit=unit)
+        chunk = selfie_ids[first : first + SELFIES_AT_ONCE]
+        async for attempt in using.database.attempts():
+            async with attempt as unit:
+                await finish_selfies(event_id, chunk, unit=unit)

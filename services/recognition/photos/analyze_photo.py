@@ -163,38 +163,47 @@ async def _save(
     photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer, *, is_repeat: bool
 ) -> None:
     keys = [face.key for face in analysis.faces]
-    async with using.database.unit_of_work() as unit:
-        if not await repository.save_analysis(
-            unit.connection, photo, analysis, engine=using.index.name
-        ):
-            await removals.add(unit.connection, photo.event_id, keys)
-            await repository.give_back(unit.connection, [photo.id], claimant=using.claims.claimant)
-            return
-        if analysis.faces:
-            unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
-        else:
-            await finish_photos([photo], unit=unit)
-    await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
-    metrics.PHOTOS.labels("analyzed").inc()
+    is_saved = False
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            is_saved = await repository.save_analysis(
+                unit.connection, photo, analysis, engine=using.index.name
+            )
+            if not is_saved:
+                await removals.add(unit.connection, photo.event_id, keys)
+                await repository.give_back(
+                    unit.connection, [photo.id], claimant=using.claims.claimant
+                )
+            elif analysis.faces:
+                unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
+            else:
+                await finish_photos([photo], unit=unit)
+    if is_saved:
+        await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
+        metrics.PHOTOS.labels("analyzed").inc()
 
 
 async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     if photo.status != "queued":
         await _keep(photo, reason, using)
         return
-    async with using.database.unit_of_work() as unit:
-        if not await repository.mark_photo_failed(unit.connection, photo.id, reason):
-            return
-        unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
-    metrics.PHOTOS.labels("failed").inc()
-    tracing.say(outcome="failed")
-    log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
+    is_failed = False
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            is_failed = await repository.mark_photo_failed(unit.connection, photo.id, reason)
+            if is_failed:
+                unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
+    if is_failed:
+        metrics.PHOTOS.labels("failed").inc()
+        tracing.say(outcome="failed")
+        log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
 
 
 async def _keep(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     """A photo that guests have does not become a failed one by a change of the engine."""
-    async with using.database.unit_of_work() as unit:
-        await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
     metrics.PHOTOS.labels("kept").inc()
     tracing.say(outcome="kept")
     log.warning("photo_not_reindexed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

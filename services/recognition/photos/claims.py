@@ -55,8 +55,9 @@ class AnalysisClaims:
 
         Where every process has a name of its own, the next claimant counts it.
         """
-        async with self._database.unit_of_work() as unit:
-            await repository.lose_claims(unit.connection, self.claimant)
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                await repository.lose_claims(unit.connection, self.claimant)
 
     async def holder_of(self, photo: PhotoRow) -> Holder:
         """Say who has the photo in hand, by its row as it was just read."""
@@ -103,8 +104,9 @@ class AnalysisClaims:
         """Let others have the photo; where the database is away, as soon as it is back."""
         self._to_give_back.add(photo_id)
         try:
-            async with self._database.unit_of_work() as unit:
-                await repository.give_back(unit.connection, [photo_id], claimant=self.claimant)
+            async for attempt in self._database.attempts():
+                async with attempt as unit:
+                    await repository.give_back(unit.connection, [photo_id], claimant=self.claimant)
         except Exception as error:
             if not is_away(error):
                 raise
@@ -114,10 +116,14 @@ class AnalysisClaims:
 
     async def _take(self, photo: PhotoRow) -> bool:
         late = self._to_give_back - self._in_hand
-        async with self._database.unit_of_work() as unit:
-            if late:
-                await repository.give_back(unit.connection, sorted(late), claimant=self.claimant)
-            is_taken = await repository.claim(unit.connection, photo, claimant=self.claimant)
+        is_taken = False
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                if late:
+                    await repository.give_back(
+                        unit.connection, sorted(late), claimant=self.claimant
+                    )
+                is_taken = await repository.claim(unit.connection, photo, claimant=self.claimant)
         self._to_give_back -= {*late, photo.id}
         return is_taken
 

@@ -51,11 +51,14 @@ async def collect_dead_letter(message: Delivery, *, database: Database) -> None:
     ever: so that is done here.
     """
     death = message.death or Death(message.queue, "unknown", message.attempt)
-    async with database.unit_of_work() as unit:
-        if not await dead_letters.add(unit.connection, message, death):
-            return
-        if death.crashed:
-            await _close(message, unit)
+    is_new = False
+    async for attempt in database.attempts():
+        async with attempt as unit:
+            is_new = await dead_letters.add(unit.connection, message, death)
+            if is_new and death.crashed:
+                await _close(message, unit)
+    if not is_new:
+        return
     common_metrics.DEAD_LETTERS_COLLECTED.labels(death.queue).inc()
     log.warning(
         "dead_letter_collected",

@@ -33,16 +33,18 @@ async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIn
 
     Raises Unavailable while another replica holds the claim: it may have died.
     """
-    async with using.matcher.database.unit_of_work() as unit:
-        claim = await selfie_repository.claim_selfie(
-            unit.connection,
-            selfie_id=selfie.selfie_id,
-            event_id=selfie.event_id,
-            claimant=using.claimant,
-            lease_seconds=using.lease_seconds,
-            replica_lease_seconds=using.replica_lease_seconds,
-            engine=using.matcher.index.name,
-        )
+    claim = Claim(ClaimOutcome.GONE)
+    async for attempt in using.matcher.database.attempts():
+        async with attempt as unit:
+            claim = await selfie_repository.claim_selfie(
+                unit.connection,
+                selfie_id=selfie.selfie_id,
+                event_id=selfie.event_id,
+                claimant=using.claimant,
+                lease_seconds=using.lease_seconds,
+                replica_lease_seconds=using.replica_lease_seconds,
+                engine=using.matcher.index.name,
+            )
     match claim.outcome:
         case ClaimOutcome.GONE | ClaimOutcome.FINISHED:
             metrics.SELFIES_INDEXED.labels("skipped").inc()
@@ -81,16 +83,18 @@ async def _index(
             if last_attempt:
                 await _fail(selfie, f"The analysis failed repeatedly: {error}", using)
             raise
-    async with matcher.database.unit_of_work() as unit:
-        is_saved = await selfie_repository.save_face_key(
-            unit.connection,
-            selfie_id=selfie.selfie_id,
-            event_id=selfie.event_id,
-            key=key,
-            engine=matcher.index.name,
-        )
-        if not is_saved:
-            await removals.add(unit.connection, selfie.event_id, [key])
+    is_saved = False
+    async for attempt in matcher.database.attempts():
+        async with attempt as unit:
+            is_saved = await selfie_repository.save_face_key(
+                unit.connection,
+                selfie_id=selfie.selfie_id,
+                event_id=selfie.event_id,
+                key=key,
+                engine=matcher.index.name,
+            )
+            if not is_saved:
+                await removals.add(unit.connection, selfie.event_id, [key])
     if is_saved:
         await matcher.index.tidy(selfie, [key], is_repeat=claim.is_repeat)
         metrics.SELFIES_INDEXED.labels("indexed").inc()
@@ -98,21 +102,18 @@ async def _index(
 
 
 async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:
-    async with using.matcher.database.unit_of_work() as unit:
-        await selfie_repository.fail_selfie(
-            unit.connection,
-            selfie_id=selfie.selfie_id,
-            event_id=selfie.event_id,
-            error=error,
-            engine=using.matcher.index.name,
-        )
-        unit.publish(
-            SelfieMatched(
-                event_id=selfie.event_id,
-                user_id=selfie.user_id,
+    message = SelfieMatched(
+        event_id=selfie.event_id, user_id=selfie.user_id, selfie_id=selfie.selfie_id, matched=0
+    )
+    async for attempt in using.matcher.database.attempts():
+        async with attempt as unit:
+            await selfie_repository.fail_selfie(
+                unit.connection,
                 selfie_id=selfie.selfie_id,
-                matched=0,
+                event_id=selfie.event_id,
+                error=error,
+                engine=using.matcher.index.name,
             )
-        )
+            unit.publish(message)
     metrics.SELFIES_INDEXED.labels("failed").inc()
     log.warning("selfie_failed", selfie_id=selfie.selfie_id, reason=error)

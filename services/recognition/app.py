@@ -66,13 +66,14 @@ def create_app(
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
         database, bus, topology = connected.database, connected.bus, connected.topology
+        background = app.state.background
         async with (
             WorkerPool(
                 local_workers(settings),
                 timeout_seconds=settings.analyze_timeout_seconds,
                 engine_factory=factory,
             ) as pool,
-            open_index(settings, database, pool) as index,
+            open_index(settings, database, pool, background) as index,
             PeopleFinder(database, PROFILES.get(settings.face_recognizer_provider)) as people,
         ):
             app.state.pool = pool
@@ -101,7 +102,6 @@ def create_app(
                 await reconciler.republish_all()
                 await feeder.start_over()
 
-            background = app.state.background
             background.start("reconciler", reconciler.run)
             background.start("reindexing", feeder.run)
             background.start("forgetting", (await forgetting(bus, index)).run)

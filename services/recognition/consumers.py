@@ -155,7 +155,7 @@ async def consuming(
         background.start("match partitions", partitions.run)
         running.append(partitions)
         if rounds is not None:
-            rounds.tasks.start()
+            background.start("match events", rounds.tasks.run)
             running[-1] = _InOrder((rounds.tasks, partitions))
         stopping.first(stop)
         yield

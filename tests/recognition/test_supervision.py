@@ -12,6 +12,7 @@ from libs.common.messaging.buckets import bucket_of, lane_of
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.dead_letters import repository as dead_letters
 from libs.common.resources import Resources
+from services.recognition.erasure import removals
 from services.recognition.partitions import leases
 from services.recognition.recovery import repository as recovery
 from services.recognition.reindex import repository as reindex
@@ -80,6 +81,7 @@ async def brings_a_guest_their_photo(world: World, event: int) -> None:
         ("reindexing", reindex, "lead"),
         ("waiting dead letters", dead_letters, "count_by_queue"),
         ("match partitions", leases, "announce"),
+        ("erase external faces", removals, "left_behind"),
     ],
 )
 async def test_a_task_that_ends_is_missed_and_begun_again(

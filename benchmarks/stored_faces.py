@@ -20,7 +20,7 @@ from services.recognition.engine.workers import WorkerPool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import FaceKey
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.match_photo import Matcher, match_photo
+from services.recognition.matching.match import Matcher, match_photo
 from services.recognition.photos import repository
 from services.recognition.selfies import repository as selfie_repository
 from tests.support.databases import migrated_databases

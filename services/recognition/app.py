@@ -21,7 +21,7 @@ from services.recognition.erasure.forgetting import forgetting
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import local_engine, local_workers, open_index
 from services.recognition.indexes.rekognition.index import RekognitionIndex
-from services.recognition.matching.match_photo import Matcher
+from services.recognition.matching.match import Matcher
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder

@@ -19,13 +19,11 @@ from libs.common.messaging.messages import (
     SelfieUploaded,
 )
 from libs.common.web.stopping import Stopping
-from services.recognition.matching.match_photo import match_photo
-from services.recognition.matching.match_selfie import match_selfie
-from services.recognition.matching.rematch_event import rematch_event
+from services.recognition.matching.match import match_photo, rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
 from services.recognition.rounds.rounds import Rounds
-from services.recognition.selfies.index_selfie import SelfieIndexer
+from services.recognition.selfies.index_selfie import SelfieIndexer, match_selfie
 
 
 class Consumers:

@@ -12,8 +12,8 @@ from libs.common.messaging.buckets import bucket_of, lane_of
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.dead_letters import repository as dead_letters
 from libs.common.resources import Resources
-from services.recognition.erasure import removals
-from services.recognition.partitions import leases
+from services.recognition.erasure import repository as removals
+from services.recognition.partitions import repository as leases
 from services.recognition.recovery import repository as recovery
 from services.recognition.reindex import repository as reindex
 from services.recognition.settings import RecognitionSettings

@@ -15,7 +15,7 @@ from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.telemetry import tracing
 from services.recognition import metrics
 from services.recognition.engine.workers import WorkerCrashed, WorkerTimedOut
-from services.recognition.erasure import removals
+from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
 from services.recognition.matching.finish import finish_photos
 from services.recognition.photos import repository

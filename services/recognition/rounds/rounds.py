@@ -26,7 +26,7 @@ from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.indexes.rekognition.planner import Comparisons
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.finish import finish_photos, finish_selfies
-from services.recognition.matching.match_photo import Matcher
+from services.recognition.matching.match import Matcher
 from services.recognition.photos.repository import PhotoRow
 from services.recognition.rounds import repository
 from services.recognition.rounds.batching import (

@@ -1,16 +1,19 @@
-"""Index a guest's selfie in one event, once, whichever replica gets the message."""
+"""Index a guest's selfie in one event, once, whichever replica gets the message, and match it."""
 
 from dataclasses import dataclass
 
 import structlog
 
 from libs.common.errors import PermanentError, Unavailable
-from libs.common.messaging.messages import SelfieMatched
+from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from libs.common.telemetry import tracing
 from services.recognition import metrics
-from services.recognition.erasure import removals
+from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
-from services.recognition.matching.match_photo import Matcher
+from services.recognition.matching import repository as stored_matches
+from services.recognition.matching.finish import finish_selfies
+from services.recognition.matching.match import Matcher
 from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.repository import Claim, ClaimOutcome
 
@@ -26,6 +29,30 @@ class SelfieIndexer:
     claimant: str
     lease_seconds: float
     replica_lease_seconds: float
+
+
+async def match_selfie(
+    message: SelfieUploaded, *, last_attempt: bool, using: SelfieIndexer
+) -> None:
+    """Index and match the selfie in the message's event.
+
+    Raises Unavailable while another replica holds the claim: it may have died.
+    """
+    event_id, selfie_id = message.event_id, message.selfie_id
+    tracing.say(event_id=event_id, engine=using.matcher.index.name)
+    selfie = SelfieKey(event_id, message.user_id, selfie_id)
+    if not await index_selfie(selfie, last_attempt=last_attempt, using=using):
+        return
+    matcher = using.matcher
+    least = await matcher.least_similarity(event_id)
+    async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least):
+        async for attempt in matcher.database.attempts():
+            async with attempt as unit:
+                await stored_matches.upsert(unit.connection, event_id, found)
+        metrics.MATCHES.inc(len(found))
+    async for attempt in matcher.database.attempts():
+        async with attempt as unit:
+            await finish_selfies(event_id, [selfie_id], unit=unit)
 
 
 async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIndexer) -> bool:

@@ -21,8 +21,7 @@ from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.matching import rules
 from services.recognition.matching.finish import finish_photos, finish_selfies
-from services.recognition.matching.match_photo import Matcher
-from services.recognition.matching.rematch_event import rematch_event
+from services.recognition.matching.match import Matcher, rematch_event
 from services.recognition.photos.repository import find_photo
 from services.recognition.settings import RecognitionSettings
 from tests.support.rows import Rows

@@ -19,7 +19,7 @@ from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.engine.workers import WorkerPool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import IndexedPhoto, PhotoKey
-from services.recognition.partitions.leases import announce
+from services.recognition.partitions.repository import announce
 from services.recognition.photos.analyze_photo import (
     LOST_REASON,
     MAX_LOST_ANALYSES,

@@ -1,6 +1,6 @@
 import asyncio
 
-from services.recognition.partitions.leases import announce, withdraw
+from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.selfies.repository import ClaimOutcome, claim_selfie
 from tests.support.world import World
 

@@ -39,6 +39,8 @@ from services.recognition.settings import RecognitionSettings
 #: The only process on its data folder: after a crash it takes its own leases and claims back
 #: at once, where a name of its own would make it wait for its dead predecessor's to end.
 LONE_REPLICA = "standalone"
+#: Whose owner does what one replica is to do for all.
+LEADERS_PARTITION = 0
 
 
 def create_app(
@@ -94,7 +96,9 @@ def create_app(
                 times=_lease_times(settings),
                 engine=index.name,
             )
-            reconciler = _reconciler(settings, connected)
+            reconciler = _reconciler(
+                settings, connected, leads=lambda: LEADERS_PARTITION in partitions.owned
+            )
             feeder = _feeder(settings, connected, index)
 
             if not keeps_messages:
@@ -180,11 +184,14 @@ def _rounds(
     return Rounds(indexer, index, limits, owned=owned)
 
 
-def _reconciler(settings: RecognitionSettings, resources: Resources) -> Reconciler:
+def _reconciler(
+    settings: RecognitionSettings, resources: Resources, *, leads: Callable[[], bool]
+) -> Reconciler:
     return Reconciler(
         resources.database,
         resources.bus,
         resources.topology,
+        leads=leads,
         older_than_seconds=settings.reconcile_after_seconds,
         every_seconds=settings.reconcile_every_seconds,
     )

@@ -95,6 +95,7 @@ async def test_a_task_that_ends_is_missed_and_begun_again(
 ) -> None:
     breakage = Breakage()
     monkeypatch.setattr(module, function, breakage.of(getattr(module, function)))
+    settings = settings.model_copy(update={"reconcile_every_seconds": 0.1})
     async with running_recognition(settings, resources) as app:
         await becomes_unready(app, task)
         breakage.is_broken = False

@@ -5,7 +5,7 @@ the rows that say what is unfinished are never lost.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,11 +47,16 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """One in each replica; an advisory lock lets one work while the others stand by."""
+    """One in each replica, of which one leads and the others stand by.
+
+    Two that both believe to lead, for a moment, do the same twice: that is harmless.
+    """
 
     database: Database
     bus: Bus
     topology: Topology
+    #: Whether this replica is the one that reconciles.
+    leads: Callable[[], bool]
     #: Younger work is not looked at.
     older_than_seconds: float
     every_seconds: float
@@ -60,30 +65,32 @@ class Reconciler:
         """Reconcile on a timer until cancelled."""
         while True:
             try:
-                async with repository.leading(self.database) as session:
-                    while session is not None:
-                        await self.reconcile(session)
-                        await asyncio.sleep(self.every_seconds)
+                if self.leads():
+                    await self.reconcile()
             except (FindMeError, SQLAlchemyError, OSError) as error:
                 log.warning("reconcile_failed", error=str(error) or type(error).__name__)
             await asyncio.sleep(self.every_seconds)
 
-    async def reconcile(self, session: AsyncConnection) -> Reconciled:
+    async def reconcile(self) -> Reconciled:
         """Publish again what is known to be lost; what waits in a queue is not.
 
-        Reads by the leader's session, so that it fails with it. Raises BusUnavailable.
+        Raises BusUnavailable.
         """
-        ages = await repository.ages(
-            session,
-            older_than_seconds=self.older_than_seconds,
-            retry_seconds=max(queue.retry.delays_seconds[-1] for queue in self.topology.analyze),
-        )
-        old = await _events_with_old_work(session, ages)
-        return await self._republish(await self._lost(session, old, ages), ages)
+        async with self.database.scan() as connection:
+            ages = await repository.ages(
+                connection,
+                older_than_seconds=self.older_than_seconds,
+                retry_seconds=max(
+                    queue.retry.delays_seconds[-1] for queue in self.topology.analyze
+                ),
+            )
+            old = await _events_with_old_work(connection, ages)
+            lost = await self._lost(connection, old, ages)
+        return await self._republish(lost, ages)
 
     async def republish_all(self) -> Reconciled:
         """Publish all unfinished work again, where the bus forgot it with its process."""
-        async with self.database.read() as connection:
+        async with self.database.scan() as connection:
             ages = await repository.ages(connection, older_than_seconds=0, retry_seconds=0)
             old = await _events_with_old_work(connection, ages)
         everything = {
@@ -92,7 +99,7 @@ class Reconciler:
         return await self._republish(everything, ages)
 
     async def _lost(
-        self, session: AsyncConnection, old: Mapping[str, list[int]], ages: Ages
+        self, connection: AsyncConnection, old: Mapping[str, list[int]], ages: Ages
     ) -> Lost:
         """Say of each topic and event up to when its old work is lost."""
         keys = {
@@ -102,7 +109,7 @@ class Reconciler:
         }
         if not keys:
             return {}
-        in_outbox = await repository.not_published_yet(session)
+        in_outbox = await repository.not_published_yet(connection)
         wanted = set(keys.values())
         queues = [queue for queue in self.topology.queues if wanted & {*queue.bindings}]
         waiting = {
@@ -110,7 +117,7 @@ class Reconciler:
             + await self.bus.waiting(queue)
             for queue in queues
         }
-        through = await repository.came_through(session) if any(waiting.values()) else []
+        through = await repository.came_through(connection) if any(waiting.values()) else []
         moments: dict[str, datetime | None] = {}
         for queue in queues:
             known = Queued(waiting[queue.name], _came_through(queue, through))

@@ -3,31 +3,12 @@
 Only of events that have not expired: of the others nobody waits for anything.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from libs.common.database.database import Database
-
-_LEADER_LOCK_ID = 0x46494E49
-
-
-@asynccontextmanager
-async def leading(database: Database) -> AsyncIterator[AsyncConnection | None]:
-    """Yield the session that makes this replica the leader; None while another one leads."""
-    async with database.read() as session:
-        if not await session.scalar(text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK_ID})")):
-            yield None
-            return
-        try:
-            yield session
-        finally:
-            # Closing the session is what gives up the lock; a pooled one would keep it.
-            await session.invalidate()
 
 
 @dataclass(frozen=True, slots=True)

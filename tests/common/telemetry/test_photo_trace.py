@@ -179,6 +179,7 @@ async def test_a_photo_that_the_reconciler_brings_back_is_traced_on(
         resources.database,
         resources.bus,
         resources.topology,
+        leads=lambda: True,
         older_than_seconds=600,
         every_seconds=60,
     )

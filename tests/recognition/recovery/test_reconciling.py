@@ -1,16 +1,17 @@
 """What the reconciler publishes again, and what it leaves to the message on its way."""
 
-import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import insert, text
 
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.database.tables import memberships
 from libs.common.messaging.bus.in_process import InProcessBus
@@ -19,7 +20,6 @@ from libs.common.messaging.messages import Message, PhotoUploaded, SelfieUploade
 from libs.common.resources import Resources
 from services.recognition.recovery import reconcile
 from services.recognition.recovery.reconcile import BATCH, Reconciled, Reconciler
-from services.recognition.recovery.repository import leading
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.conftest import running_recognition
 from tests.support.polling import eventually
@@ -43,8 +43,7 @@ class Place:
     reconciler: Reconciler
 
     async def reconcile(self) -> Reconciled:
-        async with self.reconciler.database.read() as session:
-            return await self.reconciler.reconcile(session)
+        return await self.reconciler.reconcile()
 
     async def photo(self, event_id: int, sent: datetime, **values: Any) -> int:
         return await self.rows.insert_photo(event_id, uploaded_at=sent, enqueued_at=sent, **values)
@@ -84,7 +83,14 @@ class Place:
 async def place(settings: RecognitionSettings) -> AsyncIterator[Place]:
     async with Database.open(settings) as database:
         bus = InProcessBus(TOPOLOGY)
-        reconciler = Reconciler(database, bus, TOPOLOGY, older_than_seconds=600, every_seconds=0.05)
+        reconciler = Reconciler(
+            database,
+            bus,
+            TOPOLOGY,
+            leads=lambda: True,
+            older_than_seconds=600,
+            every_seconds=0.05,
+        )
         yield Place(Rows(database), bus, reconciler)
         await bus.close()
 
@@ -259,29 +265,23 @@ async def test_a_row_that_cannot_be_published_does_not_keep_the_others_back(
     assert await place.sent_again() == [("photo.uploaded", good)]
 
 
-@asynccontextmanager
-async def running(reconciler: Reconciler) -> AsyncIterator[None]:
-    task = asyncio.create_task(reconciler.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_of_several_replicas_one_reconciles_and_another_follows_it(place: Place) -> None:
+async def test_one_replica_reconciles_and_another_follows_it(place: Place) -> None:
     event = await place.rows.event()
-    database = place.reconciler.database
-    async with leading(database) as leader, running(place.reconciler):
-        assert leader is not None
-        async with leading(database) as second:
-            assert second is None
-        photo = await place.photo(event, ago(hours=1))
+    photo = await place.photo(event, ago(hours=1))
+    leader, asked = "nobody", Counter[str]()
+
+    def leads(name: str) -> bool:
+        asked[name] += 1
+        return name == leader
+
+    async def is_sent() -> bool:
+        return await place.sent_again() == [("photo.uploaded", photo)]
+
+    async with BackgroundTasks() as background:
+        for name in ("first", "second"):
+            reconciler = replace(place.reconciler, leads=partial(leads, name))
+            background.start(name, reconciler.run)
+        await eventually(lambda: asked["first"] > 2 and asked["second"] > 2)
         assert await place.in_outbox() == []
-
-    async with running(place.reconciler):
-
-        async def is_sent() -> bool:
-            return await place.sent_again() == [("photo.uploaded", photo)]
-
+        leader = "second"
         await eventually(is_sent)

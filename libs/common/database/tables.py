@@ -114,6 +114,9 @@ photos = Table(
     Column("processing_error", Text),
     #: Analyses that began and never came back: their process died.
     Column("lost_analyses", SmallInteger, nullable=False, server_default=text("0")),
+    #: The replica that analyses the photo, and since when; without the former, when one last did.
+    Column("claimed_by", Text),
+    _moment("claimed_at", nullable=True),
     #: Which engine's faces the photo has; NULL until it was analysed.
     Column("engine", Text),
     #: Since when the present engine's message is on the way, for a photo of another engine.

@@ -1,6 +1,6 @@
 import asyncio
 
-from services.recognition.photos.analysis_slots import AnalysisSlots
+from services.recognition.photos.claims import AnalysisSlots
 
 
 async def test_a_suspect_is_analysed_alone_and_others_side_by_side() -> None:

@@ -1,12 +1,13 @@
-"""Which replica indexes a selfie: a row in the database, claimed once per selfie and event.
+"""SQL of the selfies' index state: which replica indexes a selfie in an event, and what came of it.
 
-SQL of the selfies' index state; see repository.py for the rest.
+A row in the database, claimed once per selfie and event.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import selfie_indexes
@@ -163,33 +164,47 @@ async def save_face_key(
 class FinishedSelfie:
     """Whose selfie it is, and how many photos of the event show them, by whichever selfie."""
 
+    selfie_id: int
     user_id: int
     matched: int
 
 
-async def finish_selfie(
-    connection: AsyncConnection, *, selfie_id: int, event_id: int
-) -> FinishedSelfie | None:
-    """Record that the selfie was matched; None when it is gone."""
-    user_id: int | None = await connection.scalar(
-        select(selfie_indexes.c.user_id).where(
-            selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id
-        )
+async def finish_selfies(
+    connection: AsyncConnection, event_id: int, selfie_ids: Sequence[int]
+) -> list[FinishedSelfie]:
+    """Record that these selfies were matched, in their order; those that are gone are left out."""
+    of_event = and_(
+        selfie_indexes.c.event_id == event_id,
+        selfie_indexes.c.selfie_id == func.any(list(selfie_ids)),
     )
-    if user_id is None:
-        return None
-    shown = guest_photos(event_id, user_id=user_id)
-    matched: int | None = await connection.scalar(
+    user_ids: set[int] = set(
+        await connection.scalars(select(selfie_indexes.c.user_id).where(of_event))
+    )
+    shown = guest_photos(event_id)
+    counts = (
+        select(shown.c.user_id, func.count(shown.c.photo_id.distinct()).label("matched"))
+        .where(shown.c.user_id == func.any(sorted(user_ids)))
+        .group_by(shown.c.user_id)
+        .subquery("counts")
+    )
+    guests = select(
+        func.unnest(cast(sorted(user_ids), ARRAY(BigInteger))).column_valued("user_id")
+    ).subquery("guests")
+    matched = (
+        select(guests.c.user_id, func.coalesce(counts.c.matched, 0).label("matched"))
+        .join_from(guests, counts, counts.c.user_id == guests.c.user_id, isouter=True)
+        .subquery("found")
+    )
+    rows = await connection.execute(
         update(selfie_indexes)
-        .where(selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id)
-        .values(
-            status="done",
-            finished_at=func.now(),
-            matched=select(func.count(shown.c.photo_id.distinct())).scalar_subquery(),
-        )
-        .returning(selfie_indexes.c.matched)
+        .where(of_event, selfie_indexes.c.user_id == matched.c.user_id)
+        .values(status="done", finished_at=func.now(), matched=matched.c.matched)
+        .returning(selfie_indexes.c.selfie_id, selfie_indexes.c.user_id, selfie_indexes.c.matched)
     )
-    return None if matched is None else FinishedSelfie(user_id, matched)
+    return sorted(
+        (FinishedSelfie(row.selfie_id, row.user_id, row.matched) for row in rows),
+        key=lambda finished: finished.selfie_id,
+    )
 
 
 async def fail_selfie(

@@ -1,35 +1,40 @@
 """Whether a picture can serve as a selfie: asked of recognition, which has the detector."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from libs.common.errors import InvalidInput, Unavailable
+from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.telemetry import tracing
 from libs.common.web.internal_client import internal_client
 from services.ingest.settings import IngestSettings
 
-PATH = "/internal/face-check"
 TIMEOUT_SECONDS = 30.0
 UNUSABLE = "No face could be found in this picture. Send another one."
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class SelfieFace:
+    """The face's embedding, and the name of the engine that made it."""
+
+    engine: str
+    embedding: bytes
+
+
 class FaceCheck(Protocol):
     """Judges would-be selfies."""
 
-    async def check(self, image: bytes) -> None:
-        """Raises InvalidInput, with a sentence for the guest, or Unavailable."""
+    async def check(self, image: bytes) -> SelfieFace | None:
+        """Return the face that was found, None where the deployment matches otherwise.
 
-
-class Verdict(BaseModel):
-    """Recognition's answer."""
-
-    valid: bool
-    reason: str | None = None
+        Raises InvalidInput, with a sentence for the guest, or Unavailable.
+        """
 
 
 class RecognitionFaceCheck:
@@ -38,18 +43,21 @@ class RecognitionFaceCheck:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def check(self, image: bytes) -> None:
+    async def check(self, image: bytes) -> SelfieFace | None:
         verdict = await self._ask(image)
         if not verdict.valid:
             raise InvalidInput(verdict.reason or UNUSABLE)
+        if verdict.engine is None or verdict.embedding is None:
+            return None
+        return SelfieFace(verdict.engine, verdict.embedding)
 
-    async def _ask(self, image: bytes) -> Verdict:
+    async def _ask(self, image: bytes) -> FaceVerdict:
         try:
             with tracing.span("check face", "client"):
                 headers = {"Content-Type": "application/octet-stream", **tracing.headers()}
-                answer = await self._client.post(PATH, content=image, headers=headers)
+                answer = await self._client.post(FACE_CHECK_PATH, content=image, headers=headers)
                 answer.raise_for_status()
-            return Verdict.model_validate_json(answer.content)
+            return FaceVerdict.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:
             log.warning("face_check_unavailable", error=str(error), kind=type(error).__name__)
             msg = "Selfies cannot be checked at this moment. Try again in a few seconds."

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from libs.common.errors import InvalidInput
-from services.ingest.face_check import FaceCheck
+from services.ingest.face_check import FaceCheck, SelfieFace
 from services.ingest.images.formats import ImageFormat
 from services.ingest.images.header import read_header
 from services.ingest.metrics import SELFIES
@@ -19,10 +19,11 @@ BODY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Selfie:
-    """A picture that shows one usable face."""
+    """A picture that shows one usable face; `face` is what it is found by, where that is known."""
 
     content: bytes
     format: ImageFormat
+    face: SelfieFace | None
 
 
 async def receive_selfie(
@@ -39,11 +40,11 @@ async def receive_selfie(
         raise BrokenBody(msg) from error
     try:
         header = await asyncio.to_thread(read_header, content, max_pixels=max_pixels)
-        await face_check.check(content)
+        face = await face_check.check(content)
     except InvalidInput:
         SELFIES.labels("refused").inc()
         raise
-    return Selfie(content, header.format)
+    return Selfie(content, header.format, face)
 
 
 async def _read_file(parts: MultipartReader, max_bytes: int) -> bytes:

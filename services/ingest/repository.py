@@ -63,6 +63,8 @@ class NewSelfie:
     content_type: str
     sha256: bytes
     size_bytes: int
+    engine: str | None
+    embedding: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

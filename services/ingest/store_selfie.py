@@ -35,6 +35,8 @@ async def store_selfie(
         content_type=selfie.format.media_type,
         sha256=hashlib.sha256(selfie.content).digest(),
         size_bytes=len(selfie.content),
+        engine=selfie.face.engine if selfie.face else None,
+        embedding=selfie.face.embedding if selfie.face else None,
     )
     await store.put(new.object_key, selfie.content, content_type=new.content_type)
     try:

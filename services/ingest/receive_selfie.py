@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 
 from libs.common.errors import InvalidInput
+from libs.common.images.formats import ImageFormat
 from services.ingest.face_check import FaceCheck, SelfieFace
-from services.ingest.images.formats import ImageFormat
 from services.ingest.images.header import read_header
 from services.ingest.metrics import SELFIES
 from services.ingest.multipart import MultipartReader

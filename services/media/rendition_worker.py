@@ -6,9 +6,10 @@ Imported by every worker, so it imports image libraries and nothing else of the 
 import os
 import signal
 
+import pillow_heif
 import pyvips
 
-from services.media.heic import HeicFile, is_heic
+from libs.common.images.formats import SNIFF_BYTES, ImageFormat, image_format
 
 WEBP_QUALITY = 80
 #: 229 ms for both sizes of a 12 MP photo; libwebp's default of 4 costs a third more.
@@ -42,22 +43,48 @@ def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
             effort=WEBP_EFFORT,
             keep="none",  # a place and a camera's serial number are not for every guest
         )
-    except (pyvips.Error, OSError, ValueError) as error:
+    except CannotDecode:
+        raise
+    # Damaged bytes raise whatever their parser happens to stumble over.
+    except Exception as error:
         raise CannotDecode("it is damaged, or of a kind that cannot be shown") from error
     return encoded
 
 
 def _shrunk(path: str, longest_side_px: int, max_pixels: int) -> pyvips.Image:
     size = {"height": longest_side_px, "size": "down", "export_profile": "srgb"}
-    if is_heic(path):
-        heic = HeicFile(path)
-        _check_pixels(heic.width * heic.height, max_pixels)
-        return heic.decode().thumbnail_image(longest_side_px, **size)
-    # Reads the header only. libvips has no limit of its own.
-    header = pyvips.Image.new_from_file(path, access="sequential")
+    with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
+        found = image_format(file.read(SNIFF_BYTES))
+    if found is None:
+        raise CannotDecode("it is of a kind that cannot be shown")
+    if found is ImageFormat.HEIC:
+        return _decoded_heic(path, max_pixels).thumbnail_image(longest_side_px, **size)
+    # Reads the header only. libvips has no limit of its own. Some AVIFs it does not recognise.
+    is_avif = found is ImageFormat.AVIF
+    load = pyvips.Image.heifload if is_avif else pyvips.Image.new_from_file
+    header = load(path, access="sequential")
     _check_pixels(header.width * header.height, max_pixels)
+    if is_avif:
+        whole = load(path, access="sequential", fail_on="warning")
+        return whole.thumbnail_image(longest_side_px, **size)
     # "error" would let files through that are corrupt in the middle.
     return pyvips.Image.thumbnail(path, longest_side_px, fail_on="warning", **size)
+
+
+def _decoded_heic(path: str, max_pixels: int) -> pyvips.Image:
+    """The upright picture with its colour profile: pyvips' wheel has no HEVC decoder."""
+    picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
+    width, height = picture.size
+    _check_pixels(width * height, max_pixels)
+    bands = len(picture.mode)
+    # Rows may be padded: take them as wider ones, and cut.
+    padded = pyvips.Image.new_from_memory(
+        bytes(picture.data), picture.stride // bands, height, bands, "uchar"
+    )
+    image = padded.crop(0, 0, width, height).copy(interpretation="srgb" if bands > 2 else "b-w")
+    if profile := picture.info.get("icc_profile"):
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
 
 
 def _check_pixels(pixels: int, max_pixels: int) -> None:

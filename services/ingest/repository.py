@@ -18,13 +18,16 @@ from libs.common.database.tables import (
     upload_digests,
     users,
 )
-from libs.common.errors import NotFound
+from libs.common.errors import NotAuthenticated, NotFound
 from libs.common.rights.guest_photos import threshold_of
 
+ACCOUNT_GONE = "This account does not exist any more. Log in again."
 #: The same bytes within this time are the same upload, sent again.
 DUPLICATE_WINDOW = timedelta(minutes=5)
 #: Ends the names of both tables' references to the event.
 _EVENT_KEY = "_event_id_fkey"
+_PHOTOGRAPHER_KEY = "photos_photographer_id_fkey"
+_FILENAME_KEY = "photos_filename_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,10 @@ class LostClaim(Exception):
     """Another photo has these bytes; the transaction must be rolled back."""
 
 
+class AlreadyRecorded(Exception):
+    """This very photo has its row, from an attempt whose answer was lost."""
+
+
 async def find_recent_upload(
     connection: AsyncConnection, event_id: int, sha256: bytes
 ) -> StoredPhoto | None:
@@ -122,18 +129,32 @@ async def add_photo(connection: AsyncConnection, photo: NewPhoto) -> int:
     """Insert the row, make its bytes its own for the window, and return its id.
 
     One statement does both. Of two transactions that claim the same bytes at once the second
-    waits for the first one's commit, and then raises LostClaim. Raises NotFound when the
-    event is gone.
+    waits for the first one's commit, and then raises LostClaim; of two for the same photo it
+    raises AlreadyRecorded. Raises NotFound when the event is gone, NotAuthenticated when the
+    photographer's account is.
     """
     values = {name: getattr(photo, name) for name in _PHOTO_COLUMNS}
     try:
         photo_id: int | None = await connection.scalar(_ADD_PHOTO, values)
     except IntegrityError as error:
-        if _EVENT_KEY in str(error.orig):
+        violated = str(error.orig)
+        if _EVENT_KEY in violated:
             raise NotFound("Event", photo.event_id) from error
+        if _PHOTOGRAPHER_KEY in violated:
+            raise NotAuthenticated(ACCOUNT_GONE) from error
+        if _FILENAME_KEY in violated:
+            raise AlreadyRecorded from error
         raise
     if photo_id is None:
         raise LostClaim
+    return photo_id
+
+
+async def find_photo_id(connection: AsyncConnection, filename: str) -> int | None:
+    """Return the id of the photo that is stored under this name."""
+    photo_id: int | None = await connection.scalar(
+        select(photos.c.id).where(photos.c.filename == filename)
+    )
     return photo_id
 
 
@@ -182,6 +203,12 @@ async def remove_selfies(
     )
     await connection.execute(delete(selfies).where(selfies.c.id.in_(ids)))
     return old, int(matched or 0)
+
+
+async def has_selfie(connection: AsyncConnection, filename: str) -> bool:
+    """Whether a selfie is stored under this name."""
+    found = await connection.scalar(select(selfies.c.id).where(selfies.c.filename == filename))
+    return found is not None
 
 
 async def count_selfies(connection: AsyncConnection, user_id: int) -> int:

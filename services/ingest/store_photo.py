@@ -4,8 +4,10 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 
+import structlog
+
 from libs.common.database.database import Database
-from libs.common.errors import InvalidInput, NotFound, TransientError
+from libs.common.errors import InvalidInput, NotAuthenticated, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectStore
@@ -16,8 +18,10 @@ from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header
 from services.ingest.metrics import UPLOAD_BYTES
 from services.ingest.multipart import Part
 from services.ingest.outcomes import Kept
-from services.ingest.repository import LostClaim, NewPhoto, StoredPhoto
+from services.ingest.repository import AlreadyRecorded, LostClaim, NewPhoto, StoredPhoto
 from services.ingest.sizes import in_megabytes
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ async def store_photo(
 ) -> Kept:
     """Return what the photo became, or which photo has the same bytes.
 
-    Raises InvalidInput for a file that cannot be used; then nothing of it is left.
+    Raises InvalidInput for a file that cannot be used, NotFound when the event is gone,
+    NotAuthenticated when the account is; then nothing of it is left.
     """
     prefix = await part.read_prefix(HEADER_BYTES)
     header = await asyncio.to_thread(read_header, prefix, max_pixels=limits.max_pixels)
@@ -90,25 +95,45 @@ async def _record(
 ) -> Kept:
     """Make the row and the message, or remove the object again.
 
-    When the database fails, the object stays: the commit may have succeeded, and a photo
-    without its bytes is lost, while bytes without a photo go with the event's prefix.
+    When the answer to a commit is lost, all is done once more: the file's name is unique, so the
+    second attempt waits for the first one's end, and finds its row or makes it. Where that
+    fails, too, nobody knows, and the object stays: a photo without its bytes is lost, while
+    bytes without a photo go with the event's prefix.
     """
-    try:
-        photo_id = await _insert(photo, database)
-    except LostClaim:
-        await store.delete(key)
-        return await _first_upload(photo, name, database)
-    except NotFound:
-        await store.delete(key)
-        raise
+    may_be_recorded = False
+    while True:
+        is_complete = False
+        try:
+            async for attempt in database.attempts():
+                async with attempt as unit:
+                    photo_id = await repository.add_photo(unit.connection, photo)
+                    unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
+                    is_complete = True
+            return Kept(name, "queued", job_id, photo_id)
+        except AlreadyRecorded:
+            return await _recorded(photo, name, job_id, database)
+        except LostClaim:
+            await store.delete(key)
+            return await _first_upload(photo, name, database)
+        except (NotFound, NotAuthenticated):
+            await store.delete(key)
+            raise
+        except Exception as error:
+            if is_complete and not may_be_recorded:
+                log.warning("commit_lost", filename=photo.filename, error=str(error))
+                may_be_recorded = True
+                continue
+            if not may_be_recorded:
+                await store.delete(key)
+            raise
+
+
+async def _recorded(photo: NewPhoto, name: str, job_id: str, database: Database) -> Kept:
+    async with database.read() as connection:
+        photo_id = await repository.find_photo_id(connection, photo.filename)
+    if photo_id is None:
+        raise NotFound("Photo", photo.filename)
     return Kept(name, "queued", job_id, photo_id)
-
-
-async def _insert(photo: NewPhoto, database: Database) -> int:
-    async with database.unit_of_work() as unit:
-        photo_id = await repository.add_photo(unit.connection, photo)
-        unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
-    return photo_id
 
 
 async def _first_upload(photo: NewPhoto, name: str, database: Database) -> Kept:

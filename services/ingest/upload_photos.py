@@ -5,7 +5,7 @@ import time
 import structlog
 
 from libs.common.database.database import Database
-from libs.common.errors import InvalidInput, NotFound
+from libs.common.errors import InvalidInput, NotAuthenticated, NotFound
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
 from services.ingest.display_name import UNNAMED, display_name
@@ -35,7 +35,7 @@ async def upload_photos(
     """Return an outcome per file; one that is refused does not touch the others.
 
     Raises BrokenBody when the body cannot be read further, NotFound when the event goes
-    away; photos that were finished by then are kept.
+    away, NotAuthenticated when the account does; photos that were finished by then are kept.
     """
     outcomes: list[Outcome] = []
     failures_in_a_row = 0
@@ -87,7 +87,7 @@ async def _store(
             outcome = await store_photo(
                 part, name, uploader, limits=limits, store=store, database=database
             )
-        except (BrokenBody, BodyTooLarge, NotFound):
+        except (BrokenBody, BodyTooLarge, NotFound, NotAuthenticated):
             raise
         except InvalidInput as error:
             outcome = Rejected(name, str(error))

@@ -80,8 +80,9 @@ class UnitOfWork:
 class Database:
     """Hands out connections; SQL lives in the repositories."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, scans_at_once: int) -> None:
         self.engine = engine
+        self._scans = asyncio.Semaphore(max(scans_at_once, 1))
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
@@ -97,10 +98,9 @@ class Database:
             pool_pre_ping=True,
             connect_args={"server_settings": {"application_name": name}},
         )
-        limit = settings.db_pool_size + settings.db_max_overflow
         try:
-            with pool_metrics.watching(engine.pool, limit=limit):
-                yield cls(engine)
+            with pool_metrics.watching(engine.pool, limit=settings.db_connections):
+                yield cls(engine, scans_at_once=settings.db_scans_at_once)
         finally:
             await engine.dispose()
 
@@ -108,6 +108,16 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit: every statement sees what is committed by then."""
         async with _connected(self._autocommit) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def scan(self) -> AsyncIterator[AsyncConnection]:
+        """A connection like `read`'s, for what may take seconds: a list, the faces of an event.
+
+        Only so many are had at a time that others are never kept waiting by them, readiness
+        above all (`CommonSettings.db_scans_at_once`).
+        """
+        async with _connected(self._autocommit, self._scans) as connection:
             yield connection
 
     @asynccontextmanager
@@ -187,10 +197,14 @@ class Attempt:
 
 
 @asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection of the pool; how long it took to get is measured."""
+async def _connected(
+    engine: AsyncEngine, turns: asyncio.Semaphore | None = None
+) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; how long it took to get, and one's turn, is measured."""
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
+        if turns is not None:
+            await stack.enter_async_context(turns)
         try:
             connection = await stack.enter_async_context(engine.connect())
         except PoolTimeout:

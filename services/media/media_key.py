@@ -41,6 +41,11 @@ class Rendition:
         return keys.rendition_key(self.original.event_id, self.original.filename, self.name)
 
     @property
+    def failure_key(self) -> str:
+        """Where it is noted that it could not be made."""
+        return keys.failed_rendition_key(self.original.event_id, self.original.filename, self.name)
+
+    @property
     def longest_side_px(self) -> int:
         """Its size; a smaller original is not enlarged."""
         return RENDITION_SIDES_PX[self.name]

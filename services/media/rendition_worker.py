@@ -11,6 +11,12 @@ import pyvips
 
 from libs.common.images.formats import SNIFF_BYTES, ImageFormat, image_format
 
+#: What is able to decode here: what one release cannot read, the next one may.
+DECODERS = (
+    f"libvips {'.'.join(str(pyvips.version(part)) for part in range(3))},"
+    f" libheif {pillow_heif.libheif_version()}"
+)
+DAMAGED = "it is damaged, or of a kind that cannot be shown"
 WEBP_QUALITY = 80
 #: 229 ms for both sizes of a 12 MP photo; libwebp's default of 4 costs a third more.
 WEBP_EFFORT = 2
@@ -47,7 +53,7 @@ def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
         raise
     # Damaged bytes raise whatever their parser happens to stumble over.
     except Exception as error:
-        raise CannotDecode("it is damaged, or of a kind that cannot be shown") from error
+        raise CannotDecode(DAMAGED) from error
     return encoded
 
 
@@ -56,7 +62,7 @@ def _shrunk(path: str, longest_side_px: int, max_pixels: int) -> pyvips.Image:
     with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
         found = image_format(file.read(SNIFF_BYTES))
     if found is None:
-        raise CannotDecode("it is of a kind that cannot be shown")
+        raise CannotDecode(DAMAGED)
     if found is ImageFormat.HEIC:
         return _decoded_heic(path, max_pixels).thumbnail_image(longest_side_px, **size)
     # Reads the header only. libvips has no limit of its own. Some AVIFs it does not recognise.

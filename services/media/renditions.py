@@ -4,7 +4,11 @@ Not made at the upload: at the rush the processors belong to recognition, and mo
 of most photos are never opened.
 """
 
+import asyncio
 import time
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel, ValidationError
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
@@ -13,10 +17,13 @@ from services.media import repository
 from services.media.media_key import Original, Rendition
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
 from services.media.rendition_pool import RenditionPool
-from services.media.rendition_worker import CannotDecode
+from services.media.rendition_worker import DECODERS, CannotDecode
 from services.media.single_flight import SingleFlight
 
 WEBP = "image/webp"
+#: A photo that could not be decoded is not tried again for so long: the machine may have been to
+#: blame, and the next release of ours may know better.
+REMEMBERED = timedelta(hours=1)
 
 
 class NoRendition(NotFound):
@@ -28,6 +35,13 @@ class NoRendition(NotFound):
 
     def __str__(self) -> str:
         return f"This photo cannot be shown: {self.reason}."
+
+
+class Failure(BaseModel):
+    """The note beside the renditions that are there: why one could not be made, and by what."""
+
+    reason: str
+    decoders: str
 
 
 class Renditions:
@@ -61,6 +75,8 @@ class Renditions:
         outcome = "failed"
         started = time.perf_counter()
         try:
+            await self._require_photo(rendition.original)
+            await self._check_known_failure(rendition)
             async with self._pool.turn():
                 info = await self._render(rendition)
             outcome = "made"
@@ -69,7 +85,11 @@ class Renditions:
             raise
         except CannotDecode as error:
             outcome = "undecodable"
+            await self._remember(rendition, str(error))
             raise NoRendition(rendition, str(error)) from error
+        except NoRendition:
+            outcome = "known"
+            raise
         except NotFound:
             outcome = "not_found"
             raise
@@ -79,18 +99,41 @@ class Renditions:
         return info
 
     async def _render(self, rendition: Rendition) -> ObjectInfo:
-        await self._require_photo(rendition.original)
         async with self._store.local_file(rendition.original.key) as source:
             picture = await self._pool.render(source, rendition.longest_side_px)
-        await self._store.put(rendition.key, picture, content_type=WEBP)
-        # The photo may have been deleted meanwhile, and its renditions with it. Deleted later
-        # than this look, its message comes later too, and finds what was put.
-        try:
-            await self._require_photo(rendition.original)
-        except NotFound:
-            await self._store.delete(rendition.key)
-            raise
+        await self._keep(rendition.original, rendition.key, picture, content_type=WEBP)
         return await self._store.stat(rendition.key)
+
+    async def _check_known_failure(self, rendition: Rendition) -> None:
+        """Raises NoRendition when the same decoders could not read the photo a while ago."""
+        try:
+            note = await self._store.stat(rendition.failure_key)
+            failure = Failure.model_validate_json(await self._store.get(rendition.failure_key))
+        except (ObjectNotFound, ValidationError):
+            return
+        is_fresh = datetime.now(UTC) - note.modified_at < REMEMBERED
+        if is_fresh and failure.decoders == DECODERS:
+            raise NoRendition(rendition, failure.reason)
+
+    async def _remember(self, rendition: Rendition, reason: str) -> None:
+        note = Failure(reason=reason, decoders=DECODERS).model_dump_json().encode()
+        await self._keep(
+            rendition.original, rendition.failure_key, note, content_type="application/json"
+        )
+
+    async def _keep(self, original: Original, key: str, data: bytes, *, content_type: str) -> None:
+        """Put an object that goes with the photo.
+
+        The photo may have been deleted meanwhile, and its renditions with it. Deleted later than
+        the second look, its message comes later too, and finds what was put. Where nobody can
+        say, the object goes as well: it can be made again.
+        """
+        try:
+            await self._store.put(key, data, content_type=content_type)
+            await self._require_photo(original)
+        except BaseException:
+            await asyncio.shield(self._store.delete(key))
+            raise
 
     async def _require_photo(self, original: Original) -> None:
         async with self._database.read() as connection:

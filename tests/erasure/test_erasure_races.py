@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from libs.common.storage.folder import FolderStore
-from services.ingest import repository as ingest
-from services.media.rendition_pool import RenditionPool
+from services.ingest.photos import repository as ingest
+from services.media.renditions.rendition_pool import RenditionPool
 from services.recognition.matching import repository as stored_matches
 from services.recognition.photos import repository
 from services.recognition.selfies import claims as selfie_claims

@@ -22,7 +22,7 @@ from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.tokens import Role
 from services.ingest.app import create_app
-from services.ingest.face_check import SelfieFace
+from services.ingest.selfies.face_check import SelfieFace
 from services.ingest.settings import IngestSettings
 from tests.support.http_server import calling
 from tests.support.people import bearer, issue_token

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from libs.common.messaging.messages import PhotoDeleted
 from libs.common.storage import keys
 from libs.common.storage.folder import FolderStore
-from services.media import renditions
+from services.media.renditions import renditions
 from services.media.settings import MediaSettings
 from tests.media.world import World, jpeg, running_world
 from tests.support.polling import eventually

@@ -12,14 +12,14 @@ from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
-from services.ingest import repository
-from services.ingest.digesting_writer import Digest, DigestingWriter, digesting
 from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header
 from services.ingest.metrics import UPLOAD_BYTES
-from services.ingest.multipart import Part
-from services.ingest.outcomes import Kept
-from services.ingest.repository import AlreadyRecorded, LostClaim, NewPhoto, StoredPhoto
+from services.ingest.photos import repository
+from services.ingest.photos.digesting_writer import Digest, DigestingWriter, digesting
+from services.ingest.photos.outcomes import Kept
+from services.ingest.photos.repository import AlreadyRecorded, LostClaim, NewPhoto, StoredPhoto
 from services.ingest.sizes import in_megabytes
+from services.ingest.uploads.multipart import Part
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import CurrentPrincipal
 from libs.common.web.tokens import Principal
-from services.media import repository
-from services.media.object_response import ObjectResponse
-from services.media.repository import PhotoRecord
+from services.media.photos import repository
+from services.media.photos.repository import PhotoRecord
+from services.media.responses.object_response import ObjectResponse
 
 PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
 MAX_ID = 2**63 - 1

@@ -12,10 +12,10 @@ from libs.common.errors import InvalidInput, NotAuthenticated
 from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from libs.common.storage.keys import selfie_key
 from libs.common.storage.protocol import ObjectStore
-from services.ingest import repository
 from services.ingest.metrics import SELFIES
-from services.ingest.receive_selfie import Selfie
-from services.ingest.repository import NewSelfie, OldSelfie
+from services.ingest.photos import repository
+from services.ingest.photos.repository import NewSelfie, OldSelfie
+from services.ingest.selfies.receive_selfie import Selfie
 
 #: A guest looks different with glasses or a hat; more selfies than this help nobody.
 MAX_SELFIES = 5

@@ -8,7 +8,7 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
-from services.ingest.request_body import BrokenBody
+from services.ingest.uploads.request_body import BrokenBody
 
 
 class MalformedMultipart(BrokenBody):

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
-from services.media import repository
-from services.media.media_key import Original, Rendition
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
-from services.media.rendition_pool import RenditionPool
-from services.media.rendition_worker import DECODERS, CannotDecode
-from services.media.single_flight import SingleFlight
+from services.media.photos import repository
+from services.media.photos.media_key import Original, Rendition
+from services.media.renditions.rendition_pool import RenditionPool
+from services.media.renditions.rendition_worker import DECODERS, CannotDecode
+from services.media.renditions.single_flight import SingleFlight
 
 WEBP = "image/webp"
 #: A photo that could not be decoded is not tried again for so long: the machine may have been to

@@ -13,9 +13,9 @@ import pebble
 import structlog
 
 from libs.common.errors import Unavailable
-from services.media import rendition_worker
 from services.media.metrics import RENDITIONS_IN_HAND
-from services.media.rendition_worker import CannotDecode
+from services.media.renditions import rendition_worker
+from services.media.renditions.rendition_worker import CannotDecode
 
 #: Renditions give way to all else on the machine.
 NICENESS = 10

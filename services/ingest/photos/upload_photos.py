@@ -8,12 +8,12 @@ from libs.common.database.database import Database
 from libs.common.errors import InvalidInput, NotAuthenticated, NotFound
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
-from services.ingest.display_name import UNNAMED, display_name
 from services.ingest.metrics import UPLOAD_SECONDS, UPLOADS
-from services.ingest.multipart import MultipartReader, Part
-from services.ingest.outcomes import Kept, Outcome, Rejected
-from services.ingest.request_body import BodyTooLarge, BrokenBody
-from services.ingest.store_photo import PhotoLimits, Uploader, store_photo
+from services.ingest.photos.display_name import UNNAMED, display_name
+from services.ingest.photos.outcomes import Kept, Outcome, Rejected
+from services.ingest.photos.store_photo import PhotoLimits, Uploader, store_photo
+from services.ingest.uploads.multipart import MultipartReader, Part
+from services.ingest.uploads.request_body import BodyTooLarge, BrokenBody
 
 FILES_FIELD = "files"
 #: After so many files in a row that failed for our reasons, the next one would fail too.

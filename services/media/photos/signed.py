@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from libs.common.errors import NotFound
 from libs.common.resources import Resources
 from libs.common.web.signed_urls import LinkInvalid, SignedUrls
-from services.media import media_key, repository
-from services.media.media_key import Original, Rendition
-from services.media.object_response import ObjectResponse
-from services.media.renditions import WEBP, Renditions
+from services.media.photos import media_key, repository
+from services.media.photos.media_key import Original, Rendition
+from services.media.renditions.renditions import WEBP, Renditions
+from services.media.responses.object_response import ObjectResponse
 
 #: What a key names never changes, and neither does its URL.
 IMMUTABLE = "public, max-age=31536000, immutable"

@@ -19,8 +19,8 @@ from starlette.status import (
 from starlette.types import Receive, Scope, Send
 
 from libs.common.storage.protocol import ObjectInfo, ObjectStore
-from services.media.byte_range import Answer, Conditions, choose
 from services.media.metrics import BYTES_SENT
+from services.media.responses.byte_range import Answer, Conditions, choose
 
 #: Up to here an object is read whole and sent at once.
 ONE_SEND_BYTES = 256 * 1024

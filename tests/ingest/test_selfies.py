@@ -178,7 +178,7 @@ async def test_a_selfie_that_replaces_takes_all_others(ingest: Ingest) -> None:
 
 BAD_SELFIES = [
     (b"", "empty"),
-    (b"<html>", "Send JPEG"),
+    (b"<html>", "HTML files are not taken. Send a photo, as JPEG"),
     (SELFIE[:20], "cut off"),
     (png_of_claimed_size(60_000, 60_000), "pixels"),
     (large_jpeg(5 * 1024 * 1024 + 1), "larger than 5 MB"),

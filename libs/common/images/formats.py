@@ -40,7 +40,7 @@ class RefusedFormat:
 
 
 _AS_JPEG: Final = "Export the photo as JPEG."
-_NOT_A_PHOTO: Final = f"Send the photos themselves, as {TAKEN}."
+_NOT_A_PHOTO: Final = f"Send a photo, as {TAKEN}."
 
 _SIGNATURES: Final[tuple[tuple[bytes, ImageFormat | RefusedFormat], ...]] = (
     (b"\xff\xd8\xff", ImageFormat.JPEG),

@@ -12,7 +12,7 @@ from services.ingest.metrics import OPEN_UPLOADS
 from services.ingest.photos.outcomes import Kept, Outcome, Rejected, error_if_nothing_kept, summary
 from services.ingest.photos.store_photo import PhotoLimits, Uploader
 from services.ingest.photos.upload_photos import FILES_FIELD, upload_photos
-from services.ingest.uploads.forms import multipart_form
+from services.ingest.uploads.multipart import multipart_form
 from services.ingest.uploads.request_body import check_announced_size
 
 MAX_ID = 2**63 - 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from libs.common.database.database import Database
-from libs.common.errors import InvalidInput, NotAuthenticated, NotFound, TransientError
+from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectStore
@@ -18,8 +18,8 @@ from services.ingest.photos import repository
 from services.ingest.photos.digesting_writer import Digest, DigestingWriter, digesting
 from services.ingest.photos.outcomes import Kept
 from services.ingest.photos.repository import AlreadyRecorded, LostClaim, NewPhoto, StoredPhoto
-from services.ingest.sizes import in_megabytes
 from services.ingest.uploads.multipart import Part
+from services.ingest.uploads.request_body import in_megabytes
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ async def store_photo(
     """Return what the photo became, or which photo has the same bytes.
 
     Raises InvalidInput for a file that cannot be used, NotFound when the event is gone,
-    NotAuthenticated when the account is; then nothing of it is left.
+    AccountGone when the account is; then nothing of it is left.
     """
     prefix = await part.read_prefix(HEADER_BYTES)
     header = await asyncio.to_thread(read_header, prefix, max_pixels=limits.max_pixels)
@@ -115,7 +115,7 @@ async def _record(
         except LostClaim:
             await store.delete(key)
             return await _first_upload(photo, name, database)
-        except (NotFound, NotAuthenticated):
+        except (NotFound, AccountGone):
             await store.delete(key)
             raise
         except Exception as error:

@@ -5,7 +5,7 @@ import time
 import structlog
 
 from libs.common.database.database import Database
-from libs.common.errors import InvalidInput, NotAuthenticated, NotFound
+from libs.common.errors import AccountGone, InvalidInput, NotFound
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
 from services.ingest.metrics import UPLOAD_SECONDS, UPLOADS
@@ -35,7 +35,7 @@ async def upload_photos(
     """Return an outcome per file; one that is refused does not touch the others.
 
     Raises BrokenBody when the body cannot be read further, NotFound when the event goes
-    away, NotAuthenticated when the account does; photos that were finished by then are kept.
+    away, AccountGone when the account does; photos that were finished by then are kept.
     """
     outcomes: list[Outcome] = []
     failures_in_a_row = 0
@@ -87,7 +87,7 @@ async def _store(
             outcome = await store_photo(
                 part, name, uploader, limits=limits, store=store, database=database
             )
-        except (BrokenBody, BodyTooLarge, NotFound, NotAuthenticated):
+        except (BrokenBody, BodyTooLarge, NotFound, AccountGone):
             raise
         except InvalidInput as error:
             outcome = Rejected(name, str(error))

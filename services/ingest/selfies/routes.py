@@ -9,7 +9,7 @@ from libs.common.web.auth import ParticipantOrAdmin
 from services.ingest.context import Context, IngestContext
 from services.ingest.selfies.receive_selfie import FILE_FIELD, Selfie, receive_selfie
 from services.ingest.selfies.store_selfie import MAX_SELFIES, store_selfie
-from services.ingest.uploads.forms import multipart_form
+from services.ingest.uploads.multipart import multipart_form
 
 #: What a body may hold beside the selfie: boundaries, headers, small fields.
 FORM_OVERHEAD_BYTES = 64 * 1024

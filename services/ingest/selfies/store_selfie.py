@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from libs.common.database.database import Database, UnitOfWork
-from libs.common.errors import InvalidInput, NotAuthenticated
+from libs.common.errors import AccountGone, InvalidInput
 from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from libs.common.storage.keys import selfie_key
 from libs.common.storage.protocol import ObjectStore
 from services.ingest.metrics import SELFIES
-from services.ingest.photos import repository
-from services.ingest.photos.repository import NewSelfie, OldSelfie
+from services.ingest.selfies import repository
 from services.ingest.selfies.receive_selfie import Selfie
+from services.ingest.selfies.repository import NewSelfie, OldSelfie
 
 #: A guest looks different with glasses or a hat; more selfies than this help nobody.
 MAX_SELFIES = 5
@@ -28,7 +28,7 @@ async def store_selfie(
 ) -> int:
     """Return how many photos were the guest's by the selfies that it replaces, if it does.
 
-    Raises NotAuthenticated when the account is gone, and InvalidInput when a further selfie
+    Raises AccountGone, and InvalidInput when a further selfie
     would be one too many.
     """
     filename = f"{uuid.uuid4().hex}.{selfie.format.extension}"
@@ -66,7 +66,7 @@ async def _record(new: NewSelfie, unit: UnitOfWork, *, replaces: bool) -> int:
     connection = unit.connection
     # Two selfies of one guest at once: the second one sees the first.
     if not await repository.lock_user(connection, new.user_id):
-        raise NotAuthenticated(repository.ACCOUNT_GONE)
+        raise AccountGone(new.user_id)
     event_ids = await repository.joined_event_ids(connection, new.user_id)
     deleted = 0
     if replaces:

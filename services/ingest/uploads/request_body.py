@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import Receive
 
 from libs.common.errors import InvalidInput, TooLarge
-from services.ingest.sizes import in_megabytes
+from services.ingest.settings import MEGABYTE
 
 
 class BrokenBody(InvalidInput):
@@ -60,3 +60,8 @@ def check_announced_size(content_length: str | None, *, max_bytes: int) -> None:
 def body_too_large(max_bytes: int) -> BodyTooLarge:
     """The error that names the limit."""
     return BodyTooLarge(f"A request may have at most {in_megabytes(max_bytes)}. Send less at once.")
+
+
+def in_megabytes(size_bytes: int) -> str:
+    """Return a size as people read it, for example `5 MB`."""
+    return f"{size_bytes / MEGABYTE:g} MB"

@@ -9,9 +9,9 @@ from libs.common.errors import NotFound
 from libs.common.resources import Resources
 from libs.common.web.auth import CurrentPrincipal
 from libs.common.web.tokens import Principal, Role
-from services.media.photos import repository
 from services.media.photos.routes import MAX_ID
 from services.media.responses.object_response import ObjectResponse
+from services.media.selfies import repository
 
 #: A guest may replace or delete a selfie at any time: the browser asks each time, by ETag.
 REVALIDATED = "private, no-cache"

@@ -6,6 +6,11 @@ and tells nobody the secret itself.
 
 import hashlib
 import hmac
+from typing import Annotated
+
+from fastapi import Header, Request
+
+from libs.common.errors import NotAllowed
 
 INTERNAL_TOKEN_HEADER = "X-Internal-Token"  # noqa: S105 - the header's name
 _PURPOSE = b"internal"
@@ -20,3 +25,13 @@ def verify_internal_token(token: str, secret: str) -> bool:
     """Whether the token is ours; takes as long for a wrong one as for the right one."""
     # As bytes: compare_digest refuses text that is not ASCII, and a header may be anything.
     return hmac.compare_digest(token.encode(), internal_token(secret).encode())
+
+
+async def require_internal(
+    request: Request, x_internal_token: Annotated[str, Header()] = ""
+) -> None:
+    """Let through only our own services. Raises NotAllowed."""
+    secret = request.app.state.settings.secret_key.get_secret_value()
+    if not verify_internal_token(x_internal_token, secret):
+        msg = "This address is for FindMe's own services."
+        raise NotAllowed(msg)

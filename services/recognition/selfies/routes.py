@@ -2,13 +2,12 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
-from libs.common.errors import NotAllowed, TooLarge
+from libs.common.errors import TooLarge
 from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
-from libs.common.web.internal_token import verify_internal_token
+from libs.common.web.internal_token import require_internal
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import PROFILES
 from services.recognition.engine.workers import WorkerPool
@@ -18,16 +17,6 @@ from services.recognition.selfies.check_face import check_face
 MAX_SELFIE_BYTES = 5 * 1024 * 1024
 
 router = APIRouter(include_in_schema=False)
-
-
-async def require_internal(
-    request: Request, x_internal_token: Annotated[str, Header()] = ""
-) -> None:
-    """Let through only our own services. Raises NotAllowed."""
-    secret = request.app.state.settings.secret_key.get_secret_value()
-    if not verify_internal_token(x_internal_token, secret):
-        msg = "This address is for FindMe's own services."
-        raise NotAllowed(msg)
 
 
 @router.post(FACE_CHECK_PATH, dependencies=[Depends(require_internal)])

@@ -4,11 +4,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.decode.decode import UndecodablePhoto
 from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.located_face import LocatedFace
-from services.recognition.engine.models.dlib_weights import FloatArray
-from services.recognition.engine.photo_engine import FaceChip, PhotoEngine
+from services.recognition.engine.embed.chips import FaceChip
+from services.recognition.engine.photo_engine import PhotoEngine
 from services.recognition.engine.stages import stage, take_stages
 from tests.support.image_files import image_file
 

@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from libs.common.errors import PermanentError, TransientError
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.decode.decode import UndecodablePhoto
-from services.recognition.engine.embedded import EmbeddedEngine
-from services.recognition.engine.models.dlib_weights import ModelUnusable
+from services.recognition.engine.engines import EmbeddedEngine
+from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.workers import WorkerCrashed, WorkerPool, WorkerTimedOut
 from tests.support.faces import grace_hopper
 from tests.support.polling import eventually

@@ -81,7 +81,7 @@ async def test_a_photo_of_many_batches_arrives_whole_in_every_store(
 
 
 BAD_FILES = {
-    "page.jpg": (b"<html>not found</html>", "Send JPEG"),
+    "page.jpg": (b"<html>not found</html>", "Send a photo, as JPEG"),
     "empty.jpg": (b"", "empty"),
     "cut.jpg": (image_file()[:20], "cut off"),
     "bomb.png": (png_of_claimed_size(60_000, 60_000), "60000 x 60000 pixels"),

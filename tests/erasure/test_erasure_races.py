@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from libs.common.storage.folder import FolderStore
-from services.ingest import repository as ingest
-from services.media.rendition_pool import RenditionPool
+from services.ingest.photos import repository as uploaded_photos
+from services.ingest.selfies import repository as uploaded_selfies
+from services.media.renditions.rendition_pool import RenditionPool
 from services.recognition.matching import repository as stored_matches
 from services.recognition.photos import repository
 from services.recognition.selfies import repository as selfie_repository
@@ -182,7 +183,7 @@ async def test_a_photo_that_was_just_uploaded(
     party: Party, monkeypatch: pytest.MonkeyPatch, name: str, after: bool, status: int
 ) -> None:
     here = await scene(party, 10, with_selfies=True, with_photos=True)
-    gate = Gate(monkeypatch, ingest, name, after=after)
+    gate = Gate(monkeypatch, uploaded_photos, name, after=after)
     answers: list[httpx.Response] = []
 
     async def upload() -> None:
@@ -195,7 +196,7 @@ async def test_a_photo_that_was_just_uploaded(
 @pytest.mark.parametrize("party", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("owner", "name", "after", "status"),
-    [(FolderStore, "put", False, 401), (ingest, "lock_user", True, 200)],
+    [(FolderStore, "put", False, 401), (uploaded_selfies, "lock_user", True, 200)],
     ids=["before its object", "before its commit"],
 )
 async def test_a_selfie_that_was_just_sent(

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.media.single_flight import SingleFlight
+from services.media.renditions.single_flight import SingleFlight
 
 
 async def test_callers_of_one_key_share_a_run_and_the_next_gets_a_new_one() -> None:

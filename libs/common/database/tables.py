@@ -200,6 +200,9 @@ selfies = Table(
     _moment("created_at"),
     #: When messages for the selfie were last put in the outbox; the reconciler goes by it.
     _moment("enqueued_at"),
+    #: What the check before the upload found, and by which engine; another one computes its own.
+    Column("engine", Text),
+    Column("embedding", LargeBinary),
     Index(None, "user_id"),
 )
 

@@ -91,8 +91,9 @@ async def _index(
     """Find and commit the face; False when the selfie cannot be used."""
     matcher = using.matcher
     async with matcher.database.read() as connection:
-        # Computed once, however many the guest's events. (A service's ids are an event's own.)
-        embedding = await selfie_repository.embedding_elsewhere(
+        # Computed once, mostly by the check before the upload, however many the guest's events.
+        # (A service's ids are an event's own.)
+        embedding = await selfie_repository.known_embedding(
             connection, selfie.selfie_id, engine=matcher.index.name
         )
     if embedding is not None:

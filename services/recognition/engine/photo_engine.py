@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyvips
 
+from libs.common.workers.stages import stage
 from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.decode import thumbhash
 from services.recognition.engine.decode.decode import PIXEL_LIMIT
@@ -15,7 +16,6 @@ from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.located_face import FaceDetector, LocatedFace
 from services.recognition.engine.detect.quality import quality
 from services.recognition.engine.models.dlib_weights import FloatArray
-from services.recognition.engine.stages import stage
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from libs.common.database.database import Database
-from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED, PROFILES
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.open import (
@@ -18,7 +17,7 @@ from services.recognition.settings import RecognitionSettings
 
 @asynccontextmanager
 async def open_index(
-    settings: RecognitionSettings, database: Database, pool: WorkerPool[PhotoAnalysis]
+    settings: RecognitionSettings, database: Database, pool: EnginePool
 ) -> AsyncIterator[FaceIndex]:
     """Yield the index; `pool` runs the engine that is ours."""
     if settings.face_recognizer_provider == "rekognition":

@@ -14,8 +14,8 @@ from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUplo
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.telemetry import tracing
+from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
 from services.recognition import metrics
-from services.recognition.engine.workers import WorkerCrashed, WorkerTimedOut
 from services.recognition.erasure import removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
 from services.recognition.matching.finish import finish_photos

@@ -6,9 +6,8 @@ from pydantic import BaseModel
 
 from libs.common.errors import PermanentError
 from services.recognition import metrics
-from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.detect.selfie_check import check_selfie
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import EnginePool
 
 
 class FaceVerdict(BaseModel):
@@ -18,14 +17,14 @@ class FaceVerdict(BaseModel):
     reason: str | None = None
 
 
-async def check_face(path: Path, *, pool: WorkerPool[PhotoAnalysis]) -> FaceVerdict:
+async def check_face(path: Path, *, pool: EnginePool) -> FaceVerdict:
     """Detect faces in a worker and apply the rule for selfies.
 
     Raises what may pass (WorkerCrashed, WorkerTimedOut).
     """
     metrics.ENGINE_CALLS.labels("check_face").inc()
     try:
-        analysis = await pool.analyze(path)
+        analysis = await pool.run(path)
     except PermanentError as error:
         return FaceVerdict(valid=False, reason=str(error))
     verdict = check_selfie(analysis.width, analysis.height, analysis.faces)

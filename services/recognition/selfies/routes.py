@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request
 
 from libs.common.errors import NotAllowed, TooLarge
 from libs.common.web.internal_token import verify_internal_token
-from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import EnginePool
 from services.recognition.selfies.check_face import FaceVerdict, check_face
 
 MAX_SELFIE_BYTES = 5 * 1024 * 1024
@@ -30,7 +29,7 @@ async def require_internal(
 @router.post("/face-check", dependencies=[Depends(require_internal)])
 async def face_check(request: Request) -> FaceVerdict:
     """Say whether the body, an image, can serve as a selfie."""
-    pool: WorkerPool[PhotoAnalysis] = request.app.state.pool
+    pool: EnginePool = request.app.state.pool
     with tempfile.NamedTemporaryFile(prefix="findme-selfie-") as file:
         size = 0
         async for chunk in request.stream():

@@ -8,7 +8,7 @@ import pytest
 from libs.common.database.tables import photos
 from libs.common.messaging.messages import PhotoUploaded
 from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.photos.analysis_slots import AnalysisSlots
 from services.recognition.photos.analyze_photo import (
@@ -60,7 +60,7 @@ async def test_a_shutdown_in_the_middle_of_an_analysis_is_not_held_against_the_p
     event = await world.event()
     photo = await world.photo(event, "people 1", publish=False)
     lost = "SELECT lost_analyses FROM photos"
-    async with WorkerPool(1, engine_factory=partial(ScriptedEngine, seconds=60)) as pool:
+    async with engine_pool(1, partial(ScriptedEngine, seconds=60)) as pool:
         index = EmbeddedIndex(world.database, pool, EMBEDDED, photos_at_once=1)
         analyzer = Analyzer(world.database, world.store, index, AnalysisSlots(1))
         analysis = asyncio.create_task(

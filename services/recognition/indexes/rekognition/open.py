@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from libs.common.database.database import Database
-from services.recognition.engine.workers import WorkerPool
+from libs.common.workers.pool import WorkerPool
+from services.recognition.engine import workers
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.erase import keep_erasing, keep_erasing_what_is_left
 from services.recognition.indexes.rekognition.image import ImagePreparer
@@ -24,8 +25,10 @@ async def open_rekognition_index(
     async with (
         WorkerPool(
             settings.photo_queue_workers,
+            partial(ImagePreparer, pixel_limit=settings.pixel_limit),
+            name=workers.NAME,
             timeout_seconds=settings.analyze_timeout_seconds,
-            engine_factory=partial(ImagePreparer, pixel_limit=settings.pixel_limit),
+            metrics=workers.METRICS,
         ) as images,
         _connected(settings, database) as (rekognition, collections),
         _running(keep_erasing(database, rekognition, collections)),

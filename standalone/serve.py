@@ -51,6 +51,7 @@ async def _serve(
         server = GracefulServer(
             uvicorn.Config(
                 app,
+                forwarded_allow_ips=settings.forwarded_allow_ips,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from libs.common.messaging.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
 from libs.common.setting_files import FileOrVariableSettings
-from libs.common.settings import RetryDelays
+from libs.common.settings import DEFAULT_PROXIES, Proxies, RetryDelays
 
 
 class StandaloneSettings(FileOrVariableSettings):
@@ -26,6 +26,10 @@ class StandaloneSettings(FileOrVariableSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0: any.")
+    forwarded_allow_ips: Proxies = Field(
+        default=DEFAULT_PROXIES,
+        description="Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed, or *.",
+    )
     photo_queue_workers: int = Field(
         default=2, ge=1, le=64, description="Worker processes that analyse photos."
     )

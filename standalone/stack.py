@@ -28,7 +28,7 @@ from standalone.settings import StandaloneSettings
 async def standalone_app(settings: StandaloneSettings, url: str) -> AsyncIterator[Starlette]:
     """Yield the application of all services, on a database that is migrated first."""
     await upgrade(url)
-    common = _common(settings, url)
+    common = common_settings(settings, url)
     recognition_settings = RecognitionSettings(
         **common,
         photo_queue_workers=settings.photo_queue_workers,
@@ -61,7 +61,7 @@ def objects_dir(data_dir: Path) -> Path:
     return folder
 
 
-def _common(settings: StandaloneSettings, url: str) -> dict[str, Any]:
+def common_settings(settings: StandaloneSettings, url: str) -> dict[str, Any]:
     """Return what all services' settings share; nothing of it is taken from the environment."""
     return {
         "database_url": url,

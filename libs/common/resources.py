@@ -1,10 +1,11 @@
 """What every service is connected to, opened and closed in one visible place."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.database.schema import verify_schema
 from libs.common.messaging.bus.open import open_bus
@@ -25,6 +26,8 @@ class Resources:
     bus: Bus
     store: ObjectStore
     topology: Topology
+    #: What runs beside all services of the process: the outbox relay.
+    background: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 @asynccontextmanager
@@ -39,17 +42,11 @@ async def open_resources(settings: CommonSettings, *, name: str) -> AsyncIterato
         Database.open(settings, name=name) as database,
         open_store(settings) as store,
         open_bus(settings.amqp_url, topology) as bus,
+        BackgroundTasks() as background,
     ):
         await verify_schema(database)
-        tasks = [
-            asyncio.create_task(Relay(database, bus).run(), name="relay"),
-            asyncio.create_task(watch_backlog(database), name="outbox-backlog"),
-        ]
-        try:
-            yield Resources(database=database, bus=bus, store=store, topology=topology)
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+        background.start("relay", Relay(database, bus).run)
+        background.start("outbox backlog", partial(watch_backlog, database))
+        yield Resources(
+            database=database, bus=bus, store=store, topology=topology, background=background
+        )

@@ -1,15 +1,25 @@
 """Settings every service reads from its environment; a service adds its own by inheriting."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import NoDecode
 
 from libs.common.messaging.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
 from libs.common.setting_files import FileOrVariableSettings
 
 MIN_SECRET_LENGTH = 32
+#: Connections that a process keeps while it runs: the outbox relay's, and the partitions'.
+KEPT_CONNECTIONS = 2
 
 
 def _split(value: object) -> object:
@@ -28,6 +38,22 @@ def _usable_delays(delays: tuple[float, ...]) -> tuple[float, ...]:
 RetryDelays = Annotated[
     tuple[float, ...], NoDecode, BeforeValidator(_split), AfterValidator(_usable_delays)
 ]
+
+
+def _believable(proxies: str) -> str:
+    """Refuse what uvicorn would take as a name and never meet."""
+    for proxy in proxies.split(",") if proxies != "*" else ():
+        try:
+            ip_network(proxy.strip())
+        except ValueError as error:
+            msg = f"must be * or addresses and networks, such as 10.0.0.0/8,::1: {error}"
+            raise ValueError(msg) from error
+    return proxies
+
+
+#: Written as 127.0.0.1,10.0.0.0/8; * believes everybody, where only a proxy gets through.
+Proxies = Annotated[str, AfterValidator(_believable)]
+DEFAULT_PROXIES = "127.0.0.1,::1"
 
 
 class CommonSettings(FileOrVariableSettings):
@@ -61,6 +87,10 @@ class CommonSettings(FileOrVariableSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    forwarded_allow_ips: Proxies = Field(
+        default=DEFAULT_PROXIES,
+        description="Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed, or *.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe records that are written."
     )
@@ -74,6 +104,19 @@ class CommonSettings(FileOrVariableSettings):
         """Compose files pass "not set" as an empty variable."""
         return value or None
 
+    @field_validator("db_max_overflow")
+    @classmethod
+    def _enough_connections(cls, value: int, info: ValidationInfo) -> int:
+        """One for a scan and one for everything else, beside those that are kept."""
+        pool_size = info.data.get("db_pool_size")
+        if pool_size is not None and pool_size + value < KEPT_CONNECTIONS + 2:
+            msg = (
+                f"with DB_POOL_SIZE={pool_size} it must allow {KEPT_CONNECTIONS + 2} connections or"
+                " more: the outbox relay and the match partitions keep one each"
+            )
+            raise ValueError(msg)
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
@@ -81,6 +124,19 @@ class CommonSettings(FileOrVariableSettings):
             msg = f"must have at least {MIN_SECRET_LENGTH} characters: `openssl rand -hex 32`"
             raise ValueError(msg)
         return value
+
+    @property
+    def db_connections(self) -> int:
+        """The most connections that the process has to the database."""
+        return self.db_pool_size + self.db_max_overflow
+
+    @property
+    def db_scans_at_once(self) -> int:
+        """How many may read for long at a time: half of the connections that are not kept.
+
+        The rest answers requests and readiness, and writes what is found meanwhile.
+        """
+        return (self.db_connections - KEPT_CONNECTIONS) // 2
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -32,7 +32,9 @@ class GallerySettings(CommonSettings):
         default=30, gt=0, description="Longest life of a cached list; messages end it earlier."
     )
     list_loads_at_once: int = Field(
-        default=16, ge=1, description="Photo lists read from the database at the same time."
+        default=16,
+        ge=1,
+        description="Photo lists read at the same time, by half of the connections at most.",
     )
     live_streams_max: int = Field(
         default=2000, ge=1, description="Open live streams; further ones get 503."

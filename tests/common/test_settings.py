@@ -52,3 +52,21 @@ def test_retry_delays_that_cannot_be_waited_for_are_refused(
     monkeypatch.setenv("RETRY_DELAYS_SECONDS", delays)
     with pytest.raises(ValidationError, match="retry_delays_seconds"):
         settings()
+
+
+@pytest.mark.parametrize(("size", "overflow"), [(1, 0), (2, 1), (3, 0)])
+def test_too_few_connections_are_refused_with_who_keeps_some(size: int, overflow: int) -> None:
+    with pytest.raises(ValidationError, match=r"allow 4 connections or more: the outbox relay"):
+        settings(db_pool_size=size, db_max_overflow=overflow)
+    assert settings(db_pool_size=2, db_max_overflow=2).db_scans_at_once == 1
+
+
+@pytest.mark.parametrize("proxies", ["*", "10.1.2.3", "127.0.0.1, ::1,10.0.0.0/8,fd00::/8"])
+def test_proxies_are_everybody_or_addresses_and_networks(proxies: str) -> None:
+    assert settings(forwarded_allow_ips=proxies).forwarded_allow_ips == proxies
+
+
+@pytest.mark.parametrize("proxies", ["gateway", "10.0.0.0/33", "10.0.0.1/8", "127.0.0.1,*", ""])
+def test_proxies_that_no_address_could_be_are_refused(proxies: str) -> None:
+    with pytest.raises(ValidationError, match=r"must be \* or addresses and networks"):
+        settings(forwarded_allow_ips=proxies)

@@ -1,8 +1,11 @@
 """The database: one engine per process, and the unit of work around every state change."""
 
+import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from types import TracebackType
 from typing import Self
 
 from sqlalchemy import text
@@ -11,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common.database import pool_metrics
-from libs.common.errors import Unavailable
+from libs.common.errors import TransientError, Unavailable
 from libs.common.messaging import outbox
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
@@ -21,19 +24,36 @@ from libs.common.telemetry import metrics, tracing
 #: Connection failures, too many connections, and a server that starts or stops.
 #: Source: PostgreSQL documentation, appendix A.
 _AWAY_SQLSTATES = ("08", "53", "57P")
+#: Serialisation failure and deadlock: PostgreSQL has ended this transaction for another's sake.
+_CONFLICT_SQLSTATES = ("40001", "40P01")
+#: How often work that may be repeated is tried; the pauses grow from the first, by chance.
+ATTEMPTS = 5
+FIRST_PAUSE_SECONDS = 0.02
 
 
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, or does not take connections now."""
 
 
+class TransactionConflict(TransientError):
+    """PostgreSQL gave this transaction up, as it and another one waited for each other."""
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the transaction would have passed but for another one, and may be repeated."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _CONFLICT_SQLSTATES
+
+
 def is_away(error: BaseException) -> bool:
     """Whether an error of the driver says that the database cannot serve now."""
     if isinstance(error, DBAPIError):
-        sqlstate = getattr(error.orig, "sqlstate", None) or ""
-        return error.connection_invalidated or sqlstate.startswith(_AWAY_SQLSTATES)
+        return error.connection_invalidated or _sqlstate(error).startswith(_AWAY_SQLSTATES)
     # SQLAlchemy passes on as they are those errors that come before there is a connection.
     return isinstance(error, (PoolTimeout, OSError))
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 class UnitOfWork:
@@ -60,8 +80,9 @@ class UnitOfWork:
 class Database:
     """Hands out connections; SQL lives in the repositories."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, scans_at_once: int) -> None:
         self.engine = engine
+        self._scans = asyncio.Semaphore(max(scans_at_once, 1))
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
@@ -77,10 +98,9 @@ class Database:
             pool_pre_ping=True,
             connect_args={"server_settings": {"application_name": name}},
         )
-        limit = settings.db_pool_size + settings.db_max_overflow
         try:
-            with pool_metrics.watching(engine.pool, limit=limit):
-                yield cls(engine)
+            with pool_metrics.watching(engine.pool, limit=settings.db_connections):
+                yield cls(engine, scans_at_once=settings.db_scans_at_once)
         finally:
             await engine.dispose()
 
@@ -91,16 +111,55 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def scan(self) -> AsyncIterator[AsyncConnection]:
+        """A connection like `read`'s, for what may take seconds: a list, the faces of an event.
+
+        Only so many are had at a time that others are never kept waiting by them, readiness
+        above all (`CommonSettings.db_scans_at_once`).
+        """
+        async with _connected(self._autocommit, self._scans) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
-        """A READ COMMITTED transaction, committed at the end of the block."""
+        """A READ COMMITTED transaction, committed at the end of the block.
+
+        Raises TransactionConflict when PostgreSQL gives it up for another one.
+        """
         began = time.time_ns()
-        async with _connected(self.engine) as connection, connection.begin():
-            unit = UnitOfWork(connection)
-            yield unit
-            await outbox.append(connection, unit.messages)
-            for message, seconds in unit.later:
-                await outbox.append(connection, [message], delay_seconds=seconds)
+        try:
+            async with _connected(self.engine) as connection, connection.begin():
+                unit = UnitOfWork(connection)
+                yield unit
+                await outbox.append(connection, unit.messages)
+                for message, seconds in unit.later:
+                    await outbox.append(connection, [message], delay_seconds=seconds)
+        except DBAPIError as error:
+            if not is_conflict(error):
+                raise
+            metrics.TRANSACTION_CONFLICTS.inc()
+            msg = "Others are changing the same at this moment. Try again in a few seconds."
+            raise TransactionConflict(msg) from error
         tracing.past("transaction", began, time.time_ns())
+
+    async def attempts(self) -> AsyncIterator["Attempt"]:
+        """Yield transactions, until one commits, for work that may be repeated as a whole.
+
+        Written as a loop, of which the block is what is repeated:
+
+            async for attempt in database.attempts():
+                async with attempt as unit:
+                    ...
+
+        Raises TransactionConflict when the last one was given up, too. The block must not leave
+        the loop by itself (`return`, `break`): whether it is through is known at its end.
+        """
+        for number in range(1, ATTEMPTS + 1):
+            attempt = Attempt(self.unit_of_work(), is_last=number == ATTEMPTS)
+            yield attempt
+            if attempt.is_through:
+                return
+            await asyncio.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_SECONDS * 2**number)  # noqa: S311 - no secret
 
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""
@@ -108,11 +167,44 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
 
+class Attempt:
+    """One transaction of `Database.attempts`: a conflict ends it quietly, unless it is the last."""
+
+    def __init__(
+        self, transaction: AbstractAsyncContextManager[UnitOfWork], *, is_last: bool
+    ) -> None:
+        self.is_through = False
+        self._transaction = transaction
+        self._is_last = is_last
+
+    async def __aenter__(self) -> UnitOfWork:
+        return await self._transaction.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            await self._transaction.__aexit__(kind, error, traceback)
+        except TransactionConflict:
+            if self._is_last:
+                raise
+            return True
+        self.is_through = True
+        return False
+
+
 @asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection of the pool; how long it took to get is measured."""
+async def _connected(
+    engine: AsyncEngine, turns: asyncio.Semaphore | None = None
+) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; how long it took to get, and one's turn, is measured."""
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
+        if turns is not None:
+            await stack.enter_async_context(turns)
         try:
             connection = await stack.enter_async_context(engine.connect())
         except PoolTimeout:

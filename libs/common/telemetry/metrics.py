@@ -22,10 +22,19 @@ POOL_WAIT_SECONDS = Histogram(
 POOL_TIMEOUTS = Counter(
     "findme_db_pool_timeouts_total", "Times that no database connection became free in time."
 )
+TRANSACTION_CONFLICTS = Counter(
+    "findme_db_conflicts_total",
+    "Transactions that PostgreSQL gave up for another one's sake, repeated ones included.",
+)
 DEPENDENCY_UP = Gauge(
     "findme_dependency_up",
-    "1 while the service reaches its database, store or bus, else 0.",
+    "1 while the service reaches its database, store or bus, and its own tasks run, else 0.",
     ["service", "dependency"],
+)
+BACKGROUND_FAILURES = Counter(
+    "findme_background_failures_total",
+    "Times that a task which should always run ended and was begun again.",
+    ["task"],
 )
 DEAD_LETTERS = Gauge(
     "findme_dead_letters", "Messages given up that wait for an operator.", ["queue"]

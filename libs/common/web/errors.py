@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.common.database.database import is_away
+from libs.common.database.database import is_away, is_conflict
 from libs.common.errors import (
     Conflict,
     FindMeError,
@@ -69,11 +69,15 @@ async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    if not is_away(error):
+    if is_conflict(error):
+        detail = "Others are changing the same at this moment. Try again in a few seconds."
+    elif is_away(error):
+        detail = "The database cannot be reached. Try again in a few seconds."
+    else:
         return await _surprise(request, error)
     log.warning("database_unavailable", error=str(error))
     return JSONResponse(
-        {"detail": "The database cannot be reached. Try again in a few seconds."},
+        {"detail": detail},
         status_code=503,
         headers={"Retry-After": str(DEFAULT_RETRY_AFTER_SECONDS)},
     )

@@ -27,16 +27,21 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
     settings = _read(settings_class)
     logs.configure(settings.log_level, settings.log_format)
     app = create_app(settings)
-    config = uvicorn.Config(
+    GracefulServer(server_config(app, settings), [app.state.stopping]).run()
+
+
+def server_config(app: FastAPI, settings: CommonSettings) -> uvicorn.Config:
+    """Return how uvicorn runs a service."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
-    GracefulServer(config, [app.state.stopping]).run()
 
 
 def _read(settings_class: type[S]) -> S:

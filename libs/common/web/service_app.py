@@ -1,14 +1,14 @@
 """The factory of every service's application."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from libs.common.background import BackgroundTasks
 from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
 from libs.common.web import errors, health
@@ -43,7 +43,8 @@ def build_app(
     """Return an application with health, metrics, request ids and the error table.
 
     `resources` are borrowed when given (several services in one process), else opened from
-    the settings for the life of the application. `start` fills `app.state` and runs tasks.
+    the settings for the life of the application. `start` fills `app.state` and begins what
+    always runs on `app.state.background`, which ends it.
     """
 
     @asynccontextmanager
@@ -55,19 +56,24 @@ def build_app(
                     open_resources(settings, name=f"findme-{name}")
                 )
             app.state.resources = connected
+            background = await stack.enter_async_context(BackgroundTasks())
+            app.state.background = background
             app.state.checks = {
+                "tasks": Check(background.check),
+                "relay": Check(connected.background.check),
                 "database": Check(connected.database.check),
                 "store": Check(connected.store.check),
                 # Work is accepted while the bus is away: it waits in the outbox.
                 "bus": Check(connected.bus.check, required=False),
             }
             await stack.enter_async_context(start(app, connected))
+            # Before what they work with is closed.
+            stack.push_async_callback(background.end)
             # Where the server does not begin the end (see serve.py), the lifespan does.
             stack.push_async_callback(app.state.stopping.begin)
-            watcher = asyncio.create_task(
-                health.watch_dependencies(name, lambda: app.state.checks), name="dependencies"
+            background.start(
+                "dependencies", partial(health.watch_dependencies, name, lambda: app.state.checks)
             )
-            stack.push_async_callback(_end, watcher)
             yield
 
     app = FastAPI(
@@ -89,9 +95,3 @@ def build_app(
     app.add_middleware(TracingMiddleware)
     app.add_middleware(CorrelationIdMiddleware)
     return app
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -40,7 +40,7 @@ async def require_main_event(user_id: int, *, gallery: Gallery) -> int:
 
 
 async def _load(key: ListKey, gallery: Gallery) -> EncodedList:
-    async with gallery.loads, gallery.database.read() as connection:
+    async with gallery.loads, gallery.database.scan() as connection:
         event = await events.enrolled_event(connection, key.user_id, key.event_id)
         if event is None:
             msg = "You have not joined this event."

@@ -24,7 +24,7 @@ async def event_photos(
 
     Raises NotFound, also for others' events.
     """
-    async with gallery.loads, gallery.database.read() as connection:
+    async with gallery.loads, gallery.database.scan() as connection:
         await require_visible_event(connection, principal, event_id)
 
         async def read(after: Place | None, limit: int) -> list[PhotoRow]:
@@ -37,7 +37,7 @@ async def event_photos(
 
 async def uploaded_photos(page: Page, *, photographer_id: int, gallery: Gallery) -> EncodedList:
     """Return all photos that the photographer uploaded, of any event."""
-    async with gallery.loads, gallery.database.read() as connection:
+    async with gallery.loads, gallery.database.scan() as connection:
 
         async def read(after: Place | None, limit: int) -> list[PhotoRow]:
             return await photo_lists.photos_by_photographer(

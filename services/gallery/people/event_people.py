@@ -77,7 +77,7 @@ async def photos_of_person(
         await require_visible_event(connection, principal, event_id)
     person = await gallery.recognition.person(event_id, person_id)
     face_in = {face.photo_id: face for face in person.photos}
-    async with gallery.loads, gallery.database.read() as connection:
+    async with gallery.loads, gallery.database.scan() as connection:
 
         async def read(after: Place | None, limit: int) -> list[PhotoRow]:
             return await photo_lists.photos_with_ids(

@@ -29,7 +29,7 @@ async def status_of(error: Exception) -> tuple[int, bool]:
     return answer.status_code, "Retry-After" in answer.headers
 
 
-@pytest.mark.parametrize("sqlstate", ["57P01", "57P03", "53300", "08006"])
+@pytest.mark.parametrize("sqlstate", ["57P01", "57P03", "53300", "08006", "40P01", "40001"])
 async def test_a_database_that_cannot_serve_now_is_answered_503_and_when_to_come_back(
     sqlstate: str,
 ) -> None:

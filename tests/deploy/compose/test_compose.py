@@ -39,16 +39,14 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "tools": [StandaloneSettings, BucketSettings, CommonSettings],
 }
 OURS = ("ingest", "recognition", "gallery", "media")
-#: What libraries read by themselves: botocore, and uvicorn.
-LIBRARIES = {"AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", "FORWARDED_ALLOW_IPS"}
+#: What a library reads by itself: botocore.
+LIBRARIES = {"AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
 #: From the images' own documentation.
 OTHERS = {
     "postgres": r"POSTGRES_(USER|DB|PASSWORD_FILE)",
     "minio": r"MINIO_ROOT_(USER|PASSWORD_FILE)",
     "grafana": r"GF_(SECURITY|USERS|ANALYTICS|PLUGINS)_[A-Z_]+",
 }
-#: Connections of a process beside its pool: the outbox relay and the partitions (README).
-CONNECTIONS_BESIDE_POOL = 3
 REPLICAS = 3
 
 
@@ -260,7 +258,7 @@ def test_services_are_given_the_time_that_their_end_takes() -> None:
 def test_the_database_takes_the_connections_of_several_replicas() -> None:
     settings = environment_of(SERVICES["ingest"])
     of_one = int(settings["DB_POOL_SIZE"]) + int(settings["DB_MAX_OVERFLOW"])
-    needed = len(OURS) * REPLICAS * (of_one + CONNECTIONS_BESIDE_POOL)
+    needed = len(OURS) * REPLICAS * of_one
     allowed = next(
         int(word.removeprefix("--max_connections="))
         for word in SERVICES["postgres"]["command"]

@@ -19,17 +19,15 @@ def test_every_schema_is_used() -> None:
     assert {path.stem for path in CRDS.glob("*.yaml")} <= kinds
 
 
-@pytest.mark.parametrize(
-    "kind", sorted({each["kind"] for o in OVERLAYS for each in rendered(o).objects})
-)
-def test_a_field_that_nobody_knows_is_refused_in_every_kind(kind: str) -> None:
-    overlay = "production" if rendered("production").of(kind) else "dev"
-    each = rendered(overlay).of(kind)[0]
-    each.setdefault("spec", each)["replicass"] = 3
-    if kind in ("ServiceAccount", "ConfigMap", "Secret"):
-        each.pop("spec")
-        each["replicass"] = 3
-    assert any("replicass" in problem for problem in invalid([each]))
+def test_a_field_that_nobody_knows_is_refused_in_every_kind() -> None:
+    one_of_each = {each["kind"]: each for o in OVERLAYS for each in rendered(o).objects}
+    assert len(one_of_each) > 20
+    taken = []
+    for kind, each in one_of_each.items():
+        each.get("spec", each)["replicass"] = 3
+        if not any("replicass" in problem for problem in invalid([each])):
+            taken.append(kind)
+    assert taken == []
 
 
 def first(manifests: Manifests, kind: str) -> Any:

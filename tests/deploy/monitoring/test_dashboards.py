@@ -1,13 +1,12 @@
-"""Dashboards: what the definition gives, complete, and on metrics that services expose."""
+"""Dashboards: complete, usable in any Grafana, and on metrics that services expose."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
-from deploy.monitoring.grafana.definition.dashboards import DASHBOARDS
-from deploy.monitoring.grafana.definition.render import DATASOURCE, rendered
 from libs.common.messaging.buckets import BUCKETS
 from services.gallery.app import create_app as gallery
 from services.gallery.settings import GallerySettings
@@ -21,6 +20,14 @@ from tests.support.monitoring import FOREIGN, Known, dashboards, expressions, pa
 from tests.support.settings import settings_of
 
 EXPRESSIONS = expressions()
+#: The one that the page's variable chooses.
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+def placed() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every panel, with where it stands in words."""
+    for name, panel in panels():
+        yield f"{name}: {panel['title']}", panel
 
 
 @pytest.fixture(scope="module")
@@ -39,47 +46,75 @@ def known() -> dict[str, Known]:
     return everything
 
 
-@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: str(dashboard.name))
-def test_the_committed_file_is_what_the_definition_gives(dashboard: Any) -> None:
-    file = monitoring.MONITORING / "grafana" / "dashboards" / f"{dashboard.name}.json"
-    assert file.read_text() == rendered(dashboard), (
-        "write it anew: python -m deploy.monitoring.grafana.definition"
-    )
+def test_every_dashboard_has_its_address_leads_to_the_others_and_shows_alerts() -> None:
+    for name, dashboard in dashboards().items():
+        assert dashboard["uid"] == f"findme-{name}"
+        assert dashboard["title"].startswith("FindMe: "), name
+        assert dashboard["description"].endswith("."), name
+        [link] = dashboard["links"]
+        assert (link["type"], link["keepTime"], link["includeVars"]) == ("dashboards", True, True)
+        assert link["tags"] == dashboard["tags"] == ["findme"], name
+        [variable] = dashboard["templating"]["list"]
+        assert (variable["name"], variable["query"]) == ("datasource", "prometheus"), name
+        [alerts] = dashboard["annotations"]["list"]
+        assert alerts["datasource"] == DATASOURCE, name
+        assert [use.metric for use in promql.uses(alerts["expr"])] == ["ALERTS"], name
 
 
-def test_every_file_has_a_definition() -> None:
-    assert dashboards().keys() == {dashboard.name for dashboard in DASHBOARDS}
+def test_a_dashboard_is_exported_for_any_grafana() -> None:
+    for name, dashboard in dashboards().items():
+        assert dashboard.get("id") is None, f"{name} has the id of one Grafana"
+        assert not dashboard.keys() & {"__inputs", "__requires", "__elements"}, (
+            f"{name} asks for its data source: export it without 'for sharing externally'"
+        )
 
 
 def test_every_panel_says_what_is_normal_and_what_to_do_else() -> None:
-    for name, panel in panels():
-        where = f"{name}: {panel['title']}"
-        normal, otherwise = panel["description"].split("\n\n")
-        assert re.fullmatch(r"Normal: .+[.]", normal), where
-        assert re.fullmatch(r"Otherwise: .{5,}[.?]", otherwise), where
+    said = re.compile(r"Normal: .+[.]\n\nOtherwise: .{5,}[.?]")
+    silent = [where for where, panel in placed() if not said.fullmatch(panel["description"])]
+    assert not silent, "\n".join(silent)
 
 
-def test_every_panel_has_a_unit_thresholds_and_queries_on_the_chosen_datasource() -> None:
-    for name, panel in panels():
-        where = f"{name}: {panel['title']}"
+def test_every_panel_has_a_title_a_unit_and_limits_that_rise() -> None:
+    problems = []
+    for where, panel in placed():
         defaults = panel["fieldConfig"]["defaults"]
-        assert defaults["unit"], where
         steps = defaults["thresholds"]["steps"]
         values = [step["value"] for step in steps]
-        assert values[0] is None, where
-        assert values[1:] == sorted(set(values[1:])), where
-        assert {step["color"] for step in steps} <= {"green", "yellow", "red"}
-        assert panel["datasource"] == DATASOURCE, where
-        assert panel["targets"], where
-        assert all(target["datasource"] == DATASOURCE for target in panel["targets"])
+        if not panel["title"].strip():
+            problems.append(f"{where}: no title")
+        if not defaults["unit"]:
+            problems.append(f"{where}: no unit")
+        if values[0] is not None or values[1:] != sorted(set(values[1:])):
+            problems.append(f"{where}: limits {values}")
+        if not {step["color"] for step in steps} <= {"green", "yellow", "red"}:
+            problems.append(f"{where}: colours {steps}")
+    assert not problems, "\n".join(problems)
 
 
-def test_titles_of_a_dashboard_and_addresses_are_unique_and_panels_do_not_overlap() -> None:
-    assert len({dashboard["uid"] for dashboard in dashboards().values()}) == len(DASHBOARDS)
+def test_every_query_asks_the_chosen_datasource_for_what_its_panel_draws() -> None:
+    problems = []
+    for where, panel in placed():
+        targets = panel["targets"]
+        sources = [panel["datasource"], *(target["datasource"] for target in targets)]
+        if not targets or any(source != DATASOURCE for source in sources):
+            problems.append(f"{where}: asks {sources}")
+        if len({target["refId"] for target in targets}) != len(targets):
+            problems.append(f"{where}: two queries of one name")
+        drawn = {"stat": (True, False), "timeseries": (False, True)}[panel["type"]]
+        if any((target["instant"], target["range"]) != drawn for target in targets):
+            problems.append(f"{where}: a {panel['type']} of another kind of query")
+        if not all(target["legendFormat"] for target in targets):
+            problems.append(f"{where}: a line without a name")
+    assert not problems, "\n".join(problems)
+
+
+def test_titles_and_ids_of_a_dashboard_are_unique_and_panels_do_not_overlap() -> None:
     for dashboard in dashboards().values():
-        shown = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
-        titles = [panel["title"] for panel in shown]
-        assert len(titles) == len(set(titles))
+        titles = [panel["title"] for panel in dashboard["panels"] if panel["type"] != "row"]
+        assert sorted(titles) == sorted(set(titles))
+        ids = [panel["id"] for panel in dashboard["panels"]]
+        assert sorted(ids) == sorted(set(ids))
         cells: set[tuple[int, int]] = set()
         for panel in dashboard["panels"]:
             place = panel["gridPos"]
@@ -109,35 +144,44 @@ def test_the_runbooks_sections_that_panels_name_are_there() -> None:
     assert set(named) <= headings
 
 
-@pytest.mark.parametrize("where", EXPRESSIONS)
-def test_an_expression_names_metrics_and_labels_that_exist(
-    where: str, known: dict[str, Known]
-) -> None:
-    used = promql.uses(EXPRESSIONS[where])
-    assert used
-    for use in used:
-        assert use.metric in known, f"{use.metric} is exposed by nobody"
-        missing = use.labels - known[use.metric].labels
-        assert not missing, f"{use.metric} has no label {missing}"
+def test_every_expression_names_metrics_and_labels_that_exist(known: dict[str, Known]) -> None:
+    problems = []
+    for where, expr in EXPRESSIONS.items():
+        try:
+            used = promql.uses(expr)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        if not used:
+            problems.append(f"{where}: asks for nothing")
+        for use in used:
+            if use.metric not in known:
+                problems.append(f"{where}: {use.metric} is exposed by nobody")
+            elif missing := use.labels - known[use.metric].labels:
+                problems.append(f"{where}: {use.metric} has no label {sorted(missing)}")
+    assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("where", EXPRESSIONS)
-def test_rates_are_taken_of_counters_and_of_nothing_else(
-    where: str, known: dict[str, Known]
-) -> None:
-    for use in promql.uses(EXPRESSIONS[where]):
-        is_counter = known[use.metric].kind == "counter"
-        assert use.is_rated == is_counter, use.metric
-        if use.is_in_quantile:
-            assert use.metric.endswith("_bucket")
+def test_rates_are_taken_of_counters_and_of_nothing_else(known: dict[str, Known]) -> None:
+    problems = []
+    for where, expr in EXPRESSIONS.items():
+        for use in promql.uses(expr):
+            if use.is_rated != (known[use.metric].kind == "counter"):
+                problems.append(f"{where}: {use.metric} is a {known[use.metric].kind}")
+            if use.is_in_quantile and not use.metric.endswith("_bucket"):
+                problems.append(f"{where}: a quantile of {use.metric}")
+    assert not problems, "\n".join(problems)
 
 
 def test_legends_name_labels_that_their_series_have(known: dict[str, Known]) -> None:
-    for name, panel in panels():
+    problems = []
+    for where, panel in placed():
         for target in panel["targets"]:
-            used = promql.uses(target["expr"])
-            for label in monitoring.legend_labels(target["legendFormat"]):
-                assert all(label in known[use.metric].labels for use in used), (name, target)
+            for use in promql.uses(target["expr"]):
+                labels = monitoring.legend_labels(target["legendFormat"])
+                if missing := labels - known[use.metric].labels:
+                    problems.append(f"{where}: {use.metric} has no label {sorted(missing)}")
+    assert not problems, "\n".join(problems)
 
 
 def test_the_number_of_partitions_is_the_codes() -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from libs.common.messaging.bus.topology import findme_topology
 from tests.support.k8s.check_pods import max_replicas, min_replicas
+from tests.support.k8s.check_settings import settings_of
 from tests.support.k8s.manifests import SERVICES, Manifests
 
-#: Beside the pool: the relay's session, the partitions', and a listener's.
-EXTRA_CONNECTIONS = 3
 #: Migration, operators at work, the exporter, replication, superuser_reserved_connections.
 OTHER_CONNECTIONS = 30
 BACKLOG_SECONDS = 30
@@ -22,10 +21,9 @@ def connections_needed(manifests: Manifests) -> int:
     total = OTHER_CONNECTIONS
     for name in SERVICES:
         workload = manifests.workload("Deployment", name)
-        settings = manifests.settings(workload)
-        per_process = int(settings["DB_POOL_SIZE"] or 0) + int(settings["DB_MAX_OVERFLOW"] or 0)
+        per_process = settings_of(manifests, workload).db_connections
         surge = workload.owner["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-        total += (max_replicas(manifests, name) + surge) * (per_process + EXTRA_CONNECTIONS)
+        total += (max_replicas(manifests, name) + surge) * per_process
     return total
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi.routing import APIRoute
 from pydantic_settings import BaseSettings
 
+from libs.common.settings import CommonSettings
 from libs.common.web import health
 from services.gallery.settings import GallerySettings
 from services.ingest.settings import IngestSettings
@@ -60,17 +61,27 @@ def unreadable_settings(manifests: Manifests) -> list[str]:
     """Values that the services would refuse at their start."""
     problems = []
     for workload in _ours(manifests):
-        component = workload.labels["app.kubernetes.io/component"]
-        given = {
-            name.removesuffix("_FILE").lower(): _example(name, value)
-            for name, value in manifests.settings(workload).items()
-        }
-        fields = SETTINGS[component].model_fields
         try:
-            SETTINGS[component].model_validate({k: v for k, v in given.items() if k in fields})
+            _read(manifests, workload)
         except ValueError as error:
             problems.append(f"{workload.name}: {error}")
     return problems
+
+
+def settings_of(manifests: Manifests, workload: Workload) -> CommonSettings:
+    """What a service reads from the environment of its pod."""
+    settings = _read(manifests, workload)
+    assert isinstance(settings, CommonSettings)
+    return settings
+
+
+def _read(manifests: Manifests, workload: Workload) -> BaseSettings:
+    given = {
+        name.removesuffix("_FILE").lower(): _example(name, value)
+        for name, value in manifests.settings(workload).items()
+    }
+    settings = SETTINGS[workload.labels["app.kubernetes.io/component"]]
+    return settings.model_validate({k: v for k, v in given.items() if k in settings.model_fields})
 
 
 def wrong_files(manifests: Manifests) -> list[str]:

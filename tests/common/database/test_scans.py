@@ -1,0 +1,33 @@
+"""What reads for long takes half of the connections at most."""
+
+import asyncio
+
+from libs.common.database.database import Database
+from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
+from tests.support.polling import eventually
+
+
+async def test_scans_wait_for_each_other_and_nobody_waits_for_scans(
+    settings: CommonSettings,
+) -> None:
+    small = settings.model_copy(update={"db_pool_size": 2, "db_max_overflow": 6})
+    release = asyncio.Event()
+    reading = 0
+
+    async def scan(database: Database) -> None:
+        nonlocal reading
+        async with database.scan():
+            reading += 1
+            await release.wait()
+
+    async with Database.open(small) as database, asyncio.TaskGroup() as scans:
+        for _ in range(2 * small.db_connections):
+            scans.create_task(scan(database))
+        await eventually(lambda: reading == small.db_scans_at_once == 3)
+        others = small.db_connections - small.db_scans_at_once
+        async with asyncio.timeout(10), asyncio.TaskGroup() as checks:
+            for _ in range(3 * others):
+                checks.create_task(database.check())
+        assert (reading, others - KEPT_CONNECTIONS) == (3, 3)
+        release.set()
+    assert reading == 2 * small.db_connections

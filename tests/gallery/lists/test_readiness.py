@@ -1,0 +1,50 @@
+"""Lists never take all connections to the database: others get theirs, readiness above all."""
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import text
+
+from libs.common.database.database import Database
+from libs.common.web.tokens import Role
+from services.gallery.app import create_app
+from services.gallery.settings import GallerySettings
+from tests.support.http_server import calling
+from tests.support.polling import eventually
+from tests.support.rows import Rows
+from tests.support.settings import settings_of
+
+_WAITING = text("SELECT count(*) FROM pg_locks WHERE relation = 'photos'::regclass AND NOT granted")
+
+
+async def test_the_service_stays_ready_while_as_many_lists_as_may_be_take_long(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = settings_of(
+        GallerySettings, database_url, db_pool_size=4, db_max_overflow=8, photo_store_dir=tmp_path
+    )
+    async with Database.open(settings) as others, calling(create_app(settings)) as client:
+        photographer = await Rows(others).person(Role.PHOTOGRAPHER)
+        event_id = await Rows(others).event(photographer)
+        path = f"/api/photographer/events/{event_id}/photos"
+
+        async def lists_that_wait() -> int:
+            async with others.read() as connection:
+                return int(await connection.scalar(_WAITING))
+
+        async with others.unit_of_work() as unit:
+            await unit.connection.execute(text("LOCK TABLE photos IN ACCESS EXCLUSIVE MODE"))
+            lists = [
+                asyncio.create_task(client.get(path, headers=photographer.headers))
+                for _ in range(2 * settings.list_loads_at_once)
+            ]
+
+            async def as_many_as_may_wait() -> bool:
+                return await lists_that_wait() >= settings.db_scans_at_once
+
+            await eventually(as_many_as_may_wait)
+            ready = [await client.get("/readyz") for _ in range(3)]
+            assert [answer.status_code for answer in ready] == [200] * 3, ready[0].text
+            assert not any(task.done() for task in lists)
+        answers = await asyncio.gather(*lists)
+    assert {answer.status_code for answer in answers} == {200}

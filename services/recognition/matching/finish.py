@@ -34,7 +34,7 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
                     event_id=photo.event_id,
                     photo_id=photo.id,
                     user_ids=users,
-                    is_news=not photo.is_known,
+                    is_first_match=not photo.is_known,
                 )
             )
         if not photo.is_known:

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import httpx
 import structlog
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import InvalidInput, Unavailable
@@ -45,7 +46,7 @@ class RecognitionFaceCheck:
 
     async def _ask(self, image: bytes) -> Verdict:
         try:
-            with tracing.span("check face", "client"):
+            with tracing.span("check face", SpanKind.CLIENT):
                 headers = {"Content-Type": "application/octet-stream", **tracing.headers()}
                 answer = await self._client.post(PATH, content=image, headers=headers)
                 answer.raise_for_status()

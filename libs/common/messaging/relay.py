@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -134,7 +135,7 @@ class Relay:
         with tracing.continued(
             f"publish {topic}",
             message.headers,
-            "producer",
+            SpanKind.PRODUCER,
             routing_key=message.routing_key,
             message_id=message.message_id,
             waited_seconds=max(waited, 0.0),

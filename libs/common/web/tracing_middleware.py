@@ -1,5 +1,6 @@
 """A span for every request, when tracing is on."""
 
+from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.common.telemetry import tracing
@@ -21,14 +22,14 @@ class TracingMiddleware:
             await self._app(scope, receive, send)
             return
         method = scope["method"]
-        with tracing.continued(method, _came_with(scope), "server", method=method) as span:
+        with tracing.continued(method, _came_with(scope), SpanKind.SERVER, method=method) as span:
 
             async def observe(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    span.set(status=status)
+                    tracing.set_attributes(span, status=status)
                     if status >= _SERVER_ERROR:
-                        span.failed(str(status))
+                        tracing.set_failed(span, str(status))
                 await send(message)
 
             try:
@@ -36,8 +37,8 @@ class TracingMiddleware:
             finally:
                 route = getattr(scope.get("route"), "path", None)
                 if route is not None:
-                    span.rename(f"{method} {route}")
-                    span.set(route=route)
+                    span.update_name(f"{method} {route}")
+                    tracing.set_attributes(span, route=route)
 
 
 def _is_untraced(path: str) -> bool:

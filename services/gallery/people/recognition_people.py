@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import httpx
 import structlog
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import Conflict, NotFound, Unavailable
@@ -93,7 +94,7 @@ class RecognitionPeople:
 
     async def _ask(self, path: str, query: dict[str, int], kind: type[A], not_found: NotFound) -> A:
         try:
-            with tracing.span("ask for people", "client"):
+            with tracing.span("ask for people", SpanKind.CLIENT):
                 answer = await self._client.get(path, params=query, headers=tracing.headers())
             if answer.status_code == httpx.codes.NOT_FOUND:
                 raise not_found

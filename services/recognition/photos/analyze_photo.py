@@ -61,7 +61,9 @@ async def analyze_photo(
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
     """
-    tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
+    tracing.set_attributes(
+        event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name
+    )
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or not _is_wanted(photo, message, using.index.name):
@@ -111,7 +113,7 @@ async def _analyze(photo: PhotoRow, using: Analyzer) -> IndexedPhoto:
                 analysis = await using.index.index_photo(PhotoKey(photo.event_id, photo.id), path)
     metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
     metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
-    tracing.say(faces=len(analysis.faces))
+    tracing.set_attributes(faces=len(analysis.faces))
     return analysis
 
 
@@ -157,7 +159,7 @@ async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
         if await repository.mark_photo_failed(unit.connection, photo.id, reason):
             unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
     metrics.PHOTOS.labels("failed").inc()
-    tracing.say(outcome="failed")
+    tracing.set_attributes(outcome="failed")
     log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
 
 
@@ -166,5 +168,5 @@ async def _keep(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     async with using.database.unit_of_work() as unit:
         await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
     metrics.PHOTOS.labels("kept").inc()
-    tracing.say(outcome="kept")
+    tracing.set_attributes(outcome="kept")
     log.warning("photo_not_reindexed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

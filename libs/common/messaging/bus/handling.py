@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 
 from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.protocol import Delivery, Handler
@@ -59,12 +60,12 @@ async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decisi
     return DONE
 
 
-def _span(delivery: Delivery) -> AbstractContextManager[tracing.Span]:
+def _span(delivery: Delivery) -> AbstractContextManager[Span]:
     """One per attempt, all of them below the span that published the message."""
     return tracing.continued(
         f"process {delivery.routing_key.rpartition('.')[0]}",
         delivery.headers,
-        "consumer",
+        SpanKind.CONSUMER,
         queue=delivery.queue,
         routing_key=delivery.routing_key,
         message_id=delivery.message_id,

@@ -101,7 +101,7 @@ async def table_names(connection: AsyncConnection) -> set[str]:
 
 
 async def begin_restoring(connection: AsyncConnection, backup: str) -> None:
-    """Remember that this backup is being restored, so that it can be gone on with."""
+    """Remember that this backup is being restored, so that it can be resumed."""
     await connection.execute(text(f"CREATE TABLE {_IS_RESTORING} (backup text NOT NULL)"))
     await connection.execute(table(_IS_RESTORING, column("backup")).insert(), {"backup": backup})
 

@@ -39,7 +39,7 @@ async def back_up(folder: Path, place: Place, steps: Steps) -> Manifest:
     """Make the folder's backup that of this moment; FindMe may run meanwhile.
 
     What an earlier one has is not read again. Until the end the earlier one is good; one that
-    was interrupted is gone on with. Raises InvalidInput when there is nothing to back up.
+    was interrupted is resumed. Raises InvalidInput when there is nothing to back up.
     """
     with files.locked(folder):
         # To the microsecond: a backup must never write over the one before it.

@@ -42,7 +42,7 @@ class Restored:
 
 
 async def restore_backup(folder: Path, place: Place, steps: Steps) -> Restored:
-    """Restore; one that was interrupted is gone on with by the same command.
+    """Restore; one that was interrupted is resumed by the same command.
 
     Raises NotEmpty, BackupDamaged before anything is written, InvalidInput.
     """

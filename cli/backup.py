@@ -44,7 +44,7 @@ def backup(
     """Back up database and objects into a folder; FindMe may run meanwhile.
 
     A folder that has a backup gets what is new, and loses what was deleted. An interrupted
-    one is gone on with by the same command.
+    one is resumed by the same command.
     """
     settings = settings_with(data_dir)
     if verify:

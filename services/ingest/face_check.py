@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import InvalidInput, Unavailable
 from libs.common.telemetry import tracing
-from libs.common.web.internal_client import internal_client
+from libs.common.web.internal import internal_client
 from services.ingest.settings import IngestSettings
 
 PATH = "/internal/face-check"

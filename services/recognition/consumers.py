@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from libs.common.database.database import DatabaseUnavailable, is_away
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.running import stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import (
     PhotoAnalyzed,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import Conflict, NotFound, Unavailable
 from libs.common.telemetry import tracing
-from libs.common.web.internal_client import internal_client
+from libs.common.web.internal import internal_client
 from services.gallery.people.people_place import PeoplePlace
 from services.gallery.settings import GallerySettings
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from libs.common.messaging.bus.protocol import Bus, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.running import stop_all
 from libs.common.messaging.messages import EventDeleted, SelfieDeleted
 from services.recognition.indexes.face_index import FaceIndex
 

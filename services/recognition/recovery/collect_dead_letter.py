@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.running import stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.dead_letters import repository as dead_letters
 from libs.common.messaging.dead_letters.watch import watch_dead_letters

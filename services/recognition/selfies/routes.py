@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request
 
 from libs.common.errors import NotAllowed, TooLarge
-from libs.common.web.internal_token import verify_internal_token
+from libs.common.web.internal import verify_internal_token
 from services.recognition.engine.workers import EnginePool
 from services.recognition.selfies.check_face import FaceVerdict, check_face
 

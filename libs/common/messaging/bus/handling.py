@@ -22,17 +22,17 @@ class Done:
     """The handler succeeded."""
 
 
-class LetGo:
+class Requeue:
     """The consumer stops between two attempts; the message goes back as it came."""
 
 
 DONE: Final = Done()
-LET_GO: Final = LetGo()
+REQUEUE: Final = Requeue()
 
 
 async def handle(
     queue: Queue, handler: Handler, delivery: Delivery, *, stopping: asyncio.Event
-) -> tuple[Delivery, Decision | Done | LetGo]:
+) -> tuple[Delivery, Decision | Done | Requeue]:
     """Run the handler; return the last attempt and what the adapter has to do with it.
 
     Where the queue's order counts, further attempts are made here, after a pause each, so
@@ -45,7 +45,7 @@ async def handle(
         metrics.count(queue.name, metrics.Outcome.RETRIED)
         await unless_set(asyncio.sleep(decision.delay_seconds), stopping)
         if stopping.is_set():
-            return delivery, LET_GO
+            return delivery, REQUEUE
         delivery = replace(delivery, attempt=delivery.attempt + 1)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database.database import Database
-from libs.common.telemetry.paid_calls import CHARGED
+from libs.common.telemetry.metrics import CHARGED
 from services.recognition import metrics
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backup import contents
+from backup import repository
 from backup.files import ERASURES, BackupDamaged, write_whole
 
 Erasure = Mapping[str, str]
@@ -37,9 +37,9 @@ async def note_erasures(connection: AsyncConnection, folder: Path) -> int:
     What only too old backups could bring back is forgotten.
     """
     known = read_list(folder)
-    async for erasure in contents.read_erasures(connection):
+    async for erasure in repository.read_erasures(connection):
         known.setdefault((erasure["kind"], erasure["key"]), erasure)
-    oldest = datetime.now(UTC) - timedelta(days=contents.ERASURES_KEPT_DAYS)
+    oldest = datetime.now(UTC) - timedelta(days=repository.ERASURES_KEPT_DAYS)
     kept = [
         erasure
         for erasure in known.values()

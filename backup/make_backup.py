@@ -13,13 +13,12 @@ import orjson
 from sqlalchemy import pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from backup import contents, files
+from backup import files, repository
 from backup.erasures import note_erasures
 from backup.manifest import FORMAT, Manifest, write_manifest
 from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
-from backup.progress import Steps
-from backup.transfer import WrongContent, copy_object, each, has, read_list
+from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from libs.common.errors import InvalidInput
 from libs.common.settings import sqlalchemy_url
 from libs.common.storage.folder import FolderStore
@@ -51,9 +50,9 @@ async def back_up(folder: Path, place: Place, steps: Steps) -> Manifest:
         async with place.store() as source:
             absent = await _copy_objects(folder / named, source, target, steps)
         async with _connected(place) as connection:
-            lost = absent & await contents.still_named(connection, sorted(absent))
+            lost = absent & await repository.still_named(connection, sorted(absent))
             await note_erasures(connection, folder)
-            await contents.forget_old_erasures(connection)
+            await repository.forget_old_erasures(connection)
             await connection.commit()
         count, size = _leave_out(folder / named, absent)
         manifest = Manifest(
@@ -103,11 +102,11 @@ async def _dump_database(
     steps.begin("the database")
     # First of all in the transaction: its snapshot is the one of everything below.
     snapshot = await connection.scalar(text("SELECT pg_export_snapshot()"))
-    schema = await contents.schema_revision(connection)
+    schema = await repository.schema_revision(connection)
     if schema is None:
         msg = "There is nothing to back up: the database has no tables of FindMe's."
         raise InvalidInput(msg)
-    postgres = await contents.server_major(connection)
+    postgres = await repository.server_major(connection)
     tool, version = await asyncio.to_thread(find_tool, "pg_dump", at_least=postgres)
     part = dump.with_suffix(".part")
     part.touch(mode=0o600)
@@ -118,9 +117,9 @@ async def _dump_database(
         url=place.database_url,
     )
     steps.advance(part.stat().st_size)
-    rows = await contents.row_counts(connection)
+    rows = await repository.row_counts(connection)
     with named.open("wb") as file:
-        async for one in contents.named_objects(connection):
+        async for one in repository.named_objects(connection):
             file.write(orjson.dumps(asdict(one), option=orjson.OPT_APPEND_NEWLINE))
     part.replace(dump)
     return _Head(schema=schema, postgres=postgres, pg_dump=version, rows=rows)
@@ -133,7 +132,7 @@ async def _copy_objects(
     steps.begin("photos and selfies", sum(one.size for one in read_list(named)))
     absent: set[str] = set()
 
-    async def copy(one: contents.NamedObject) -> None:
+    async def copy(one: repository.NamedObject) -> None:
         if not await has(one, target):
             try:
                 await copy_object(one, source, target)

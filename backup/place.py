@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from libs.common.setting_files import FileOrVariableSettings
 from libs.common.storage.open import open_store
 from libs.common.storage.protocol import ObjectStore
-from standalone.operator_database import database_url
+from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings
 
 

@@ -13,12 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from backup import contents, erasures, files
+from backup import erasures, files, repository
 from backup.manifest import Manifest, read_manifest
 from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
-from backup.progress import Steps
-from backup.transfer import WrongContent, copy_object, each, has, read_list
+from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from backup.verify_backup import verify_backup
 from libs.common.database.migrate import MIGRATIONS, upgrade
 from libs.common.errors import Conflict, InvalidInput
@@ -56,7 +55,7 @@ async def restore_backup(folder: Path, place: Place, steps: Steps) -> Restored:
             await _restore_database(engine, manifest, folder, place, steps, begun=begun)
             async with engine.begin() as connection:
                 known = erasures.read_list(folder).values()
-                erased = await contents.erase_again(connection, known)
+                erased = await repository.erase_again(connection, known)
             objects, missing = await _restore_objects(engine, folder, store, steps)
             _restore_secret(manifest, folder, place)
             await _finish(engine)
@@ -67,7 +66,7 @@ async def erase_again(folder: Path, place: Place) -> int:
     """Delete what the folder's list names from a database that came back in another way."""
     known = erasures.read_list(folder)
     async with _engine(place) as engine, engine.begin() as connection:
-        return await contents.erase_again(connection, known.values())
+        return await repository.erase_again(connection, known.values())
 
 
 @asynccontextmanager
@@ -95,20 +94,20 @@ async def _is_begun(
     connection: AsyncConnection, manifest: Manifest, place: Place, store: ObjectStore
 ) -> bool:
     """Whether this backup's restore began before; else the place must be empty."""
-    version = await contents.server_major(connection)
+    version = await repository.server_major(connection)
     if version < manifest.postgres:
         msg = (
             f"The backup is of PostgreSQL {manifest.postgres}, the server is {version}:"
             " restore into one that is not older."
         )
         raise InvalidInput(msg)
-    begun = await contents.being_restored(connection)
+    begun = await repository.being_restored(connection)
     if begun == manifest.database.sha256:
         return True
     if begun is not None:
         msg = "The restore of another backup did not end in this database: make an empty one."
         raise NotEmpty(msg)
-    if found := await contents.table_names(connection):
+    if found := await repository.table_names(connection):
         msg = (
             f"The database is not empty: it has {len(found)} tables ({', '.join(sorted(found)[:3])}"
             ", …). Restore into a new one (createdb), and do not migrate it before."
@@ -136,8 +135,8 @@ async def _restore_database(
     tool, _ = await asyncio.to_thread(find_tool, "pg_restore", at_least=manifest.pg_dump)
     async with engine.begin() as connection:
         if not begun:
-            await contents.begin_restoring(connection, manifest.database.sha256)
-        has_rows = bool(await contents.table_names(connection))
+            await repository.begin_restoring(connection, manifest.database.sha256)
+        has_rows = bool(await repository.table_names(connection))
     if not has_rows:
         # In one transaction: the database has all of it or nothing.
         await run_tool(
@@ -157,7 +156,7 @@ async def _restore_objects(
     source = await FolderStore.open(folder / files.OBJECTS)
     missing: list[str] = []
 
-    async def copy(one: contents.NamedObject) -> None:
+    async def copy(one: repository.NamedObject) -> None:
         if not await has(one, store):
             try:
                 await copy_object(one, source, store)
@@ -167,7 +166,7 @@ async def _restore_objects(
                 raise files.BackupDamaged([f"{files.OBJECTS}/{error.key}"]) from error
         steps.advance(one.size)
 
-    async def check(one: contents.NamedObject) -> None:
+    async def check(one: repository.NamedObject) -> None:
         if not await has(one, store):
             missing.append(one.key)
         steps.advance(one.size)
@@ -186,7 +185,7 @@ async def _write_list(engine: AsyncEngine, named: Path) -> tuple[int, int]:
     count = size = 0
     with named.open("wb") as file:
         async with engine.connect() as connection:
-            async for one in contents.named_objects(connection):
+            async for one in repository.named_objects(connection):
                 file.write(orjson.dumps(asdict(one), option=orjson.OPT_APPEND_NEWLINE))
                 count, size = count + 1, size + one.size
     return count, size
@@ -199,7 +198,7 @@ def _restore_secret(manifest: Manifest, folder: Path, place: Place) -> None:
 
 async def _finish(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
-        await contents.end_restoring(connection)
+        await repository.end_restoring(connection)
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     async with autocommit.connect() as connection:
         # Lists are read from indexes alone only after this.

@@ -1,21 +1,31 @@
-"""Objects on their way into a backup, out of it, or looked at in it."""
+"""Objects on their way into a backup or out of it, or checked in it, and who is told how far."""
 
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import orjson
 
-from backup.contents import NamedObject
+from backup.repository import NamedObject
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 
 #: Objects in hand at the same time.
 AT_ONCE = 8
 
 T = TypeVar("T")
+
+
+class Steps(Protocol):
+    """Told of steps, one after the other."""
+
+    def begin(self, what: str, total_bytes: int | None = None) -> None:
+        """The step before is done, this one begins."""
+
+    def advance(self, size: int) -> None:
+        """So many bytes more of the step are done."""
 
 
 class WrongContent(Exception):

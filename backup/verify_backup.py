@@ -4,10 +4,9 @@ import asyncio
 from pathlib import Path
 
 from backup import erasures, files
-from backup.contents import NamedObject
 from backup.manifest import Manifest, read_manifest
-from backup.progress import Steps
-from backup.transfer import each, is_intact, read_list
+from backup.repository import NamedObject
+from backup.transfer import Steps, each, is_intact, read_list
 from libs.common.storage.folder import FolderStore
 
 

@@ -22,11 +22,10 @@ from rich.table import Table
 
 from benchmarks.report import Goal, Report, finish
 from demo import scenes
-from services.recognition.engine.analysis import Engine, PhotoAnalysis
+from services.recognition.engine.analysis import Engine, FloatArray, PhotoAnalysis
 from services.recognition.engine.decode.decode import PIXEL_LIMIT
-from services.recognition.engine.embed.similarity import DEFAULT_THRESHOLD
+from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
 from services.recognition.engine.engines import ENGINES, make_engine
-from services.recognition.engine.models.dlib_weights import FloatArray
 from services.recognition.engine.profiles import PROFILES
 
 GOALS = {
@@ -156,7 +155,7 @@ def _largest_face(analysis: PhotoAnalysis) -> FloatArray | None:
 def evaluate(scores: Scores) -> Report:
     """Print the curve and what can be claimed; return the figures at the default threshold."""
     same, different = np.array(scores.same), np.array(scores.different)
-    threshold = DEFAULT_THRESHOLD
+    threshold = CALIBRATED_SIMILARITY
     true, false = int((same >= threshold).sum()), int((different >= threshold).sum())
     _print_curve(same, different)
     console = Console()

@@ -14,12 +14,11 @@ from rich.console import Console
 
 from benchmarks.process_tree import peak_memory
 from benchmarks.report import Goal, Report, main
-from demo.command import compose_cast, make_place
-from demo.report import print_report
+from demo.command import compose_cast, make_place, print_report
 from demo.scenario import run_scenario
 from demo.server import running_server
-from services.recognition.engine.embed.dlib import MODEL_NAME, Embedder
-from services.recognition.engine.models.dlib_weights import model_file
+from services.recognition.engine.embed.dlib import MODEL_NAME, DlibEmbedder
+from services.recognition.engine.models.files import dlib_file
 from standalone.settings import StandaloneSettings
 
 PHOTOS = 100
@@ -74,11 +73,11 @@ def embed_ratio() -> float:
     """Return ONNX Runtime's time per face over dlib's, medians of interleaved rounds."""
     import dlib
 
-    network = dlib.face_recognition_model_v1(str(model_file(MODEL_NAME)))
+    network = dlib.face_recognition_model_v1(str(dlib_file(MODEL_NAME)))
     chips = np.random.default_rng(1).integers(0, 256, (EMBEDDED_FACES, 150, 150, 3), dtype=np.uint8)
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
-        embedder = Embedder(Path(folder))
+        embedder = DlibEmbedder(Path(folder))
         embedder.embed(chips)
         for _ in range(EMBED_ROUNDS):
             started = time.perf_counter()

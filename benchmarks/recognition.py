@@ -30,9 +30,8 @@ from benchmarks.report import Goal, Report, main
 from benchmarks.stored_faces import cost_growth, late_selfie, private_database
 from demo import scenes
 from services.recognition.engine.embed.dlib import MODEL_NAME
-from services.recognition.engine.embedded import EmbeddedEngine
-from services.recognition.engine.models.dlib_weights import model_file
-from services.recognition.engine.models.files import default_model_dir, find_yunet
+from services.recognition.engine.engines import EmbeddedEngine
+from services.recognition.engine.models.files import default_model_dir, dlib_file, find_yunet
 from services.recognition.engine.workers import engine_pool
 
 GOALS = {
@@ -165,9 +164,9 @@ class Reference:
     def __init__(self) -> None:
         self._detector = dlib.get_frontal_face_detector()
         self._landmarks = dlib.shape_predictor(
-            str(model_file("shape_predictor_5_face_landmarks.dat"))
+            str(dlib_file("shape_predictor_5_face_landmarks.dat"))
         )
-        self._network = dlib.face_recognition_model_v1(str(model_file(MODEL_NAME)))
+        self._network = dlib.face_recognition_model_v1(str(dlib_file(MODEL_NAME)))
 
     def analyze(self, path: Path) -> list[tuple[float, float]]:
         """The centres of the faces, in fractions of the photo; embeddings are dropped."""

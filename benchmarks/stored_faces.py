@@ -12,10 +12,9 @@ import numpy as np
 from libs.common.database.database import Database
 from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.settings import CommonSettings
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
+from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
 from services.recognition.engine.embed.similarity import to_bytes
-from services.recognition.engine.embedded import EmbeddedEngine
-from services.recognition.engine.models.dlib_weights import FloatArray
+from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo

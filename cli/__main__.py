@@ -1,4 +1,4 @@
-"""`python -m standalone` is the `findme` command."""
+"""`python -m cli` is the `findme` command."""
 
 from cli.app import main
 

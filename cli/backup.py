@@ -1,17 +1,27 @@
 """`findme backup` and `findme restore`."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from backup.files import NAMED
 from backup.make_backup import back_up, back_up_erasures
 from backup.manifest import Manifest
 from backup.place import place_of
-from backup.progress import bars
 from backup.restore_backup import erase_again, restore_backup
 from backup.verify_backup import verify_backup
 from cli.options import DataDir, settings_with
@@ -48,7 +58,7 @@ def backup(
     """
     settings = settings_with(data_dir)
     if verify:
-        with bars(console) as steps:
+        with _bars(console) as steps:
             manifest = asyncio.run(verify_backup(folder, steps))
         console.print(f"The backup is whole: {_told(manifest)}.", highlight=False)
         return
@@ -57,7 +67,7 @@ def backup(
             count = asyncio.run(back_up_erasures(folder, place))
             console.print(f"{count} deletions are noted in {folder}.", highlight=False)
             return
-        with bars(console) as steps:
+        with _bars(console) as steps:
             manifest = asyncio.run(back_up(folder, place, steps))
     console.print(f"Backed up: {_told(manifest)}.", highlight=False)
     if manifest.missing:
@@ -87,7 +97,7 @@ def restore(
         console.print(f"{erased} rows were deleted again.", highlight=False)
         return
     with place_of(settings_with(data_dir), owner=True) as place:
-        with bars(console) as steps:
+        with _bars(console) as steps:
             restored = asyncio.run(restore_backup(folder, place, steps))
         console.print(
             f"Restored: {_told(restored.manifest)}; {restored.erased} deleted since then and left"
@@ -108,3 +118,42 @@ def _told(manifest: Manifest) -> str:
         f" {rows['selfies']} selfies, {manifest.object_bytes / 1e6:,.1f} MB of"
         f" {manifest.created_at}"
     )
+
+
+class _Bars:
+    """`Steps` on a terminal: a bar for each."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def begin(self, what: str, total_bytes: int | None = None) -> None:
+        self.end()
+        self._task = self._progress.add_task(what, total=total_bytes)
+
+    def advance(self, size: int) -> None:
+        if self._task is not None:
+            self._progress.advance(self._task, size)
+
+    def end(self) -> None:
+        """The last step is done."""
+        for task in self._progress.tasks:
+            if task.id == self._task:
+                size = task.total or max(task.completed, 1)
+                self._progress.update(task.id, total=size, completed=size)
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[_Bars]:
+    """Show bars for the length of the block."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        steps = _Bars(progress)
+        yield steps
+        steps.end()

@@ -19,7 +19,7 @@ from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
 from libs.common.messaging.dead_letters.settle import Settlement, settle, settle_all
 from libs.common.messaging.dead_letters.view import details
-from standalone.operator_database import operator_database
+from standalone.operators import operator_database
 
 app = typer.Typer(no_args_is_help=True, help="Messages that were given up (dead letters).")
 console = Console()

@@ -15,7 +15,7 @@ from libs.common.errors import Unavailable
 from libs.common.messaging.bus.protocol import BusUnavailable
 from libs.common.messaging.bus.rabbitmq.declare import declare
 from libs.common.messaging.bus.topology import findme_topology
-from standalone.operator_database import database_url
+from standalone.postgres import database_url
 
 RETRY_SECONDS = 1.0
 

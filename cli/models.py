@@ -27,7 +27,7 @@ ModelDir = Annotated[
 
 @models_app.command("pull")
 def pull(model_dir: ModelDir = None) -> None:
-    """Download the detector and the recogniser, check them, and go on where it was cut."""
+    """Download the detector and the recogniser, check them, and resume one that was cut."""
     folder = _folder(model_dir)
     columns = (
         TextColumn("{task.description}"),

@@ -12,21 +12,21 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from demo.report import print_report
 from demo.scenario import Guest, Place, Result, run_scenario
 from demo.scenes import event, selfie, write_event
 from demo.server import Server, running_server
 from libs.common.errors import InvalidInput
 from libs.common.web.tokens import Role
 from services.gallery.accounts.rules import NewAccount
-from standalone.operator_database import operator_database
-from standalone.operators import add_account, add_event
+from standalone.operators import add_account, add_event, operator_database
 from standalone.settings import StandaloneSettings
 
 SEED = 2026
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff"}
 EVENT_DAYS = 60
+SHOWN_REJECTIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,37 @@ def run_demo(settings: StandaloneSettings, options: DemoOptions, console: Consol
         print_report(result, console)
         if not options.exit_when_done:
             _stay(server, place, cast, result, console)
+
+
+def print_report(result: Result, console: Console) -> None:
+    """Print each guest's photos beside the truth, where it is known, and the speed."""
+    table = Table(title="Your photos", title_justify="left")
+    for heading in ("guest", "photos found", "truly in", "right", "wrong", "missed"):
+        table.add_column(heading, justify="left" if heading == "guest" else "right")
+    for guest in result.guests:
+        row = [guest.name, str(len(guest.found))]
+        if guest.truth is not None:
+            wrong, missed = len(guest.found - guest.truth), len(guest.truth - guest.found)
+            row += [str(len(guest.truth)), str(guest.correct), str(wrong), str(missed)]
+        table.add_row(*row)
+    console.print(table)
+    if any(guest.truth is not None for guest in result.guests):
+        console.print(
+            f"precision [bold]{result.precision:.3f}[/]   recall [bold]{result.recall:.3f}[/]"
+        )
+    console.print(
+        f"{result.photos} photos in [bold]{result.total_seconds:.1f} s[/] "
+        f"({result.photos_per_second:.1f} photos/s); uploads answered within "
+        f"{result.upload_seconds:.1f} s; upload to match: median {result.median_latency:.1f} s, "
+        f"worst {result.worst_latency:.1f} s",
+        highlight=False,
+    )
+    if result.failed:
+        console.print(f"[yellow]{result.failed} photos could not be analysed.[/]")
+    for rejection in result.rejected[:SHOWN_REJECTIONS]:
+        console.print(f"[yellow]rejected: {rejection}[/]")
+    if len(result.rejected) > SHOWN_REJECTIONS:
+        console.print(f"[yellow]… and {len(result.rejected) - SHOWN_REJECTIONS} more[/]")
 
 
 def compose_cast(folder: Path, count: int, run: str, console: Console) -> Cast:

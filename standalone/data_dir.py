@@ -1,4 +1,4 @@
-"""The data folder: one owner at a time, and a secret that is made at the first start."""
+"""The data folder: one owner at a time, its objects, and a secret made at the first start."""
 
 import fcntl
 import os
@@ -33,6 +33,13 @@ def owned(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise AlreadyRunning(data_dir) from error
         yield
+
+
+def objects_dir(data_dir: Path) -> Path:
+    """Return the folder of photos and selfies, which only its owner may enter."""
+    folder = data_dir / "objects"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
 
 
 def secret_key(data_dir: Path) -> str:

@@ -1,19 +1,40 @@
-"""What an operator does on the machine itself: accounts, events, a look at the state."""
+"""What an operator does on the machine itself: open the database, make accounts and events."""
 
-from dataclasses import dataclass
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from pydantic import SecretStr
+from sqlalchemy import select
 
 from libs.common.database.database import Database
-from libs.common.database.tables import dead_letters, events, matches, photos, selfies, users
+from libs.common.database.migrate import upgrade
+from libs.common.database.tables import users
 from libs.common.errors import InvalidInput
-from libs.common.messaging import outbox
+from libs.common.settings import CommonSettings
 from libs.common.web.tokens import Role
 from services.gallery.accounts.create_account import create_account
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.accounts.rules import NewAccount
 from services.gallery.events.create_event import CreatedEvent, NewEvent, create_event
+from standalone.postgres import database_url
+from standalone.settings import StandaloneSettings
+
+
+@asynccontextmanager
+async def operator_database(settings: StandaloneSettings) -> AsyncIterator[Database]:
+    """Open the database for a command, whether or not FindMe runs on it."""
+    with database_url(settings, owner=False) as url:
+        await upgrade(url)
+        # Commands sign nothing: a key of the moment, so that they need no data folder.
+        nothing_signed = SecretStr(secrets.token_hex(32))
+        async with Database.open(
+            CommonSettings(
+                database_url=url, db_pool_size=5, db_max_overflow=5, secret_key=nothing_signed
+            )
+        ) as database:
+            yield database
 
 
 async def add_account(database: Database, account: NewAccount, role: Role) -> int:
@@ -41,51 +62,4 @@ async def add_event(
                 photographer_id=photographer_id,
             ),
             unit=unit,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How much there is, and how much of it waits."""
-
-    accounts: int
-    events: int
-    selfies: int
-    matches: int
-    photos: dict[str, int]
-    photos_by_engine: dict[str, int]
-    outbox_messages: int
-    outbox_oldest_seconds: float
-    dead_letters: int
-
-
-async def read_status(database: Database) -> Status:
-    """Count what the database holds."""
-    async with database.read() as connection:
-        counts = [
-            await connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in (users, events, selfies, matches, dead_letters)
-        ]
-        by_status = await connection.execute(
-            select(photos.c.processing_status, func.count().label("photos")).group_by(
-                photos.c.processing_status
-            )
-        )
-        by_engine = await connection.execute(
-            select(photos.c.engine, func.count().label("photos"))
-            .where(photos.c.engine.is_not(None))
-            .group_by(photos.c.engine)
-            .order_by(photos.c.engine)
-        )
-        depth, age = await outbox.backlog(connection)
-        return Status(
-            accounts=counts[0],
-            events=counts[1],
-            selfies=counts[2],
-            matches=counts[3],
-            photos={row.processing_status: row.photos for row in by_status},
-            photos_by_engine={row.engine: row.photos for row in by_engine},
-            outbox_messages=depth,
-            outbox_oldest_seconds=age,
-            dead_letters=counts[4],
         )

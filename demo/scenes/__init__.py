@@ -5,14 +5,10 @@ megapixels. Everything follows from a seed.
 """
 
 from demo.scenes.backdrop import Backdrop
-from demo.scenes.jpeg import jpeg_bytes, write_jpeg
-from demo.scenes.layout import arrange
-from demo.scenes.light import Light
+from demo.scenes.files import SELFIE_SIZE, jpeg_bytes, portrait, selfie, write_event, write_jpeg
 from demo.scenes.people import GUESTS, PEOPLE, STRANGERS, Person
-from demo.scenes.plan import VERSION, EventPlan, PlannedPhoto, event
-from demo.scenes.scene import FULL_SIZE, Placement, SceneSpec, compose
-from demo.scenes.selfies import SELFIE_SIZE, portrait, selfie
-from demo.scenes.store import write_event
+from demo.scenes.plan import VERSION, EventPlan, PlannedPhoto, arrange, event
+from demo.scenes.scene import FULL_SIZE, Light, Placement, SceneSpec, compose
 
 __all__ = [
     "FULL_SIZE",

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from demo.scenes.portraits import Head, Points, load
-from demo.scenes.shape import CANVAS, EYES, UNIT, FaceShape, shaped
-from demo.scenes.warp import eyes, similarity, warp
+from demo.scenes.shape import CANVAS, EYES, UNIT, FaceShape, eyes, shaped, similarity, warp
 
 Colour = tuple[float, float, float]
 """Factors on red, green and blue."""

@@ -1,21 +1,28 @@
-"""A whole event planned: who is in which photo. Nothing is drawn here."""
+"""A whole event planned: who is in which photo, and where they stand. Nothing is drawn here."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from demo.scenes.backdrop import Backdrop
-from demo.scenes.layout import arrange
 from demo.scenes.people import GUESTS, STRANGERS
-from demo.scenes.scene import FULL_SIZE, SceneSpec
+from demo.scenes.scene import FULL_SIZE, HEAD_ASPECT, Light, Placement, SceneSpec
 
 VERSION = 1
 """Raised whenever the same plan would draw other pixels: kept files are then drawn anew."""
 
 MOST_FACES = 6
 MOST_FACES_UPRIGHT = 3
+
+# Heads are 400 to 1100 pixels high in a photo of 12 megapixels. Below 400 the face is smaller
+# than the 80 pixels that dlib's detector needs at 1600 pixels.
+SMALLEST_HEAD, LARGEST_HEAD = 400 / 3000, 1100 / 3000
+
+# A tilted head is a little wider, and friends do not touch.
+_ELBOW_ROOM = 1.12
+_LARGEST_TILT = 11.0
 
 _START = datetime(2026, 6, 20, 15, 0, tzinfo=UTC)
 _GUEST_SHARE = 0.55
@@ -78,6 +85,46 @@ def event(
         guests=invited,
         photos=tuple(_photo(seed, index, crowd, size, rng) for index, crowd in enumerate(crowds)),
     )
+
+
+def arrange(
+    people: Sequence[str], size: tuple[int, int], rng: random.Random
+) -> tuple[Placement, ...]:
+    """Place people side by side, every face whole and none covered; the same for the same `rng`."""
+    if not people:
+        return ()
+    width, height = size
+    shorter = min(size)
+    slot = width / len(people)
+    largest = min(LARGEST_HEAD * shorter, slot / (HEAD_ASPECT * _ELBOW_ROOM))
+    eye_level = rng.uniform(0.36, 0.5)
+    warmth = rng.uniform(-0.07, 0.09)
+    brightness = rng.uniform(0.86, 1.12)
+    placements = []
+    for index, person in enumerate(people):
+        head = rng.uniform(min(SMALLEST_HEAD * shorter, largest), largest)
+        slack = (slot - head * HEAD_ASPECT * _ELBOW_ROOM) / 2
+        x = (index + 0.5) * slot + rng.uniform(-slack, slack)
+        margin = head / 2 / height + 0.02
+        y = min(max(eye_level + rng.uniform(-0.07, 0.07), margin), 0.62)
+        placements.append(
+            Placement(
+                person=person,
+                x=x / width,
+                y=y,
+                head_height=head / shorter,
+                flip=rng.random() < 0.5,
+                tilt=max(-_LARGEST_TILT, min(_LARGEST_TILT, rng.gauss(0, 4.5))),
+                light=Light(
+                    brightness=brightness * rng.uniform(0.93, 1.07),
+                    contrast=rng.uniform(0.88, 1.1),
+                    warmth=warmth,
+                    side=rng.uniform(-0.12, 0.12),
+                ),
+                blur=rng.uniform(0, 0.7),
+            )
+        )
+    return tuple(placements)
 
 
 def _crowds(

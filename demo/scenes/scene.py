@@ -1,4 +1,4 @@
-"""One photo: a backdrop, people in front of it, and the noise of a sensor."""
+"""One photo: a backdrop, people in front of it in their light, and the noise of a sensor."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,6 @@ from PIL import Image, ImageFilter
 from demo.scenes import backdrop, garment
 from demo.scenes.backdrop import Backdrop
 from demo.scenes.cutout import cutout
-from demo.scenes.light import Light
 from demo.scenes.people import PEOPLE, Person
 from demo.scenes.shape import CANVAS, shaped
 
@@ -23,12 +22,36 @@ HEAD_TOP, HEAD_CHIN = 24, 335
 HEAD_ASPECT = 0.84
 """Width of a head, with its hair, by its height."""
 
+_MID_GREY = 118.0
+
 # Standard deviations of the noise. With them a scene of 12 megapixels is a JPEG of 3 to 4 MB at
 # quality 90, like a phone's.
 _LUMA_NOISE = 4.8
 _CHROMA_NOISE = 1.6
 _NOISE_ROWS = 256
 _NOISE_SPARE = 509
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How a person is lit; the defaults change nothing."""
+
+    brightness: float = 1.0
+    contrast: float = 1.0
+    warmth: float = 0.0
+    """Red up and blue down by this share (negative: cooler)."""
+    side: float = 0.0
+    """The right edge brighter, the left darker, by this share."""
+
+    def on(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The lit copy of `rgb`, shape (h, w, 3)."""
+        gain = self.brightness * np.array([1 + self.warmth, 1.0, 1 - self.warmth])
+        lit = (rgb.astype(np.float32) - _MID_GREY) * self.contrast + _MID_GREY
+        lit *= gain.astype(np.float32)
+        if self.side:
+            ramp = 1 + self.side * np.linspace(-1, 1, rgb.shape[1], dtype=np.float32)
+            lit *= ramp[None, :, None]
+        return lit.clip(0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ find "$given" -name '*.onnx' -exec cp {} "$root/models/" \;
 PYTHONPATH="$root/app" "$root/venv/bin/python" -c '
 import sys
 from pathlib import Path
-from services.recognition.engine.embed.dlib import Embedder
-Embedder(Path(sys.argv[1]))
+from services.recognition.engine.embed.dlib import DlibEmbedder
+DlibEmbedder(Path(sys.argv[1]))
 ' "$root/models"
 ls "$root"/models/dlib-resnet-*.onnx >/dev/null
 

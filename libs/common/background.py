@@ -35,6 +35,7 @@ class BackgroundTask:
         self.failure: str | None = None
         self._work = work
         self._first_pause_seconds = first_pause_seconds
+        metrics.BACKGROUND_FAILURES.labels(name)  # 0 from the start, so that the first one counts
         self._task = asyncio.create_task(self._run(), name=name)
 
     async def stop(self) -> None:

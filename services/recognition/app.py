@@ -21,9 +21,7 @@ from services.recognition.engine.workers import EngineFactory, engine_pool
 from services.recognition.erasure.forgetting import forgetting
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import local_engine, local_workers, open_index
-from services.recognition.indexes.rekognition.batching import BatchLimits
 from services.recognition.indexes.rekognition.index import RekognitionIndex
-from services.recognition.indexes.rekognition.rounds import Rounds
 from services.recognition.matching.match_photo import Matcher
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.people import routes as people_routes
@@ -33,6 +31,8 @@ from services.recognition.photos.analyze_photo import Analyzer
 from services.recognition.recovery.collect_dead_letter import collecting
 from services.recognition.recovery.reconcile import keep_reconciling, reconcile
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
+from services.recognition.rounds.batching import BatchLimits
+from services.recognition.rounds.rounds import Rounds
 from services.recognition.selfies import routes
 from services.recognition.selfies.index_selfie import SelfieIndexer
 from services.recognition.settings import RecognitionSettings

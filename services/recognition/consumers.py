@@ -17,12 +17,12 @@ from libs.common.messaging.messages import (
     SelfieUploaded,
 )
 from libs.common.web.stopping import Stopping
-from services.recognition.indexes.rekognition.rounds import Rounds
 from services.recognition.matching.match_photo import match_photo
 from services.recognition.matching.match_selfie import match_selfie
 from services.recognition.matching.rematch_event import rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
+from services.recognition.rounds.rounds import Rounds
 from services.recognition.selfies.index_selfie import SelfieIndexer
 
 

@@ -9,7 +9,7 @@ from libs.common.settings import CommonSettings
 
 
 class RecognitionSettings(CommonSettings):
-    """How many photos at once, how long, and when two faces are one person."""
+    """How many photos are analysed at once, by which engine, and how long work may take."""
 
     port: int = Field(default=8002, ge=0, le=65535, description="Port to listen on.")
     face_recognizer_provider: Literal["embedded", "opencv", "rekognition"] = Field(

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
 from demo import scenes
-from demo.scenes.layout import LARGEST_HEAD, SMALLEST_HEAD
-from demo.scenes.plan import MOST_FACES
+from demo.scenes.plan import LARGEST_HEAD, MOST_FACES, SMALLEST_HEAD
 from demo.scenes.scene import HEAD_ASPECT
 
 SMALL = (800, 600)

@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
 from libs.common.web.serve import server_config
 from services.gallery.settings import GallerySettings
+from standalone.app import common_settings
 from standalone.settings import StandaloneSettings
-from standalone.stack import common_settings
 from tests.support.compose import environment_of, read_compose
 from tests.support.k8s.check_settings import SETTINGS, settings_of
 from tests.support.k8s.manifests import OVERLAYS, SERVICES

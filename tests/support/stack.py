@@ -18,7 +18,7 @@ from services.media.settings import MediaSettings
 from services.recognition.app import create_app as create_recognition
 from services.recognition.engine.workers import EngineFactory
 from services.recognition.settings import RecognitionSettings
-from standalone.gateway import gateway_app
+from standalone.app import gateway_app
 from tests.support.people import Person
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of

@@ -6,8 +6,12 @@ and tells nobody the secret itself.
 
 import hashlib
 import hmac
+from typing import Annotated
 
 import httpx
+from fastapi import Header, Request
+
+from libs.common.errors import NotAllowed
 
 INTERNAL_TOKEN_HEADER = "X-Internal-Token"  # noqa: S105 - the header's name
 _PURPOSE = b"internal"
@@ -40,3 +44,13 @@ def internal_client(
         # A service next door: no proxy of the environment lies between.
         trust_env=False,
     )
+
+
+async def require_internal(
+    request: Request, x_internal_token: Annotated[str, Header()] = ""
+) -> None:
+    """Let through only our own services. Raises NotAllowed."""
+    secret = request.app.state.settings.secret_key.get_secret_value()
+    if not verify_internal_token(x_internal_token, secret):
+        msg = "This address is for FindMe's own services."
+        raise NotAllowed(msg)

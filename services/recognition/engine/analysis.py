@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.recognition.engine.models.dlib_weights import FloatArray
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class DetectedFace:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAnalysis:
-    """What a photo's file says: its upright size in pixels, a placeholder, and the faces."""
+    """What is found in a photo: its upright size in pixels, a placeholder, and the faces."""
 
     width: int
     height: int

@@ -1,47 +1,22 @@
 """What all engines that run on this machine have in common: one photo's way through them."""
 
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pyvips
 
 from libs.common.workers.stages import stage
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
+from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
 from services.recognition.engine.decode import thumbhash
 from services.recognition.engine.decode.decode import PIXEL_LIMIT
 from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.located_face import FaceDetector, LocatedFace
 from services.recognition.engine.detect.quality import quality
-from services.recognition.engine.models.dlib_weights import FloatArray
+from services.recognition.engine.embed.chips import ChipCutter, FaceChip, FaceEmbedder
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0
-
-
-class FaceChip(Protocol):
-    """An aligned square chip, RGB, and how far the head is turned (see quality.py)."""
-
-    @property
-    def pixels(self) -> npt.NDArray[np.uint8]: ...
-    @property
-    def turn(self) -> float: ...
-
-
-class ChipCutter(Protocol):
-    """Cuts faces out as its embedder was trained on them."""
-
-    def cut(self, pixels: npt.NDArray[np.uint8], face: LocatedFace) -> FaceChip:
-        """Align a face of an RGB picture."""
-        ...
-
-
-class FaceEmbedder(Protocol):
-    """Makes embeddings (n, d) of chips (n, side, side, 3)."""
-
-    def embed(self, chips: npt.NDArray[np.uint8]) -> FloatArray: ...
 
 
 class PhotoEngine:

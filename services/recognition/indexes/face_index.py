@@ -48,7 +48,7 @@ class IndexedFace:
 
 @dataclass(frozen=True, slots=True)
 class IndexedPhoto:
-    """What a photo's file says: its upright size in pixels, a placeholder, and the faces."""
+    """What is found in a photo: its upright size in pixels, a placeholder, and the faces."""
 
     width: int
     height: int
@@ -82,7 +82,7 @@ class FaceIndex(Protocol):
     ) -> None:
         """Remove what an earlier attempt may have left behind of the same photo or selfie.
 
-        Called once `keys` are committed: what no row refers to then is nobody's.
+        Called once `keys` are committed: what no row refers to then is left over.
         """
         ...
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import matches, photos
 from libs.common.rights.guest_photos import UNCERTAIN_BAND, guest_photos, threshold_of
-from services.recognition.engine.embed.similarity import DEFAULT_THRESHOLD
+from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
 from services.recognition.matching.rules import Match
 
 
@@ -15,7 +15,7 @@ async def threshold(connection: AsyncConnection, event_id: int) -> float:
     """Return the similarity from which two faces of the event are one person's."""
     found = await connection.scalar(select(threshold_of(event_id)))
     # Of an event that was deleted nothing is kept, whatever is compared.
-    return float(DEFAULT_THRESHOLD if found is None else found)
+    return float(CALIBRATED_SIMILARITY if found is None else found)
 
 
 async def least_similarity(connection: AsyncConnection, event_id: int) -> float:

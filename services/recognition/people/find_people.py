@@ -32,7 +32,7 @@ REST_TIMES = 10.0
 
 @dataclass(frozen=True, slots=True)
 class FoundPeople:
-    """Who was found, from how many of the event's faces without a guest, and when."""
+    """Who was found, from how many of the event's faces that match no guest, and when."""
 
     people: People
     faces_considered: int
@@ -127,7 +127,7 @@ class PeopleFinder:
             began = time.monotonic()
             async with self._database.read() as connection:
                 threshold = await stored_matches.threshold(connection, event_id)
-                faces = await repository.unknown_faces(
+                faces = await repository.unmatched_faces(
                     connection, event_id, engine=engine, limit=self._most_faces
                 )
             groups = await group_apart(

@@ -1,17 +1,28 @@
-"""Group faces without slowing down anything else: in a process of one thread and low priority."""
+"""Group faces without slowing down anything else: in a process of one thread and low priority.
+
+The process is `python -m services.recognition.people.group_apart`. Standard input: the largest
+distance and the length of an embedding, then all embeddings. Standard output: the smallest row of
+each face's group. It reads no setting and no file.
+"""
 
 import asyncio
 import os
+import struct
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from libs.common.errors import Unavailable
-from services.recognition.people.grouping import Embeddings, Numbers
-from services.recognition.people.worker import EMBEDDINGS, GROUPS, HEADER
+from services.recognition.people.grouping import Embeddings, Numbers, group_faces
 
-_MODULE = "services.recognition.people.worker"
+HEADER = struct.Struct("<dI")
+EMBEDDINGS = np.dtype("<f4")
+GROUPS = np.dtype("<i4")
+#: Below the workers that analyse photos: they go first.
+NICENESS = 15
+
+_MODULE = "services.recognition.people.group_apart"
 #: What an interpreter may need to start.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH")
 _ROOT = Path(__file__).resolve().parents[3]
@@ -56,3 +67,16 @@ async def group_apart(
         msg = "This event's faces cannot be grouped at this moment. Try again later."
         raise Unavailable(msg, retry_after_seconds=60)
     return np.frombuffer(answer, GROUPS).astype(np.int64)
+
+
+def main() -> None:
+    """Group what standard input says, and end."""
+    os.nice(NICENESS)
+    largest_distance, size = HEADER.unpack(sys.stdin.buffer.read(HEADER.size))
+    embeddings = np.frombuffer(sys.stdin.buffer.read(), EMBEDDINGS).reshape(-1, size)
+    groups = group_faces(embeddings, largest_distance=largest_distance)
+    sys.stdout.buffer.write(groups.astype(GROUPS).tobytes())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The people of an event who have no name yet, from grouped faces. Pure."""
+"""The people of an event who have sent no selfie, from grouped faces. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,21 @@ from services.recognition.people.grouping import Numbers
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFace:
-    """A face in a photo; the box is in fractions of the upright photo."""
+class PhotoFace:
+    """A photo, and where in it a face is, in fractions of the upright photo."""
 
-    face_id: int
     photo_id: int
     left: float
     top: float
     width: float
     height: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace(PhotoFace):
+    """A face, and what is known of it."""
+
+    face_id: int
     confidence: float  # 0..1
     quality: float  # 0..1
 
@@ -42,8 +48,8 @@ class FaceTable:
     def rows(self) -> list[SeenFace]:
         """Return them one by one."""
         return [
-            SeenFace(face_id, photo_id, *measures)
-            for face_id, photo_id, measures in zip(
+            SeenFace(photo_id, left, top, width, height, face_id, confidence, quality)
+            for face_id, photo_id, (left, top, width, height, confidence, quality) in zip(
                 self.face_ids.tolist(),
                 self.photo_ids.tolist(),
                 self.measures.tolist(),
@@ -70,13 +76,13 @@ class Person:
         return len(self.faces)
 
     @property
-    def place(self) -> "Place":
+    def position(self) -> "ListPosition":
         """Where the person stands in a list."""
-        return Place(self.photo_count, self.id)
+        return ListPosition(self.photo_count, self.id)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListPosition:
     """People who are in more photos come first, among equals the ones seen first."""
 
     photo_count: int
@@ -104,20 +110,20 @@ class People:
             person = _person(of_one)
             people.append(person)
             self._by_face |= dict.fromkeys((face.face_id for face in of_one), person)
-        self._ranked = sorted(people, key=lambda person: person.place.rank)
+        self._ranked = sorted(people, key=lambda person: person.position.rank)
 
     @classmethod
     def of(cls, faces: FaceTable, groups: Numbers) -> Self:
         """Make them from columns: a tenth of a second for 20,000 faces."""
         return cls(faces.rows(), groups.tolist())
 
-    def page(self, *, min_photos: int, limit: int, after: Place | None) -> list[Person]:
+    def page(self, *, min_photos: int, limit: int, after: ListPosition | None) -> list[Person]:
         """Return up to `limit` people who are in `min_photos` photos or more."""
         found = (
             person
             for person in self._ranked
             if person.photo_count >= min_photos
-            and (after is None or person.place.rank > after.rank)
+            and (after is None or person.position.rank > after.rank)
         )
         return [person for person, _ in zip(found, range(limit), strict=False)]
 

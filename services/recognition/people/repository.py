@@ -1,4 +1,4 @@
-"""The faces of an event that are nobody's yet, and whether they changed."""
+"""SQL of an event's faces that match no guest, and of whether they changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from services.recognition.people.people import FaceTable
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownFaces:
-    """The best faces without a guest, with their embeddings (n, d), and how many there are."""
+class UnmatchedFaces:
+    """The best faces that match no guest, with their embeddings (n, d), and how many there are."""
 
     table: FaceTable
     embeddings: Embeddings
@@ -78,11 +78,11 @@ def _of(
     return [select(value).where(*conditions).scalar_subquery() for value in values]
 
 
-async def unknown_faces(
+async def unmatched_faces(
     connection: AsyncConnection, event_id: int, *, engine: EngineProfile, limit: int
-) -> UnknownFaces:
-    """Return up to `limit` faces that may be matched and are not, the best ones, by their id."""
-    is_known = (
+) -> UnmatchedFaces:
+    """Return up to `limit` faces that match no guest but could, the best ones, by their id."""
+    is_matched = (
         select(matches.c.face_id)
         .where(
             matches.c.photo_id == faces.c.photo_id,
@@ -114,7 +114,7 @@ async def unknown_faces(
             faces.c.engine == engine.name,
             faces.c.quality >= MIN_QUALITY,
             faces.c.embedding.is_not(None),
-            ~is_known,
+            ~is_matched,
         )
         .order_by(faces.c.quality.desc(), faces.c.id)
         .limit(limit)
@@ -134,7 +134,7 @@ async def unknown_faces(
         )
     ).one()
     face_ids, photo_ids, measures, embeddings = (part or b"" for part in row[:4])
-    return UnknownFaces(
+    return UnmatchedFaces(
         FaceTable(
             face_ids=np.frombuffer(face_ids, ">i8").astype(np.int64),
             photo_ids=np.frombuffer(photo_ids, ">i8").astype(np.int64),

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 
 from libs.common.errors import NotFound
+from libs.common.web.internal import require_internal
 from services.recognition.people.find_people import PeopleFinder
-from services.recognition.people.people import Person, Place, SeenFace
-from services.recognition.selfies.routes import require_internal
+from services.recognition.people.people import ListPosition, Person, PhotoFace
 
 #: Photos of each person in a list of people.
 FIRST_PHOTOS = 50
@@ -23,24 +23,14 @@ router = APIRouter(
 _Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-class FaceAnswer(BaseModel):
-    """A photo, and where in it, in fractions of the upright photo."""
-
-    photo_id: int
-    left: float
-    top: float
-    width: float
-    height: float
-
-
 class PersonAnswer(BaseModel):
     """Somebody; `photos` are some or all of their photos."""
 
     id: int
     photo_count: int
     face_count: int
-    cover: FaceAnswer
-    photos: list[FaceAnswer]
+    cover: PhotoFace
+    photos: list[PhotoFace]
 
 
 class PeopleAnswer(BaseModel):
@@ -75,7 +65,7 @@ async def people_of_event(
     found = await finder.find(event_id, is_fresh=fresh)
     after = None
     if after_photo_count is not None and after_person_id is not None:
-        after = Place(after_photo_count, after_person_id)
+        after = ListPosition(after_photo_count, after_person_id)
     page = found.people.page(min_photos=min_photos, limit=limit + 1, after=after)
     return PeopleAnswer(
         people=[_answer(person, most_photos=FIRST_PHOTOS) for person in page[:limit]],
@@ -101,16 +91,6 @@ def _answer(person: Person, *, most_photos: int | None = None) -> PersonAnswer:
         id=person.id,
         photo_count=person.photo_count,
         face_count=person.face_count,
-        cover=_face(person.cover),
-        photos=[_face(face) for face in person.faces[:most_photos]],
-    )
-
-
-def _face(face: SeenFace) -> FaceAnswer:
-    return FaceAnswer(
-        photo_id=face.photo_id,
-        left=face.left,
-        top=face.top,
-        width=face.width,
-        height=face.height,
+        cover=person.cover,
+        photos=list(person.faces[:most_photos]),
     )

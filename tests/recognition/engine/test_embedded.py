@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.analysis import FloatArray, PhotoAnalysis
 from services.recognition.engine.decode.decode import UndecodablePhoto
 from services.recognition.engine.detect.selfie_check import check_selfie
-from services.recognition.engine.embed.similarity import alike_pairs
-from services.recognition.engine.embedded import EmbeddedEngine
-from services.recognition.engine.models.dlib_weights import FloatArray
+from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY, alike_pairs
+from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.profiles import EMBEDDED
 from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_model
 
@@ -58,7 +57,9 @@ def test_the_people_of_an_event_photo_are_told_apart(
         selfie(engine, save(portrait, tmp_path / "selfie.jpg"))
         for portrait in (astronaut(), grace_hopper())
     ]
-    found = alike_pairs(np.array(selfies), embeddings(analysis), EMBEDDED.calibration)
+    found = alike_pairs(
+        np.array(selfies), embeddings(analysis), EMBEDDED.calibration, CALIBRATED_SIMILARITY
+    )
     assert found.selfies.tolist() == [0, 1]
     astronaut_face, hopper_face = (analysis.faces[face] for face in found.faces)
     assert 0.17 < astronaut_face.left + astronaut_face.width / 2 < 0.27
@@ -139,7 +140,10 @@ def test_people_match_themselves_and_not_each_other_in_any_light(
     for index, portrait in enumerate(people):
         path = save(VARIANTS[variant](portrait), tmp_path / "photo.jpg")
         found = alike_pairs(
-            np.array(selfies), embeddings(engine.analyze(path)), EMBEDDED.calibration
+            np.array(selfies),
+            embeddings(engine.analyze(path)),
+            EMBEDDED.calibration,
+            CALIBRATED_SIMILARITY,
         )
         assert found.selfies.tolist() == [index]
 
@@ -163,7 +167,10 @@ def test_labelled_guests_are_all_found_and_nobody_is_mistaken(
     wrong, found = [], 0
     for path, people in labelled.photos.items():
         alike = alike_pairs(
-            np.array(selfies), embeddings(engine.analyze(path)), EMBEDDED.calibration
+            np.array(selfies),
+            embeddings(engine.analyze(path)),
+            EMBEDDED.calibration,
+            CALIBRATED_SIMILARITY,
         )
         matched = {names[selfie] for selfie in alike.selfies}
         found += len(matched & people)

@@ -7,20 +7,25 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.hog import HogDetector
-from services.recognition.engine.embed.dlib import MODEL_NAME, Embedder, check_against_dlib
-from services.recognition.engine.embed.dlib_chips import DlibChipCutter
+from services.recognition.engine.embed.dlib import (
+    MODEL_NAME,
+    DlibChipCutter,
+    DlibEmbedder,
+    check_against_dlib,
+)
 from services.recognition.engine.models import dlib_weights, onnx_export
-from services.recognition.engine.models.dlib_weights import FaceResNet, ModelUnusable
-from services.recognition.engine.models.files import default_model_dir
+from services.recognition.engine.models.dlib_weights import FaceResNet
+from services.recognition.engine.models.files import ModelUnusable, default_model_dir, dlib_file
 from tests.support.faces import astronaut, grace_hopper
 
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("models")
-    Embedder(directory)
+    DlibEmbedder(directory)
     return directory
 
 
@@ -50,9 +55,9 @@ parse = dlib_weights.parse
 def test_embeddings_are_dlib_s_own(
     model_dir: Path, chips: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 ) -> None:
-    reference = dlib.face_recognition_model_v1(str(dlib_weights.model_file(MODEL_NAME)))
+    reference = dlib.face_recognition_model_v1(str(dlib_file(MODEL_NAME)))
     expected = np.array([reference.compute_face_descriptor(chip) for chip in chips])
-    embeddings = Embedder(model_dir).embed(chips)
+    embeddings = DlibEmbedder(model_dir).embed(chips)
     assert embeddings.shape == (len(chips), 128)
     assert embeddings.dtype == np.float32
     assert np.abs(embeddings - expected).max() < 1e-5
@@ -61,14 +66,14 @@ def test_embeddings_are_dlib_s_own(
 def test_a_crowd_s_embeddings_are_those_of_each_face_alone(
     model_dir: Path, chips: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 ) -> None:
-    embedder = Embedder(model_dir)
+    embedder = DlibEmbedder(model_dir)
     crowd = chips[np.arange(19) % 2]
     alone = embedder.embed(chips)
     np.testing.assert_allclose(embedder.embed(crowd), alone[np.arange(19) % 2], atol=1e-5)
 
 
 def test_no_faces_have_no_embeddings(model_dir: Path) -> None:
-    assert Embedder(model_dir).embed(np.empty((0, 150, 150, 3), np.uint8)).shape == (0, 128)
+    assert DlibEmbedder(model_dir).embed(np.empty((0, 150, 150, 3), np.uint8)).shape == (0, 128)
 
 
 def test_the_conversion_is_cached_once_and_readable_by_all(
@@ -77,7 +82,7 @@ def test_the_conversion_is_cached_once_and_readable_by_all(
     (cached,) = model_dir.iterdir()
     assert cached.stat().st_mode & 0o777 == 0o644
     monkeypatch.setattr(dlib_weights, "parse", _altered)
-    Embedder(model_dir)  # would be refused if it converted again
+    DlibEmbedder(model_dir)  # would be refused if it converted again
     assert list(model_dir.iterdir()) == [cached]
 
 
@@ -85,7 +90,7 @@ def test_a_damaged_cache_is_replaced(model_dir: Path, tmp_path: Path) -> None:
     (good,) = model_dir.iterdir()
     damaged = tmp_path / good.name
     damaged.write_bytes(good.read_bytes()[:1_000_000])
-    Embedder(tmp_path)
+    DlibEmbedder(tmp_path)
     assert damaged.read_bytes() == good.read_bytes()
 
 
@@ -94,12 +99,12 @@ def test_a_conversion_unlike_dlib_is_refused_and_not_cached(
 ) -> None:
     monkeypatch.setattr(dlib_weights, "parse", _altered)
     with pytest.raises(ModelUnusable, match="differs from dlib"):
-        Embedder(tmp_path)
+        DlibEmbedder(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_that_computes_nan_is_refused() -> None:
-    weights = dlib_weights.model_file(MODEL_NAME)
+    weights = dlib_file(MODEL_NAME)
     network = parse(weights.read_bytes())
     broken = replace(network, projection=network.projection * np.float32(np.nan))
     session = ort.InferenceSession(onnx_export.export(broken))
@@ -111,21 +116,21 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    embedder = Embedder(tmp_path / "file" / "models")
+    embedder = DlibEmbedder(tmp_path / "file" / "models")
     assert embedder.embed(np.zeros((1, 150, 150, 3), np.uint8)).shape == (1, 128)
     assert "cannot be cached" in caplog.text
 
 
 @pytest.mark.parametrize("kept", [0, 1000, 20_000_000])
 def test_weights_that_are_not_whole_are_refused(kept: int) -> None:
-    data = dlib_weights.model_file(MODEL_NAME).read_bytes()
+    data = dlib_file(MODEL_NAME).read_bytes()
     with pytest.raises(ModelUnusable, match="truncated, or not dlib's"):
         parse(data[:kept])
 
 
 def test_a_missing_model_file_is_named() -> None:
     with pytest.raises(ModelUnusable, match=r"no file nothing\.dat"):
-        dlib_weights.model_file("nothing.dat")
+        dlib_file("nothing.dat")
 
 
 def test_processes_that_convert_at_once_share_one_whole_file(tmp_path: Path) -> None:
@@ -137,8 +142,8 @@ def test_processes_that_convert_at_once_share_one_whole_file(tmp_path: Path) -> 
     np.testing.assert_array_equal(embeddings[0], _first_embedding(tmp_path))
 
 
-def _first_embedding(model_dir: Path) -> dlib_weights.FloatArray:
-    return Embedder(model_dir).embed(np.zeros((1, 150, 150, 3), np.uint8))
+def _first_embedding(model_dir: Path) -> FloatArray:
+    return DlibEmbedder(model_dir).embed(np.zeros((1, 150, 150, 3), np.uint8))
 
 
 def test_the_cache_is_where_the_environment_says(

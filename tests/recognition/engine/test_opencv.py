@@ -7,12 +7,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from services.recognition.engine.detect.located_face import LocatedFace
-from services.recognition.engine.embed.sface import SFaceEmbedder
-from services.recognition.engine.embed.sface_chips import SFaceChipCutter
-from services.recognition.engine.embed.similarity_transform import fit_similarity
-from services.recognition.engine.engines import make_engine
-from services.recognition.engine.models.dlib_weights import ModelUnusable
-from services.recognition.engine.opencv import OpenCvEngine
+from services.recognition.engine.embed.chips import fit_similarity
+from services.recognition.engine.embed.sface import SFaceChipCutter, SFaceEmbedder
+from services.recognition.engine.engines import OpenCvEngine, make_engine
+from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.profiles import OPENCV, PROFILES
 from tests.support.faces import astronaut, yunet_model
 

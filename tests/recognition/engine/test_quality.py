@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.hog import HogDetector
 from services.recognition.engine.detect.quality import MIN_QUALITY, head_turn, quality
-from services.recognition.engine.embed.dlib_chips import DlibChipCutter
-from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.embed.dlib import DlibChipCutter
+from services.recognition.engine.engines import EmbeddedEngine
 from tests.support.faces import astronaut, grace_hopper
 
 Pixels = npt.NDArray[np.uint8]

@@ -3,13 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.embed.similarity import (
-    DEFAULT_THRESHOLD,
+    CALIBRATED_SIMILARITY,
     alike_pairs,
     stacked,
     to_bytes,
 )
-from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE, FloatArray
+from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.profiles import EMBEDDED
 
 CALIBRATION = EMBEDDED.calibration
@@ -32,7 +33,7 @@ def test_similarity_never_grows_with_the_distance(one: float, other: float) -> N
 
 
 def test_the_default_threshold_is_a_distance_of_0_54() -> None:
-    assert CALIBRATION.similarity(0.54) == pytest.approx(DEFAULT_THRESHOLD)
+    assert CALIBRATION.similarity(0.54) == pytest.approx(CALIBRATED_SIMILARITY)
     assert CALIBRATION.similarity(0.0) == 100.0
     assert CALIBRATION.similarity(1.2) == 0.0
 
@@ -64,7 +65,7 @@ def test_the_alike_pairs_are_those_of_comparing_every_pair(
 
 def test_a_face_is_completely_like_its_own_selfie() -> None:
     people = _embeddings(3, seed=7)
-    found = alike_pairs(people[1:2], people, CALIBRATION)
+    found = alike_pairs(people[1:2], people, CALIBRATION, CALIBRATED_SIMILARITY)
     assert found.selfies.tolist()[0] == 0
     assert found.similarities[found.faces.tolist().index(1)] == 100.0
 
@@ -73,7 +74,7 @@ def test_what_is_below_the_threshold_is_left_out() -> None:
     selfie = np.zeros((1, EMBEDDING_SIZE), np.float32)
     face = np.zeros((1, EMBEDDING_SIZE), np.float32)
     face[0, 0] = 0.6
-    assert not len(alike_pairs(selfie, face, CALIBRATION).faces)
+    assert not len(alike_pairs(selfie, face, CALIBRATION, CALIBRATED_SIMILARITY).faces)
     found = alike_pairs(selfie, face, CALIBRATION, threshold=75)
     assert found.similarities == pytest.approx([CALIBRATION.similarity(0.6)], abs=1e-3)
 

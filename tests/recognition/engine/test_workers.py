@@ -6,8 +6,8 @@ from prometheus_client import REGISTRY
 
 from libs.common.workers.process import WorkerCrashed
 from services.recognition.engine.decode.decode import UndecodablePhoto
-from services.recognition.engine.embedded import EmbeddedEngine
-from services.recognition.engine.models.dlib_weights import ModelUnusable
+from services.recognition.engine.engines import EmbeddedEngine
+from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.workers import engine_pool
 from tests.support.faces import grace_hopper
 from tests.support.scripted_engine import ScriptedEngine

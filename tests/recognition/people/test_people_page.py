@@ -12,7 +12,7 @@ def face(
     confidence: float = 0.9,
     quality: float = 0.5,
 ) -> SeenFace:
-    return SeenFace(face_id, photo_id, 0.1, 0.2, width, 0.3, confidence, quality)
+    return SeenFace(photo_id, 0.1, 0.2, width, 0.3, face_id, confidence, quality)
 
 
 def only(people: People) -> Person:
@@ -74,7 +74,7 @@ def test_pages_put_together_are_the_whole_list(
     assert all(person.photo_count >= min_photos for person in whole)
     paged: list[Person] = []
     while page := people.page(
-        min_photos=min_photos, limit=limit, after=paged[-1].place if paged else None
+        min_photos=min_photos, limit=limit, after=paged[-1].position if paged else None
     ):
         assert len(page) <= limit
         paged += page

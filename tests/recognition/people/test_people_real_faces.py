@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from services.recognition.engine.detect.quality import MIN_QUALITY
-from services.recognition.engine.embed.similarity import DEFAULT_THRESHOLD
-from services.recognition.engine.embedded import EmbeddedEngine
+from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
+from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.people.grouping import group_faces
 from services.recognition.people.people import People, SeenFace
@@ -33,10 +33,11 @@ def people_in(engine: EmbeddedEngine, paths: Iterable[Path]) -> list[list[Path]]
         for face in engine.analyze(path).faces:
             if face.quality >= MIN_QUALITY:
                 box = (face.left, face.top, face.width, face.height)
-                faces.append(SeenFace(len(faces), number, *box, face.confidence, face.quality))
+                faces.append(SeenFace(number, *box, len(faces), face.confidence, face.quality))
                 embeddings.append(face.embedding)
     groups = group_faces(
-        np.array(embeddings), largest_distance=EMBEDDED.calibration.distance_of(DEFAULT_THRESHOLD)
+        np.array(embeddings),
+        largest_distance=EMBEDDED.calibration.distance_of(CALIBRATED_SIMILARITY),
     )
     people = People(faces, groups.tolist()).page(min_photos=2, limit=99, after=None)
     return sorted(sorted(numbered[face.photo_id] for face in person.faces) for person in people)

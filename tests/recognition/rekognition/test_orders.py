@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.recognition.indexes.rekognition.batching import FIRST_SEARCHES, LONG_QUIET_SECONDS
-from services.recognition.indexes.rekognition.meetings import Meetings
+from services.recognition.indexes.rekognition.planner import Comparisons
+from services.recognition.rounds.batching import FIRST_SEARCHES, LONG_QUIET_SECONDS
 from tests.support.rekognition.timeline import (
     ANALYSIS_SECONDS,
     Arrivals,
@@ -82,7 +82,7 @@ class Owner:
     """A replica that believes it owns the event; what it knows goes with it."""
 
     def __init__(self) -> None:
-        self.meetings = Meetings()
+        self.comparisons = Comparisons()
         self.in_hand: Snapshot | None = None
 
 
@@ -111,13 +111,13 @@ def test_everything_meets_with_two_owners_that_crash_between_search_and_commit(
                 event.add_selfie()
             case "begin" if owner.in_hand is None:
                 some = [photo_id for photo_id in event.waiting if chosen.random() < number / 6]
-                owner.in_hand = event.begin(some, owner.meetings)
+                owner.in_hand = event.begin(some, owner.comparisons)
             case "commit" if owner.in_hand is not None:
-                event.commit(owner.in_hand, owner.meetings)
+                event.commit(owner.in_hand, owner.comparisons)
                 owner.in_hand = None
             case "crash":
                 owners[number % 2] = Owner()
     last = owners[0]
-    event.commit(event.begin(list(event.waiting), last.meetings), last.meetings)
+    event.commit(event.begin(list(event.waiting), last.comparisons), last.comparisons)
     assert not event.waiting
     assert len(event.met) == len(event.old_selfies) * len(event.done)

@@ -8,9 +8,9 @@ from sqlalchemy import update
 
 from libs.common.database.tables import selfie_indexes
 from libs.common.resources import Resources
-from services.recognition.indexes.rekognition.meetings import Meetings
+from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
+from services.recognition.indexes.rekognition.planner import Comparisons
 from services.recognition.indexes.rekognition.search import Searcher
-from services.recognition.indexes.rekognition.service import Rekognition, open_rekognition
 from services.recognition.indexes.rekognition.usage import Usage
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.pictures import picture_of
@@ -144,17 +144,17 @@ async def test_what_a_selfie_met_while_photos_waited_is_not_compared_again(
 ) -> None:
     selfies = [await filled.selfie(person) for person in (1, 2)]
     photos = [await filled.photo(person) for person in (1, 2, 3, 4)]
-    meetings = Meetings()
-    first = await filled.searcher().match([], None, meetings=meetings, waiting_photos=10)
+    comparisons = Comparisons()
+    first = await filled.searcher().match([], None, comparisons=comparisons, waiting_photos=10)
     assert first.selfie_ids == selfies
     matches = {(selfies[0], photos[0]), (selfies[1], photos[1])}
     assert {(match.selfie_id, match.photo_id) for match in first.matches} == matches
-    first.record(meetings)
+    comparisons.record(first.compared, waiting=first.waiting)
     await filled.matched_selfies(selfies)
-    second = await filled.searcher().match(photos, None, meetings=meetings)
+    second = await filled.searcher().match(photos, None, comparisons=comparisons)
     assert (second.calls, second.matches) == (0, [])
     new = await filled.photo(2)
-    third = await filled.searcher().match([*photos, new], None, meetings=meetings)
+    third = await filled.searcher().match([*photos, new], None, comparisons=comparisons)
     assert {(match.selfie_id, match.photo_id) for match in third.matches} == {(selfies[1], new)}
     assert server.count()["SearchFaces"] == 2 + 1
 
@@ -164,11 +164,11 @@ async def test_a_selfie_whose_result_was_cut_off_has_not_met_what_waits(
 ) -> None:
     selfie = await filled.selfie(1)
     photos = [await filled.photo(1) for _ in range(4)]
-    meetings = Meetings()
-    first = await filled.searcher(3).match([], None, meetings=meetings, waiting_photos=10)
-    first.record(meetings)
+    comparisons = Comparisons()
+    first = await filled.searcher(3).match([], None, comparisons=comparisons, waiting_photos=10)
+    comparisons.record(first.compared, waiting=first.waiting)
     await filled.matched_selfies([selfie])
-    second = await filled.searcher(3).match(photos, None, meetings=meetings)
+    second = await filled.searcher(3).match(photos, None, comparisons=comparisons)
     found = {(match.selfie_id, match.photo_id) for match in (*first.matches, *second.matches)}
     assert found == {(selfie, photo) for photo in photos}
     assert second.calls > 0

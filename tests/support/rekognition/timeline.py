@@ -7,7 +7,8 @@ calls do.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.recognition.indexes.rekognition.batching import (
+from services.recognition.indexes.rekognition.planner import Comparisons, Plan, Sides, plan_searches
+from services.recognition.rounds.batching import (
     FIRST_SEARCHES,
     BatchLimits,
     Burst,
@@ -15,8 +16,6 @@ from services.recognition.indexes.rekognition.batching import (
     Waiting,
     first_photos,
 )
-from services.recognition.indexes.rekognition.meetings import Meetings
-from services.recognition.indexes.rekognition.planner import Plan, Sides, plan_searches
 
 TICK_SECONDS = 0.1
 ANALYSIS_SECONDS = 0.7
@@ -68,7 +67,7 @@ class Event:
     def add_selfie(self) -> None:
         self.new_selfies.append(f"selfie {len(self.new_selfies) + len(self.old_selfies)}")
 
-    def begin(self, photo_ids: Sequence[int], meetings: Meetings) -> Snapshot:
+    def begin(self, photo_ids: Sequence[int], comparisons: Comparisons) -> Snapshot:
         """Read both sides and search; nothing is committed yet."""
         photos = {photo_id: self.waiting[photo_id] for photo_id in photo_ids}
         new_faces = [face for faces in photos.values() for face in faces]
@@ -81,8 +80,8 @@ class Event:
         plan = plan_searches(
             Sides(
                 new_selfies=list(self.new_selfies),
-                old_selfies=meetings.last_met(self.old_selfies),
-                new_faces=meetings.first_seen(new_faces),
+                old_selfies=comparisons.last_compared(self.old_selfies),
+                new_faces=comparisons.first_seen(new_faces),
                 old_faces=list(self.done),
             )
         )
@@ -96,7 +95,7 @@ class Event:
         }
         return Snapshot(photos, waiting, list(self.new_selfies), plan, pairs)
 
-    def commit(self, snapshot: Snapshot, meetings: Meetings) -> None:
+    def commit(self, snapshot: Snapshot, comparisons: Comparisons) -> None:
         """Write what the round found, whatever others have done meanwhile."""
         self.met |= snapshot.pairs
         for photo_id, faces in snapshot.photos.items():
@@ -106,7 +105,7 @@ class Event:
             if selfie in self.new_selfies:
                 self.new_selfies.remove(selfie)
                 self.old_selfies.append(selfie)
-        meetings.record(snapshot.plan.selfies, waiting=snapshot.waiting)
+        comparisons.record(snapshot.plan.selfies, waiting=snapshot.waiting)
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,13 @@ class Economical:
     """The policy in use, with one round after another."""
 
     limits: BatchLimits = field(default_factory=lambda: BatchLimits(photos=200, seconds=10))
-    meetings: Meetings = field(default_factory=Meetings)
+    comparisons: Comparisons = field(default_factory=Comparisons)
     burst: Burst | None = None
 
     def chosen(self, event: Event, waiting: Waiting, now: float) -> list[int]:
         self.burst = self.limits.burst_at(now, self.burst, waiting)
-        met_all = self.meetings.have_met_all(waiting.faces)
-        match self.limits.photos_to_take(waiting, self.burst, met_all=met_all):
+        compared = self.comparisons.compared_with_all(waiting.faces)
+        match self.limits.photos_to_take(waiting, self.burst, compared=compared):
             case Take.NOTHING:
                 return []
             case Take.ALL:
@@ -155,12 +154,12 @@ class Economical:
 class Plain:
     """What a batch would be without regard to its cost: a second first, then ten, or quiet."""
 
-    meetings: Meetings = field(default_factory=Meetings)
+    comparisons: Comparisons = field(default_factory=Comparisons)
     opened: float | None = None
     last_closed: float | None = None
 
     def chosen(self, event: Event, waiting: Waiting, now: float) -> list[int]:
-        self.meetings = Meetings()  # it remembers nothing
+        self.comparisons = Comparisons()  # it remembers nothing
         if not waiting.photos:
             return []
         if self.opened is None:
@@ -214,9 +213,9 @@ def play(arrivals: Arrivals, policy: Economical | Plain) -> Passed:
         photo_ids = policy.chosen(event, waiting, now)
         if not photo_ids and not event.new_selfies:
             continue
-        snapshot = event.begin(photo_ids, policy.meetings)
+        snapshot = event.begin(photo_ids, policy.comparisons)
         policy.spent(waiting, snapshot)
         ticks += round(-(-snapshot.plan.calls // CALLS_AT_ONCE) * CALL_SECONDS / TICK_SECONDS)
-        event.commit(snapshot, policy.meetings)
+        event.commit(snapshot, policy.comparisons)
         waits = [ticks * TICK_SECONDS - since[photo_id] for photo_id in photo_ids]
         longest_wait = max([longest_wait, *waits])

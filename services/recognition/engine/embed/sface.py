@@ -1,4 +1,4 @@
-"""128-d face embeddings by SFace in ONNX Runtime, of unit length.
+"""SFace: how it wants a face cut out, and its 128-d embeddings in ONNX Runtime, of unit length.
 
 SFace is compared by the cosine; of vectors of unit length the Euclidean distance is a function of
 it, so that the matching is the same for every engine.
@@ -6,14 +6,39 @@ it, so that the matching is the same for every engine.
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.embed.sface_chips import CHIP_SIZE
-from services.recognition.engine.models.dlib_weights import FloatArray, ModelUnusable
+from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.detect.located_face import LocatedFace
+from services.recognition.engine.detect.quality import head_turn
+from services.recognition.engine.embed.chips import FaceChip, fit_similarity
+from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.models.sessions import open_session
 
 EMBEDDING_SIZE = 128
+CHIP_SIZE = 112
+
+# The places of OpenCV's FaceRecognizerSF: right eye, left eye, nose, corners of the mouth.
+_PLACES = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
+     [70.7299, 92.2041]]
+)  # fmt: skip
+
+
+class SFaceChipCutter:
+    """Five landmarks onto fixed places, 112 pixels, as FaceRecognizerSF.alignCrop does."""
+
+    def cut(self, pixels: npt.NDArray[np.uint8], face: LocatedFace) -> FaceChip:
+        """Align a face of an RGB picture; raises ValueError for one without landmarks."""
+        if face.landmarks is None:
+            raise ValueError("SFace needs a detector that finds landmarks")
+        turn, shift = fit_similarity(face.landmarks, _PLACES)
+        matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+        chip = cv2.warpAffine(pixels, matrix, (CHIP_SIZE, CHIP_SIZE), flags=cv2.INTER_LINEAR)
+        right_eye, left_eye, nose = face.landmarks[:3]
+        return FaceChip(np.asarray(chip, np.uint8), head_turn(right_eye, left_eye, nose))
 
 
 class SFaceEmbedder:

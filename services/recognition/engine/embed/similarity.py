@@ -1,4 +1,4 @@
-"""How alike two faces are, 0..100, and which faces are whose: Euclidean, for every engine."""
+"""How alike two faces are, 0..100, by their Euclidean distance: the same rule for every engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.models.dlib_weights import FloatArray
+from services.recognition.engine.analysis import FloatArray
 
-DEFAULT_THRESHOLD = 85.0
+#: Where every engine's calibration is anchored: two faces so alike are of one person with the same
+#: certainty in each. Which similarity an event asks for is a setting; its default is in the schema.
+CALIBRATED_SIMILARITY = 85.0
 
 # |a|² + |b|² - 2ab in float32 is wrong by about 1e-6: far less than this slack, within which the
 # candidates' distances are computed directly.
@@ -47,7 +49,7 @@ def alike_pairs(
     selfies: FloatArray,
     faces: FloatArray,
     calibration: Calibration,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float,
 ) -> AlikePairs:
     """All pairs of `selfies` (n, d) and `faces` (m, d) that are at least `threshold` alike.
 

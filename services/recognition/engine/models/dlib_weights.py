@@ -4,26 +4,15 @@ Only the tensors are read: their order and shapes are known (`BLOCKS`), so what 
 (layer options, training state) is skipped.
 """
 
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from libs.common.errors import FindMeError
-
-FloatArray = npt.NDArray[np.float32]
+from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.models.files import ModelUnusable
 
 EMBEDDING_SIZE = 128
 _TENSOR_VERSION = 2
-
-
-class ModelUnusable(FindMeError):
-    """The face model is missing, of another kind than expected, or computes something else.
-
-    Neither a retry nor another photo helps: an operator has to repair the installation.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +54,6 @@ class FaceResNet:
     stem: Convolution
     blocks: tuple[tuple[Convolution, Convolution], ...]
     projection: FloatArray  # (256, 128)
-
-
-def model_file(name: str) -> Path:
-    """Where `face_recognition_models` keeps a file.
-
-    The package is located, not imported: it needs pkg_resources, which setuptools dropped.
-    """
-    spec = importlib.util.find_spec("face_recognition_models")
-    if spec is None or spec.origin is None:
-        raise ModelUnusable("the package face_recognition_models is not installed")
-    path = Path(spec.origin).parent / "models" / name
-    if not path.is_file():
-        raise ModelUnusable(f"the package face_recognition_models has no file {name}")
-    return path
 
 
 def parse(data: bytes) -> FaceResNet:

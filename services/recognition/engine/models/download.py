@@ -37,7 +37,7 @@ def is_there(model: ModelFile, folder: Path) -> bool:
 def download(model: ModelFile, folder: Path, *, progress: Progress) -> Path:
     """Fetch the file into the folder and return its path; nothing is done when it is there.
 
-    A download that was cut, now or in an earlier run, goes on where it stopped. Raises
+    A download that was cut, now or in an earlier run, is resumed. Raises
     `WrongContent` and, after some attempts, `DownloadFailed`.
     """
     path = folder / model.name

@@ -1,17 +1,25 @@
-"""Where model files lie, and which ones the official OpenCV model zoo has."""
+"""Where model files lie: in the model folder, or inside a pip package; and what the zoo has."""
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.recognition.engine.models.dlib_weights import ModelUnusable
+from libs.common.errors import FindMeError
 
 _ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models"
 
 
+class ModelUnusable(FindMeError):
+    """The face model is missing, of another kind than expected, or computes something else.
+
+    Neither a retry nor another photo helps: an operator has to repair the installation.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file of the zoo, with the SHA-256 it must have."""
+    """A file of OpenCV's model zoo, with the SHA-256 it must have."""
 
     name: str
     url: str
@@ -60,6 +68,20 @@ def find_yunet(folder: Path, named: Path | None = None) -> Path | None:
 def find_sface(folder: Path) -> Path | None:
     """The newest recogniser in the folder, None when there is none."""
     return _find(folder, _SFACE_FILES, None)
+
+
+def dlib_file(name: str) -> Path:
+    """Where the package `face_recognition_models` keeps a file of dlib's.
+
+    The package is located, not imported: it needs pkg_resources, which setuptools dropped.
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or spec.origin is None:
+        raise ModelUnusable("the package face_recognition_models is not installed")
+    path = Path(spec.origin).parent / "models" / name
+    if not path.is_file():
+        raise ModelUnusable(f"the package face_recognition_models has no file {name}")
+    return path
 
 
 def _find(folder: Path, pattern: str, named: Path | None) -> Path | None:

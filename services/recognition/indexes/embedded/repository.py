@@ -1,6 +1,6 @@
 """SQL of what is compared: embeddings of photos' faces and of selfies.
 
-See repository.py for photos, stored_matches.py for what comes of it.
+What comes of comparing them is in matching.
 """
 
 from collections.abc import AsyncIterator, Sequence

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from libs.common.database.database import Database
 from libs.common.errors import PermanentError
 from services.recognition.indexes.rekognition import repository
-from services.recognition.indexes.rekognition.service import Rekognition
+from services.recognition.indexes.rekognition.client import Rekognition
 
 #: Events whose collection this process knows to be there.
 EVENTS_KEPT = 10_000

@@ -16,12 +16,12 @@ from libs.common.database.database import Database
 from libs.common.errors import FindMeError
 from services.recognition import metrics
 from services.recognition.erasure import removals
-from services.recognition.indexes.rekognition.collections import Collections
-from services.recognition.indexes.rekognition.service import (
+from services.recognition.indexes.rekognition.client import (
     CollectionMissing,
     InputRefused,
     Rekognition,
 )
+from services.recognition.indexes.rekognition.collections import Collections
 
 #: How long a deleted face may stay before it is looked for.
 ERASE_EVERY_SECONDS = 1.0

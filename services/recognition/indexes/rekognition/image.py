@@ -32,7 +32,7 @@ class ImagePreparer:
     """What a worker runs."""
 
     def __init__(self, *, pixel_limit: int = PIXEL_LIMIT) -> None:
-        # See EmbeddedEngine.
+        # See `use_one_thread` of the engines.
         pyvips.vips_lib.vips_concurrency_set(1)
         pyvips.cache_set_max(0)
         self._pixel_limit = pixel_limit

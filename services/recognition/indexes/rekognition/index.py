@@ -17,18 +17,19 @@ from services.recognition.indexes.face_index import (
     SelfieKey,
 )
 from services.recognition.indexes.rekognition import repository
-from services.recognition.indexes.rekognition.collections import Collections
-from services.recognition.indexes.rekognition.image import PreparedImage
-from services.recognition.indexes.rekognition.names import photo_image, user_image
-from services.recognition.indexes.rekognition.search import Searcher
-from services.recognition.indexes.rekognition.service import (
+from services.recognition.indexes.rekognition.client import (
     MAX_FACES_OF_PHOTO,
     MAX_SEARCH_RESULTS,
     CollectionMissing,
     Indexed,
     InputRefused,
     Rekognition,
+    photo_image,
+    user_image,
 )
+from services.recognition.indexes.rekognition.collections import Collections
+from services.recognition.indexes.rekognition.image import PreparedImage
+from services.recognition.indexes.rekognition.search import Searcher
 from services.recognition.matching.rules import Match
 
 #: The same face of the same image, indexed twice.
@@ -183,7 +184,7 @@ class RekognitionIndex:
             )
             found |= {hit.face_id for hit in hits if hit.external_image_id == external_image_id}
         async with self._database.read() as connection:
-            strays = await repository.unknown_faces(connection, sorted(found))
+            strays = await repository.stray_faces(connection, sorted(found))
         if strays:
             await self._rekognition.delete_faces(event_id, collection, strays)
 

@@ -1,9 +1,9 @@
-"""From which faces to search, so that every new pair is met by the fewest paid searches.
+"""From which faces to search, so that every new pair is compared by the fewest paid searches.
 
 A search from one face finds all faces like it. Selfies and photo faces are two sides of a
 graph; its edges are the pairs that have not been compared yet: new selfies with all faces, and
-all selfies with new faces, but for those that a selfie has met while they waited (see
-meetings.py). Searches must cover every edge, from either end.
+all selfies with new faces, but for those that a selfie was compared with while they waited (see
+`Comparisons`). Searches must cover every edge, from either end.
 
 A cover that leaves out one new selfie holds all faces. Any other holds all new selfies; what is
 left is a chain graph, in which an earlier selfie lacks all that a later one lacks. There a
@@ -11,16 +11,16 @@ minimal cover is cut at one moment: the faces younger than it, and the selfies t
 ones. So the cheapest of all faces and of every such cut is the cheapest there is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The selfies and photo faces of a round, by their ids; old ones have met all other old ones.
+    """The selfies and photo faces of a round, by their ids; old ones have been compared.
 
-    The numbers are of moments: when a selfie last met all faces there were, and when a new face
-    was first seen. A selfie has met the faces first seen at its moment or before.
+    The numbers are of moments: when a selfie was last compared with all faces there were, and when
+    a new face was first seen. It was compared with the faces first seen at its moment or before.
     """
 
     new_selfies: Sequence[str]
@@ -42,6 +42,47 @@ class Plan:
         return len(self.selfies) + len(self.faces)
 
 
+class Comparisons:
+    """Which of an event's selfies were compared with faces of photos that still wait for a round.
+
+    A selfie that comes while a batch of photos grows is searched for at once, and its search finds
+    the waiting photos, too: they need not be compared again when the batch closes. That is kept in
+    memory only: what a process does not know is searched for twice, and nothing is missed.
+
+    Faces are named by the service's ids, which no other face ever gets. Time is counted in
+    snapshots whose searches were committed: the selfies that were searched from in one have been
+    compared with all that waited then.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0
+        self._first_seen: dict[str, int] = {}
+        self._compared: dict[str, int] = {}
+
+    def first_seen(self, faces: Iterable[str]) -> dict[str, int]:
+        """Return the moments in which these were first seen; of others, one still to come."""
+        return {face: self._first_seen.get(face, self._now + 1) for face in faces}
+
+    def last_compared(self, selfies: Iterable[str]) -> dict[str, int]:
+        """Return the moments up to which these were compared with all faces; 0 for never."""
+        return {selfie: self._compared.get(selfie, 0) for selfie in selfies}
+
+    def record(self, selfies: Iterable[str], *, waiting: Collection[str]) -> None:
+        """Remember, once the matches are committed, that these were compared with all waiting."""
+        self._now += 1
+        self._first_seen = {face: self._first_seen.get(face, self._now) for face in waiting}
+        self._compared.update(dict.fromkeys(selfies, self._now))
+        if not self._first_seen:
+            self._compared.clear()
+
+    def compared_with_all(self, waiting_faces: int) -> int:
+        """Estimate how many selfies were compared with so many waiting faces, all there are."""
+        if not self._first_seen or waiting_faces != len(self._first_seen):
+            return 0
+        last = max(self._first_seen.values())
+        return sum(moment >= last for moment in self._compared.values())
+
+
 def plan_searches(sides: Sides) -> Plan:
     """Return the cheapest plan; of equal ones that with fewer searches from photo faces."""
     if not sides.new_selfies and not sides.old_selfies:
@@ -60,6 +101,11 @@ def _moments(sides: Sides) -> list[int]:
 def _cut(sides: Sides, moment: int) -> Plan:
     last = max((seen for seen in sides.new_faces.values() if seen <= moment), default=0)
     return Plan(
-        frozenset((*sides.new_selfies, *(s for s, met in sides.old_selfies.items() if met < last))),
+        frozenset(
+            (
+                *sides.new_selfies,
+                *(s for s, compared in sides.old_selfies.items() if compared < last),
+            )
+        ),
         frozenset(face for face, seen in sides.new_faces.items() if seen > moment),
     )

@@ -1,14 +1,13 @@
-"""SQL of faces that Rekognition keeps, and of its collections."""
+"""SQL of the faces that Rekognition keeps, of its collections, and of the calls that it charges."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, external_collections, faces, photos, selfie_indexes
-from services.recognition.indexes.rekognition.batching import Waiting
-from services.recognition.photos.repository import PhotoRow
 
 #: Stored with every face.
 ENGINE = "rekognition"
@@ -16,7 +15,7 @@ ENGINE = "rekognition"
 
 @dataclass(frozen=True, slots=True)
 class KnownSelfie:
-    """A guest's face; a new one has not met the old photo faces yet."""
+    """A guest's face; a new one was not compared with the old photo faces yet."""
 
     face_id: str
     selfie_id: int
@@ -26,7 +25,7 @@ class KnownSelfie:
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
-    """A photo's face; a new one has not met any selfie yet. `id` is our row's."""
+    """A photo's face; a new one was not compared with any selfie yet. `id` is our row's."""
 
     face_id: str
     id: int
@@ -45,6 +44,15 @@ class KnownFaces:
     selfies: tuple[KnownSelfie, ...]
     faces: tuple[KnownFace, ...]
     waiting: tuple[str, ...] = ()
+
+
+def waits_to_be_matched(event_id: int) -> ColumnElement[bool]:
+    """Whether a photo of the event is analysed and not matched yet."""
+    return and_(
+        photos.c.event_id == event_id,
+        photos.c.processing_status == "analyzed",
+        photos.c.engine == ENGINE,
+    )
 
 
 async def read_sides(
@@ -84,22 +92,22 @@ async def read_sides(
         old = await read_faces(
             connection, event_id, but_not_of=photo_ids, limit=len(selfies) + 1, is_new=False
         )
-    waiting = await _waiting_faces(
-        connection, event_id, but_not_of=photo_ids, photos=waiting_photos
-    )
+    waiting = await _waiting_faces(connection, event_id, but_not_of=photo_ids, limit=waiting_photos)
     return KnownFaces(selfies, (*new, *old), waiting)
 
 
 async def _waiting_faces(
-    connection: AsyncConnection, event_id: int, *, but_not_of: Sequence[int], photos: int
+    connection: AsyncConnection, event_id: int, *, but_not_of: Sequence[int], limit: int
 ) -> tuple[str, ...]:
-    if not photos:
+    if not limit:
         return ()
-    earliest = [
-        photo.id
-        for photo in await analyzed_photos(connection, event_id, limit=photos + len(but_not_of))
-        if photo.id not in but_not_of
-    ]
+    analyzed: Iterable[int] = await connection.scalars(
+        select(photos.c.id)
+        .where(waits_to_be_matched(event_id))
+        .order_by(photos.c.id)
+        .limit(limit + len(but_not_of))
+    )
+    earliest = [photo_id for photo_id in analyzed if photo_id not in but_not_of]
     found = await read_faces(connection, event_id, of=earliest, is_new=True)
     return tuple(face.face_id for face in found)
 
@@ -139,7 +147,7 @@ async def faces_by_external_id(
     return {row.external_face_id: (row.id, row.photo_id) for row in rows}
 
 
-async def unknown_faces(connection: AsyncConnection, face_ids: Sequence[str]) -> list[str]:
+async def stray_faces(connection: AsyncConnection, face_ids: Sequence[str]) -> list[str]:
     """Return those that neither a photo nor a selfie refers to."""
     return list(
         await connection.scalars(
@@ -153,95 +161,6 @@ async def unknown_faces(connection: AsyncConnection, face_ids: Sequence[str]) ->
             {"face_ids": list(face_ids)},
         )
     )
-
-
-_WAITING = text(
-    """
-    WITH unfinished AS (
-        SELECT id, processing_status = 'analyzed' AS is_analyzed, analyzed_at
-        FROM photos
-        WHERE event_id = :event_id
-          AND (processing_status = 'queued' OR processing_status = 'analyzed' AND engine = :engine)
-        UNION ALL
-        SELECT id, false, analyzed_at FROM photos
-        WHERE event_id = :event_id AND reindexing_since IS NOT NULL)
-    SELECT
-        count(*) FILTER (WHERE is_analyzed) AS photos,
-        count(*) FILTER (WHERE NOT is_analyzed) AS photos_to_come,
-        (SELECT count(*) FROM unfinished JOIN faces f ON f.photo_id = unfinished.id
-         WHERE is_analyzed AND f.engine = :engine) AS faces,
-        coalesce(extract(epoch FROM clock_timestamp() - min(analyzed_at)
-                         FILTER (WHERE is_analyzed)), 0)::float8 AS waited_seconds,
-        (SELECT coalesce(extract(epoch FROM clock_timestamp() - max(uploaded_at)), 0)::float8
-         FROM photos WHERE event_id = :event_id) AS quiet_seconds,
-        (SELECT count(*) FROM selfie_indexes
-         WHERE event_id = :event_id AND status = 'indexed' AND engine = :engine) AS new_selfies,
-        (SELECT count(*) FROM selfie_indexes
-         WHERE event_id = :event_id AND status = 'done' AND engine = :engine) AS old_selfies
-    FROM unfinished
-    """
-)
-
-
-async def waiting(connection: AsyncConnection, event_id: int) -> Waiting:
-    """Return what of the event waits to be matched."""
-    row = (await connection.execute(_WAITING, {"event_id": event_id, "engine": ENGINE})).one()
-    return Waiting(**row._asdict())
-
-
-async def waiting_events(connection: AsyncConnection) -> list[int]:
-    """Return the events of which photos or selfies wait to be matched."""
-    return list(
-        await connection.scalars(
-            text(
-                """
-                SELECT event_id FROM photos
-                WHERE processing_status = 'analyzed' AND engine = :engine
-                UNION
-                SELECT event_id FROM selfie_indexes WHERE status = 'indexed' AND engine = :engine
-                """
-            ),
-            {"engine": ENGINE},
-        )
-    )
-
-
-async def count_faces(connection: AsyncConnection, photo_ids: Sequence[int]) -> dict[int, int]:
-    """Return how many faces each of these photos has, in order of the photos."""
-    rows = await connection.execute(
-        select(faces.c.photo_id, func.count().label("number"))
-        .where(faces.c.photo_id == func.any(list(photo_ids)), faces.c.engine == ENGINE)
-        .group_by(faces.c.photo_id)
-        .order_by(faces.c.photo_id)
-    )
-    return {row.photo_id: row.number for row in rows}
-
-
-async def analyzed_photos(
-    connection: AsyncConnection, event_id: int, *, limit: int
-) -> list[PhotoRow]:
-    """Return the photos that wait to be matched, the oldest first."""
-    rows = await connection.execute(
-        select(
-            photos.c.id,
-            photos.c.event_id,
-            photos.c.filename,
-            photos.c.processing_status.label("status"),
-            photos.c.uploaded_at,
-            photos.c.lost_analyses,
-            photos.c.traceparent,
-            photos.c.engine,
-            photos.c.finished_at.is_not(None).label("is_known"),
-        )
-        .where(
-            photos.c.event_id == event_id,
-            photos.c.processing_status == "analyzed",
-            photos.c.engine == ENGINE,
-        )
-        .order_by(photos.c.id)
-        .limit(limit)
-    )
-    return [PhotoRow(**row._asdict()) for row in rows]
 
 
 async def announce_collection(connection: AsyncConnection, event_id: int) -> None:
@@ -281,4 +200,32 @@ async def mark_collection(connection: AsyncConnection, event_id: int, *, is_made
         update(external_collections)
         .where(external_collections.c.event_id == event_id)
         .values(is_made=is_made)
+    )
+
+
+_ADD_CALLS = text(
+    """
+    INSERT INTO aws_usage AS u (event_id, operation, day, calls)
+    SELECT * FROM unnest(
+        CAST(:events AS bigint[]), CAST(:operations AS text[]), CAST(:days AS date[]),
+        CAST(:calls AS bigint[]))
+    ORDER BY 1, 2, 3
+    ON CONFLICT (event_id, operation, day) DO UPDATE SET calls = u.calls + excluded.calls
+    """
+)
+
+
+async def add_calls(
+    connection: AsyncConnection, calls: Mapping[tuple[int, str, date], int]
+) -> None:
+    """Add numbers of calls by event, operation and day."""
+    event_ids, operations, days = zip(*calls, strict=True)
+    await connection.execute(
+        _ADD_CALLS,
+        {
+            "events": list(event_ids),
+            "operations": list(operations),
+            "days": list(days),
+            "calls": list(calls.values()),
+        },
     )

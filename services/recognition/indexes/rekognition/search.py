@@ -10,16 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database.database import Database
 from services.recognition import metrics
 from services.recognition.indexes.rekognition import repository
-from services.recognition.indexes.rekognition.meetings import Meetings
-from services.recognition.indexes.rekognition.names import is_user, photo_of
-from services.recognition.indexes.rekognition.planner import Sides, plan_searches
-from services.recognition.indexes.rekognition.repository import KnownFace, KnownFaces, KnownSelfie
-from services.recognition.indexes.rekognition.service import (
+from services.recognition.indexes.rekognition.client import (
     MAX_SEARCH_RESULTS,
     Hit,
     InputRefused,
     Rekognition,
+    is_user,
+    photo_of,
 )
+from services.recognition.indexes.rekognition.planner import Comparisons, Sides, plan_searches
+from services.recognition.indexes.rekognition.repository import KnownFace, KnownFaces, KnownSelfie
 from services.recognition.matching.rules import Match, best_of_each
 
 #: Searches made because a result was cut off; beyond, the most similar faces must do.
@@ -39,20 +39,16 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The outcome of a round. Once the matches are committed, it may be recorded."""
+    """The outcome of a round. Once the matches are committed, `Comparisons` may record it."""
 
     matches: list[Match]
     #: The new selfies that were compared.
     selfie_ids: list[int]
     #: How many searches it took.
     calls: int
-    #: The selfies that were searched from, and the faces they found besides those of the round.
-    met: frozenset[str]
+    #: The selfies that were searched from, and the waiting faces that they were compared with.
+    compared: frozenset[str]
     waiting: tuple[str, ...]
-
-    def record(self, meetings: Meetings) -> None:
-        """Remember who has met."""
-        meetings.record(self.met, waiting=self.waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +67,17 @@ class Searcher:
         photo_ids: Sequence[int],
         selfie_ids: Sequence[int] | None,
         *,
-        meetings: Meetings | None = None,
+        comparisons: Comparisons | None = None,
         waiting_photos: int = 0,
     ) -> Searched:
         """Compare these photos with all selfies, and these selfies with all photos.
 
-        Without `selfie_ids` the new selfies are those that wait. What has met before, by
-        `meetings`, is not compared again. Of so many photos that wait for a later round, the
-        outcome says who has met them.
+        Without `selfie_ids` the new selfies are those that wait. What was compared before, by
+        `comparisons`, is not compared again. Of so many photos that wait for a later round, the
+        outcome says which selfies were compared with them.
         """
         known = await self._read(photo_ids, selfie_ids, waiting_photos)
-        plan = plan_searches(_sides(known, meetings or Meetings()))
+        plan = plan_searches(_sides(known, comparisons or Comparisons()))
         metrics.AWS_PLANNED.inc(plan.calls)
         selfies = [item for item in known.selfies if item.face_id in plan.selfies]
         faces = [item for item in known.faces if item.face_id in plan.faces]
@@ -96,7 +92,7 @@ class Searcher:
             matches=await self._matches(pairs),
             selfie_ids=[item.selfie_id for item in known.selfies if item.is_new],
             calls=calls,
-            met=plan.selfies - cut,
+            compared=plan.selfies - cut,
             waiting=known.waiting,
         )
 
@@ -128,7 +124,7 @@ class Searcher:
             for selfie, hits in zip(selfies, of_selfies, strict=True)
             for hit in hits
             if (photo := photo_of(hit.external_image_id)) is not None
-            # What an old selfie has met before is matched already, or was taken back.
+            # What an old selfie was compared with before is matched already, or was taken back.
             and (selfie.is_new or photo in new_photos or hit.face_id in waiting)
         ]
         pairs += [
@@ -136,7 +132,7 @@ class Searcher:
             for face, hits in zip(faces, of_faces, strict=True)
             for hit in hits
             if is_user(hit.external_image_id)
-            # A selfie indexed since the snapshot meets this face on its own account.
+            # A selfie indexed since the snapshot is compared with this face by its own round.
             and (selfie := by_face_id.get(hit.face_id)) is not None
             and (face.is_new or selfie.is_new)
         ]
@@ -226,11 +222,13 @@ class Searcher:
         )
 
 
-def _sides(known: KnownFaces, meetings: Meetings) -> Sides:
+def _sides(known: KnownFaces, comparisons: Comparisons) -> Sides:
     return Sides(
         new_selfies=[item.face_id for item in known.selfies if item.is_new],
-        old_selfies=meetings.last_met(item.face_id for item in known.selfies if not item.is_new),
-        new_faces=meetings.first_seen(item.face_id for item in known.faces if item.is_new),
+        old_selfies=comparisons.last_compared(
+            item.face_id for item in known.selfies if not item.is_new
+        ),
+        new_faces=comparisons.first_seen(item.face_id for item in known.faces if item.is_new),
         old_faces=[item.face_id for item in known.faces if not item.is_new],
     )
 

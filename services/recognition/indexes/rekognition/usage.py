@@ -7,28 +7,17 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database.database import Database
 from libs.common.telemetry.metrics import CHARGED
 from services.recognition import metrics
+from services.recognition.indexes.rekognition import repository
 
 log = structlog.get_logger(__name__)
 
 #: What a crash may leave uncounted.
 FLUSH_SECONDS = 1.0
-
-_ADD = text(
-    """
-    INSERT INTO aws_usage AS u (event_id, operation, day, calls)
-    SELECT * FROM unnest(
-        CAST(:events AS bigint[]), CAST(:operations AS text[]), CAST(:days AS date[]),
-        CAST(:calls AS bigint[]))
-    ORDER BY 1, 2, 3
-    ON CONFLICT (event_id, operation, day) DO UPDATE SET calls = u.calls + excluded.calls
-    """
-)
 
 
 class Usage:
@@ -52,18 +41,9 @@ class Usage:
         if not self._calls:
             return
         counted, self._calls = self._calls, Counter()
-        events, operations, days = zip(*counted, strict=True)
         try:
             async with self._database.unit_of_work() as unit:
-                await unit.connection.execute(
-                    _ADD,
-                    {
-                        "events": list(events),
-                        "operations": list(operations),
-                        "days": list(days),
-                        "calls": list(counted.values()),
-                    },
-                )
+                await repository.add_calls(unit.connection, counted)
         except BaseException:
             self._calls.update(counted)
             raise

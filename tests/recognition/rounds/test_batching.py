@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.recognition.indexes.rekognition.batching import (
+from services.recognition.rounds.batching import (
     FIRST_SEARCHES,
     FIRST_SECONDS,
     LONG_QUIET_SECONDS,
@@ -66,8 +66,8 @@ def test_a_batch_closes_in_time_once_in_a_burst_and_then_takes_longer() -> None:
 def test_photos_that_cost_nothing_do_not_wait() -> None:
     assert take(replace(GROWING, old_selfies=0)) is Take.ALL
     assert take(replace(GROWING, old_selfies=0, new_selfies=7)) is Take.ALL
-    assert take(GROWING, met_all=50) is Take.ALL
-    assert take(GROWING, met_all=49) is Take.NOTHING
+    assert take(GROWING, compared=50) is Take.ALL
+    assert take(GROWING, compared=49) is Take.NOTHING
 
 
 def test_the_first_photos_of_a_burst_are_matched_early() -> None:

@@ -22,8 +22,14 @@ from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.telemetry import tracing
 from services.recognition import metrics
 from services.recognition.indexes.face_index import SelfieKey
-from services.recognition.indexes.rekognition import repository
-from services.recognition.indexes.rekognition.batching import (
+from services.recognition.indexes.rekognition.index import RekognitionIndex
+from services.recognition.indexes.rekognition.planner import Comparisons
+from services.recognition.matching import repository as stored_matches
+from services.recognition.matching.finish import finish_photos, finish_selfies
+from services.recognition.matching.match_photo import Matcher
+from services.recognition.photos.repository import PhotoRow
+from services.recognition.rounds import repository
+from services.recognition.rounds.batching import (
     FIRST_SEARCHES,
     BatchLimits,
     Burst,
@@ -31,12 +37,7 @@ from services.recognition.indexes.rekognition.batching import (
     Waiting,
     first_photos,
 )
-from services.recognition.indexes.rekognition.event_tasks import EventTasks, Outlook
-from services.recognition.indexes.rekognition.index import RekognitionIndex
-from services.recognition.indexes.rekognition.meetings import Meetings
-from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.finish import finish_photos, finish_selfies
-from services.recognition.photos.repository import PhotoRow
+from services.recognition.rounds.event_tasks import EventTasks, Outlook
 from services.recognition.selfies import claims as selfie_claims
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 
@@ -65,15 +66,8 @@ class Rounds:
         owned: Callable[[], Collection[int]],
     ) -> None:
         self._indexer = indexer
-        self._index = index
-        self._matcher = indexer.matcher
         self._database = indexer.matcher.database
-        self._limits = limits
-        self._at_once = asyncio.Semaphore(ROUNDS_AT_ONCE)
-        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._bursts: LRUCache[int, Burst] = LRUCache(EVENTS_KEPT)
-        self._meetings: LRUCache[int, Meetings] = LRUCache(EVENTS_KEPT)
-        self.tasks = EventTasks(self._step, self._waiting_events, owned=owned)
+        self.tasks = EventTasks(EventRounds(indexer.matcher, index, limits), owned=owned)
 
     async def photo_analyzed(self, message: PhotoAnalyzed) -> None:
         """Have the photo matched: with others, after a wait that is bounded."""
@@ -92,7 +86,7 @@ class Rounds:
             raise outcome
 
     async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
-        """Index what nobody has claimed yet; who fails is left to the message of its own."""
+        """Index what is not claimed yet; one that fails is tried again by its own message."""
         async with self._database.read() as connection:
             waiting = await selfie_claims.waiting_selfies(
                 connection, event_id, limit=SELFIES_AT_ONCE
@@ -107,18 +101,33 @@ class Rounds:
             return
         await self.tasks.tell(selfie.event_id)
 
-    async def _waiting_events(self) -> Collection[int]:
+
+class EventRounds:
+    """Makes the rounds of events, one at a time of each."""
+
+    def __init__(self, matcher: Matcher, index: RekognitionIndex, limits: BatchLimits) -> None:
+        self._matcher = matcher
+        self._database = matcher.database
+        self._index = index
+        self._limits = limits
+        self._at_once = asyncio.Semaphore(ROUNDS_AT_ONCE)
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._bursts: LRUCache[int, Burst] = LRUCache(EVENTS_KEPT)
+        self._comparisons: LRUCache[int, Comparisons] = LRUCache(EVENTS_KEPT)
+
+    async def waiting_events(self) -> Collection[int]:
+        """See `EventWork.waiting_events`."""
         async with self._database.read() as connection:
             return await repository.waiting_events(connection)
 
-    async def _step(self, event_id: int) -> Outlook:
-        """Match what of the event is to be matched now."""
+    async def step(self, event_id: int) -> Outlook:
+        """See `EventWork.step`: match what of the event is to be matched now."""
         # A message of an event whose rounds fail makes them itself, perhaps beside its task.
         async with self._locks[event_id]:
             outlook = await self._look(event_id)
         if outlook is Outlook.NOTHING:
             self._locks.pop(event_id, None)
-            self._meetings.pop(event_id, None)
+            self._comparisons.pop(event_id, None)
         return outlook
 
     async def _look(self, event_id: int) -> Outlook:
@@ -126,18 +135,18 @@ class Rounds:
             waiting = await repository.waiting(connection, event_id)
         if waiting.is_nothing:
             return Outlook.NOTHING
-        meetings = self._meetings.setdefault(event_id, Meetings())
+        comparisons = self._comparisons.setdefault(event_id, Comparisons())
         burst = self._limits.burst_at(time.monotonic(), self._bursts.get(event_id), waiting)
         self._bursts[event_id] = burst
         take = self._limits.photos_to_take(
-            waiting, burst, met_all=meetings.have_met_all(waiting.faces)
+            waiting, burst, compared=comparisons.compared_with_all(waiting.faces)
         )
         photos = await self._photos(event_id, take, burst)
         if not photos and not waiting.new_selfies:
             return Outlook.LATER
         async with self._at_once:
             with tracing.new_trace("match round", event_id=event_id):
-                await self._round(event_id, photos, waiting, burst, meetings)
+                await self._round(event_id, photos, waiting, burst, comparisons)
         return Outlook.MORE
 
     async def _photos(self, event_id: int, take: Take, burst: Burst) -> list[PhotoRow]:
@@ -161,13 +170,13 @@ class Rounds:
         photos: Sequence[PhotoRow],
         waiting: Waiting,
         burst: Burst,
-        meetings: Meetings,
+        comparisons: Comparisons,
     ) -> None:
         searcher = self._index.searcher(event_id, await self._matcher.least_similarity(event_id))
         searched = await searcher.match(
             [photo.id for photo in photos],
             None,
-            meetings=meetings,
+            comparisons=comparisons,
             waiting_photos=self._limits.photos,
         )
         if waiting.is_burst:
@@ -180,5 +189,5 @@ class Rounds:
             await stored_matches.upsert(unit.connection, event_id, searched.matches)
             await finish_photos(photos, unit=unit)
             await finish_selfies(event_id, searched.selfie_ids, unit=unit)
-        searched.record(meetings)
+        comparisons.record(searched.compared, waiting=searched.waiting)
         metrics.MATCH_ROUND_PHOTOS.observe(len(photos))

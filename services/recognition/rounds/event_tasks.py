@@ -5,10 +5,11 @@ event's partition: the next owner looks for what waits every few seconds.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from contextvars import Context
 from enum import Enum, auto
+from typing import Protocol
 
 import structlog
 from cachetools import TTLCache
@@ -43,21 +44,23 @@ class Outlook(Enum):
     MORE = auto()
 
 
+class EventWork(Protocol):
+    """What is to be done of events, step by step."""
+
+    async def step(self, event_id: int) -> Outlook:
+        """Do what is to be done of the event now."""
+        ...
+
+    async def waiting_events(self) -> Collection[int]:
+        """Read the events of which something waits."""
+        ...
+
+
 class EventTasks:
-    """A `Subscription` to what waits of the events whose partitions are owned.
+    """A `Subscription` to what waits of the events whose partitions are owned."""
 
-    `step` does what is to be done of an event now; `waiting_events` reads those to look at.
-    """
-
-    def __init__(
-        self,
-        step: Callable[[int], Awaitable[Outlook]],
-        waiting_events: Callable[[], Awaitable[Collection[int]]],
-        *,
-        owned: Callable[[], Collection[int]],
-    ) -> None:
-        self._step = step
-        self._waiting_events = waiting_events
+    def __init__(self, work: EventWork, *, owned: Callable[[], Collection[int]]) -> None:
+        self._work = work
         self._owned = owned
         self._stopping = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -98,7 +101,7 @@ class EventTasks:
         message's: retried, and put aside where people look.
         """
         if event_id in self._failing:
-            await self._step(event_id)
+            await self._work.step(event_id)
             self._failing.pop(event_id, None)
         self._wake(event_id)
 
@@ -124,7 +127,7 @@ class EventTasks:
     async def _keep_watching(self) -> None:
         while not self._stopping.is_set():
             try:
-                for event_id in await self._waiting_events():
+                for event_id in await self._work.waiting_events():
                     if self._owns(event_id) and event_id not in self._failing:
                         self._wake(event_id)
             except (FindMeError, SQLAlchemyError, OSError) as error:
@@ -137,7 +140,7 @@ class EventTasks:
         while not self._stopping.is_set() and self._owns(event_id):
             self._news.discard(event_id)
             try:
-                outlook = await self._step(event_id)
+                outlook = await self._work.step(event_id)
             except Exception as error:  # noqa: BLE001 - it is told, and made the messages' own
                 failures += 1
                 if self._gives_up(event_id, error, failures):

@@ -38,7 +38,8 @@ class Waiting:
     waited_seconds: float
     #: Since the last upload.
     quiet_seconds: float
-    #: Guests' selfies that are indexed: those that wait, and those that have met all other photos.
+    #: Guests' selfies that are indexed: those that wait, and those that were compared
+    #: with all other photos.
     new_selfies: int
     old_selfies: int
 
@@ -108,9 +109,9 @@ class BatchLimits:
             last.last_active = now
         return last
 
-    def photos_to_take(self, waiting: Waiting, burst: Burst, *, met_all: int = 0) -> Take:
-        """Say which photos to match now; `met_all`: old selfies that have met these, too."""
-        searches = min(max(waiting.old_selfies - met_all, 0), waiting.faces)
+    def photos_to_take(self, waiting: Waiting, burst: Burst, *, compared: int = 0) -> Take:
+        """Say which photos to match now; `compared`: old selfies that were, with these."""
+        searches = min(max(waiting.old_selfies - compared, 0), waiting.faces)
         if not waiting.photos:
             return Take.NOTHING
         if (

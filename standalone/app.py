@@ -1,12 +1,14 @@
-"""All four services in one process, on one data folder."""
+"""All four services in one process, on one data folder and behind one origin."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from libs.common.database.migrate import upgrade
 from libs.common.resources import open_resources
@@ -19,8 +21,8 @@ from services.media.app import create_app as create_media
 from services.media.settings import MediaSettings
 from services.recognition.app import create_app as create_recognition
 from services.recognition.settings import RecognitionSettings
-from standalone.data_dir import secret_key
-from standalone.gateway import gateway_app
+from standalone.data_dir import objects_dir, secret_key
+from standalone.gateway_routes import service_for
 from standalone.settings import StandaloneSettings
 
 
@@ -54,11 +56,38 @@ async def standalone_app(settings: StandaloneSettings, url: str) -> AsyncIterato
         )
 
 
-def objects_dir(data_dir: Path) -> Path:
-    """Return the folder of photos and selfies, which only its owner may enter."""
-    folder = data_dir / "objects"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+def gateway_app(services: Mapping[str, FastAPI]) -> Starlette:
+    """Return the application; its lifespan starts the services in order, ends them in reverse."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for service in services.values():
+                await stack.enter_async_context(service.router.lifespan_context(service))
+            yield
+
+    app = Starlette(lifespan=lifespan)
+    app.state.stopping = [service.state.stopping for service in services.values()]
+    app.mount("/", Gateway(services))
+    return app
+
+
+class Gateway:
+    """Hands each request to the service that answers its path."""
+
+    def __init__(self, services: Mapping[str, FastAPI]) -> None:
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp
+        service = service_for(scope["path"])
+        if scope["path"] == "/":
+            app = RedirectResponse("/api/docs/gallery")
+        elif service is None:
+            app = JSONResponse({"detail": "Not Found"}, status_code=404)
+        else:
+            app = self._services[service]
+        await app(scope, receive, send)
 
 
 def common_settings(settings: StandaloneSettings, url: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from botocore.exceptions import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.indexes.rekognition.faults import (
+from services.recognition.indexes.rekognition.retry import (
     LONGEST_PAUSE_SECONDS,
     Fault,
     fault_of,

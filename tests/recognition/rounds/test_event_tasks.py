@@ -7,8 +7,8 @@ import pytest
 
 from libs.common.errors import Unavailable
 from libs.common.messaging.buckets import bucket_of
-from services.recognition.indexes.rekognition import event_tasks
-from services.recognition.indexes.rekognition.event_tasks import MAX_FAILURES, EventTasks, Outlook
+from services.recognition.rounds import event_tasks
+from services.recognition.rounds.event_tasks import MAX_FAILURES, EventTasks, Outlook
 from tests.support.polling import eventually
 
 EVENT = 1
@@ -58,7 +58,7 @@ def work() -> Work:
 async def tasks(work: Work, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventTasks]:
     monkeypatch.setattr(event_tasks, "WATCH_SECONDS", 0.02)
     monkeypatch.setattr(event_tasks, "PAUSES_SECONDS", (0.01,))
-    tasks = EventTasks(work.step, work.waiting_events, owned=lambda: work.owned)
+    tasks = EventTasks(work, owned=lambda: work.owned)
     yield tasks
     work.may_end.set()
     await tasks.stop()

@@ -1,4 +1,4 @@
-"""Rekognition's operations that we use: bounded, retried, counted, with types of ours."""
+"""Rekognition's operations that we use: bounded, retried, counted, with types and names of ours."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from libs.common.errors import FindMeError, PermanentError, TransientError, Unavailable
 from libs.common.telemetry import tracing
 from services.recognition import metrics
-from services.recognition.indexes.rekognition.faults import (
+from services.recognition.indexes.rekognition.retry import (
     MAX_ATTEMPTS,
     Fault,
     error_code,
@@ -29,6 +29,9 @@ READ_TIMEOUT_SECONDS = 30
 #: The service's own limits.
 MAX_FACES_OF_PHOTO = 100
 MAX_SEARCH_RESULTS = 4096
+
+_USER = "user:"
+_PHOTO = "photo:"
 
 _BAD_INPUT = frozenset(
     {"ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"}
@@ -247,6 +250,27 @@ class Rekognition:
                     self._usage.add(event_id, operation)
                     return answer, unknown
         raise AssertionError("the last attempt returns or raises")
+
+
+def user_image(user_id: int, selfie_id: int) -> str:
+    """The ExternalImageId of a guest's selfie, of which there may be several."""
+    return f"{_USER}{user_id}:{selfie_id}"
+
+
+def photo_image(photo_id: int) -> str:
+    """The ExternalImageId of a photo's faces."""
+    return f"{_PHOTO}{photo_id}"
+
+
+def photo_of(external_image_id: str) -> int | None:
+    """The photo's id, None when the face is a guest's."""
+    kind, _, number = external_image_id.partition(":")
+    return int(number) if f"{kind}:" == _PHOTO and number.isdecimal() else None
+
+
+def is_user(external_image_id: str) -> bool:
+    """Whether the face is a guest's selfie."""
+    return external_image_id.startswith(_USER)
 
 
 def _translated(error: ClientError) -> FindMeError:

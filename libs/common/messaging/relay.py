@@ -13,10 +13,10 @@ from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
-from libs.common.messaging import outbox
+from libs.common.database.outbox import OutboxRow
 from libs.common.messaging.bus.protocol import Bus, BusUnavailable
-from libs.common.messaging.outbox import OutboxRow
 from libs.common.telemetry import metrics, tracing
 
 log = structlog.get_logger(__name__)

@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import insert
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
 from libs.common.database.tables import dead_letters
-from libs.common.messaging import outbox
 from libs.common.messaging.bus.protocol import Death, Delivery, OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters import settle as settling

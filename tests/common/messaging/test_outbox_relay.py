@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import pytest
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
-from libs.common.messaging import outbox
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Bus, BusUnavailable, Delivery

@@ -16,7 +16,7 @@ from libs.common.web.service_app import build_app
 from services.recognition.consumers import Consumers, consuming
 from services.recognition.engine.engines import make_engine
 from services.recognition.engine.profiles import PROFILES
-from services.recognition.engine.workers import EngineFactory, WorkerPool
+from services.recognition.engine.workers import EngineFactory, engine_pool
 from services.recognition.erasure.forgetting import forgetting
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import local_engine, local_workers, open_index
@@ -70,10 +70,10 @@ def create_app(
         database, bus, topology = connected.database, connected.bus, connected.topology
         background = app.state.background
         async with (
-            WorkerPool(
+            engine_pool(
                 local_workers(settings),
+                factory,
                 timeout_seconds=settings.analyze_timeout_seconds,
-                engine_factory=factory,
             ) as pool,
             open_index(settings, database, pool, background) as index,
             PeopleFinder(database, PROFILES.get(settings.face_recognizer_provider)) as people,

@@ -118,7 +118,7 @@ class Party(Rows):
         async with self.database.read() as connection:
             for row in await connection.execute(
                 text(
-                    "SELECT s.id, filename, sha256, embedding, external_face_id FROM selfies s"
+                    "SELECT s.id, filename, sha256, s.embedding, external_face_id FROM selfies s"
                     " LEFT JOIN selfie_indexes i ON i.selfie_id = s.id WHERE s.user_id = :guest"
                 ),
                 {"guest": guest.id},

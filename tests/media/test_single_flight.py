@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.media.single_flight import SingleFlight
+from services.media.renditions.single_flight import SingleFlight
 from tests.support.polling import PATIENCE_SECONDS
 
 

@@ -26,7 +26,7 @@ class OneSided(ScriptedEngine):
     name: str = EMBEDDED
 
     def perform(self, text: str) -> PhotoAnalysis:
-        command, *words = text.split()
+        command, *words = text.partition("\n")[0].split()
         if f"{self.name}:bad" in words:
             raise PermanentError("not for this engine")
         seen = [word.removeprefix(f"{self.name}:") for word in words]

@@ -50,7 +50,7 @@ async def running_services(
         ingest = create_ingest(
             settings_of(IngestSettings, database_url, **common),
             resources,
-            recognition_transport=httpx.ASGITransport(recognises),
+            recognition_transport=httpx.ASGITransport(recognises, raise_app_exceptions=False),
         )
         app = gateway_app(
             {

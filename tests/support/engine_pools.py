@@ -6,41 +6,33 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.engine.workers import EngineFactory, WorkerPool
+from services.recognition.engine.workers import EngineFactory, EnginePool, engine_pool
 from services.recognition.indexes.open import local_workers
 from services.recognition.settings import RecognitionSettings
 
-Pool = WorkerPool[PhotoAnalysis]
-
-_POOLS: dict[tuple[object, ...], Pool] = {}
+_POOLS: dict[tuple[object, ...], EnginePool] = {}
 
 
 @asynccontextmanager
 async def lent_pool(
     engine_factory: EngineFactory, settings: RecognitionSettings
-) -> AsyncIterator[Pool]:
+) -> AsyncIterator[EnginePool]:
     """Yield so many workers with the engine as the settings ask for, one test after the other.
 
     A worker that a test kills is started anew by whoever needs it next. An engine that is given
     files of its test gets workers of its own.
     """
     if isinstance(engine_factory, partial) and engine_factory.args:
-        async with WorkerPool(local_workers(settings), engine_factory=engine_factory) as own:
+        async with engine_pool(local_workers(settings), engine_factory) as own:
             yield own
         return
     key = (local_workers(settings), *_identity(engine_factory))
     pool = _POOLS.get(key)
     if pool is None:
-        pool = WorkerPool(local_workers(settings), engine_factory=engine_factory)
-        await pool.__aenter__()
+        pool = engine_pool(local_workers(settings), engine_factory)
+        await asyncio.to_thread(pool.start)
         _POOLS[key] = pool
-        atexit.register(pool._stop)
-    else:
-        # Of this test's event loop.
-        pool._idle = asyncio.Queue()
-        for worker in pool._workers:
-            pool._idle.put_nowait(worker)
+        atexit.register(pool.stop)
     yield pool
 
 

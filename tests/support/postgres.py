@@ -28,6 +28,8 @@ FAST_SETTINGS = (
     "fsync=off",
     "full_page_writes=off",
     "max_wal_size=256MB",  # its folder may lie in memory
+    # Who waits looks for a deadlock once, after so long: a test that makes one has to be complete.
+    "deadlock_timeout=4s",
 )
 SETTINGS = ("max_connections=200", "shared_buffers=64MB")
 PASSWORD = "findme"

@@ -71,7 +71,9 @@ async def running_stack(
                 "ingest": create_ingest(
                     settings_of(IngestSettings, database_url, **common),
                     resources,
-                    recognition_transport=httpx.ASGITransport(recognition),
+                    recognition_transport=httpx.ASGITransport(
+                        recognition, raise_app_exceptions=False
+                    ),
                 ),
             }
         )

@@ -4,8 +4,10 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import quote
 
+import aio_pika
 import httpx
 import pytest
+from aio_pika.abc import HeadersType
 from structlog.testing import capture_logs
 
 from libs.common.errors import PermanentError, TransientError
@@ -161,6 +163,19 @@ async def test_a_message_that_crashes_consumers_after_a_retry_keeps_its_routing_
     assert dead.death is not None
     assert (dead.death.queue, dead.death.crashed) == (queue.name, True)
     assert dead.death.attempts == 1 + DELIVERY_LIMIT + 1
+
+
+@pytest.mark.parametrize("attempt", [10**12, 0, -5])
+async def test_a_strangers_dead_letter_is_taken_whatever_attempt_it_claims(
+    bus: Bus, declared: str, attempt: int
+) -> None:
+    async with await aio_pika.connect(declared) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(DEAD_LETTER_EXCHANGE)
+        headers: HeadersType = {"x-attempt": attempt, "x-dead-letter-queue": "theirs"}
+        await exchange.publish(aio_pika.Message(b"?", headers=headers), "whatever")
+    (dead,) = await dead_letters(bus, 1)
+    assert dead.death == Death("theirs", "unknown", attempts=1)
 
 
 async def test_a_dead_letter_that_cannot_be_kept_is_not_dropped(

@@ -19,7 +19,6 @@ class Stream:
         self.events: list[tuple[str, Any]] = []
         self.last_id = ""
         self.has_ended = False
-        self.was_cut = False
 
     async def wait_for(self, count: int) -> list[tuple[str, Any]]:
         """Return the first events as (name, data)."""
@@ -30,13 +29,11 @@ class Stream:
         return self.events[:count]
 
     async def collect(self) -> None:
-        try:
+        with contextlib.suppress(httpx.RemoteProtocolError):
             async for event in EventSource(self.response).aiter_sse():
                 self.last_id = event.id
                 if event.data:
                     self.events.append((event.event, event.json()))
-        except httpx.RemoteProtocolError:
-            self.was_cut = True
         self.has_ended = True
 
 

@@ -65,8 +65,8 @@ async def test_an_idle_worker_that_is_killed_is_replaced() -> None:
 async def test_a_task_that_takes_too_long_is_given_up_and_its_worker_killed(
     tmp_path: Path,
 ) -> None:
-    async with obedient_pool(timeout_seconds=0.3) as pool:
-        with pytest.raises(WorkerTimedOut, match=r"a test worker gave no answer in 0\.3 seconds"):
+    async with obedient_pool(timeout_seconds=3) as pool:
+        with pytest.raises(WorkerTimedOut, match=r"a test worker gave no answer in 3 seconds"):
             await pool.run(tmp_path / "hang")
         assert (await pool.run(Path("photo"))).name == "photo"
 
@@ -254,7 +254,7 @@ async def test_workers_that_died_with_a_task_are_counted_by_cause_others_are_not
     def lost() -> tuple[float, float]:
         return value("lost_total", cause="crashed"), value("lost_total", cause="timed_out")
 
-    async with obedient_pool(timeout_seconds=0.3, metrics=metrics) as pool:
+    async with obedient_pool(timeout_seconds=3, metrics=metrics) as pool:
         with pytest.raises(WorkerCrashed):
             await pool.run(Path("crash"))
         with pytest.raises(WorkerTimedOut):

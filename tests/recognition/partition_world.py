@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
 
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Bus, Delivery, OutgoingMessage
 from libs.common.messaging.bus.rabbitmq import declare
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.running import stop_all
 from libs.common.messaging.bus.topology import Topology, findme_topology
 from libs.common.settings import CommonSettings
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
@@ -86,7 +87,8 @@ class Fleet:
         owner = PartitionOwner(
             database, bus, self.topology.match, handle, replica=name, times=times
         )
-        owner.start()
+        background = await life.enter_async_context(BackgroundTasks(first_pause_seconds=0.05))
+        background.start("match partitions", owner.run)
         self.replicas[name], self._lives[name] = owner, life
         return owner
 

@@ -114,6 +114,9 @@ photos = Table(
     Column("processing_error", Text),
     #: Analyses that began and never came back: their process died.
     Column("lost_analyses", SmallInteger, nullable=False, server_default=text("0")),
+    #: The replica that analyses the photo, and since when; without the former, when one last did.
+    Column("claimed_by", Text),
+    _moment("claimed_at", nullable=True),
     #: Which engine's faces the photo has; NULL until it was analysed.
     Column("engine", Text),
     #: Since when the present engine's message is on the way, for a photo of another engine.
@@ -197,6 +200,9 @@ selfies = Table(
     _moment("created_at"),
     #: When messages for the selfie were last put in the outbox; the reconciler goes by it.
     _moment("enqueued_at"),
+    #: What the check before the upload found, and by which engine; another one computes its own.
+    Column("engine", Text),
+    Column("embedding", LargeBinary),
     Index(None, "user_id"),
 )
 

@@ -192,31 +192,6 @@ async def test_of_two_admins_who_delete_themselves_at_once_one_stays(
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
-async def test_a_deletion_that_a_deadlock_ended_is_made_again(world: World, admin: Person) -> None:
-    event = await world.event()
-    first, last = await world.photo(event), await world.photo(event)
-    async with world.database.engine.connect() as matching:
-        # As matching does: it holds one photo and comes for another one.
-        await matching.exec_driver_sql(f"SELECT 1 FROM photos WHERE id = {last} FOR KEY SHARE")
-        deleting = asyncio.create_task(delete(world, admin, f"/api/admin/events/{event}"))
-
-        async def waits() -> bool:
-            return bool(
-                await world.scalar(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND wait_event_type = 'Lock'"
-                )
-            )
-
-        await eventually(waits)
-        # The one that waited longer finds the deadlock, after a second.
-        await matching.exec_driver_sql("SET deadlock_timeout = '1min'")
-        await matching.exec_driver_sql(f"SELECT 1 FROM photos WHERE id = {first} FOR KEY SHARE")
-        await matching.rollback()
-    assert (await deleting).status_code == 200
-    assert await world.rows(photos) == []
-
-
 async def test_streams_of_a_deleted_event_end_and_so_do_those_of_a_deleted_account(
     world: World,
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from tests.gallery.lists.test_list_queries import statements
 from tests.gallery.world import World
+from tests.support.http_server import serving
 from tests.support.people import Person
 from tests.support.polling import eventually
 
@@ -219,6 +221,31 @@ async def test_a_client_that_stops_reading_gives_its_connection_back(
     assert not call.is_complete
     assert connections_in_use(album) == 0
     assert (await a_whole_list(album)).status_code == 200
+
+
+async def test_on_a_real_connection_a_list_that_nobody_reads_ends_without_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gallery.lists.repository.CHUNK", 500)
+    monkeypatch.setattr("services.gallery.lists.encode.SEND_TIMEOUT_SECONDS", 0.3)
+    # More than the buffers of both sides.
+    album = await album_of(world, 15_000)
+    loop = asyncio.get_running_loop()
+    async with serving(world.app) as url:
+        with socket.socket() as client:
+            client.setblocking(False)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await loop.sock_connect(client, ("127.0.0.1", httpx.URL(url).port))
+            lines = [f"{key}: {value}" for key, value in album.photographer.headers.items()]
+            head = "\r\n".join(["GET /api/my-uploaded-photos HTTP/1.1", "Host: test", *lines])
+            await loop.sock_sendall(client, f"{head}\r\n\r\n".encode())
+            received = await loop.sock_recv(client, 15)
+            assert received == b"HTTP/1.1 200 OK"
+            await eventually(lambda: connections_in_use(album) == 0, timeout=60)
+            while part := await loop.sock_recv(client, 1_000_000):
+                received += part
+    assert received.count(b'"filename"') < 15_000
+    assert not received.endswith(b"0\r\n\r\n")
 
 
 async def test_a_client_that_reads_forever_is_cut_off(

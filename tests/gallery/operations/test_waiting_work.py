@@ -19,7 +19,8 @@ def value(name: str, **labels: str) -> float | None:
 
 
 async def seen(world: World) -> None:
-    """Look once, at least."""
+    """Look once, at least; the service's own watcher would set what it read before."""
+    await world.app.state.background.end()
     metrics.DATABASE_BYTES.set(-1)  # what is set last
     watcher = asyncio.create_task(watch_waiting_work(world.database, every_seconds=0.01))
     try:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from cli.app import app
@@ -27,9 +28,10 @@ async def rows(database_url: str) -> AsyncIterator[Rows]:
 
 
 @pytest.fixture
-def dlq(database_url: str, tmp_path: Path) -> Dlq:
+def dlq(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dlq:
     """Run `findme dlq` with these arguments, on a wide terminal."""
-    environment = {"DATABASE_URL": database_url, "COLUMNS": "200", "LOG_FORMAT": "console"}
+    monkeypatch.setattr("cli.dead_letters.console", Console(width=200))
+    environment = {"DATABASE_URL": database_url, "LOG_FORMAT": "console"}
 
     async def run(*arguments: object, answer: str | None = None) -> Result:
         # A thread of its own, as the command has an event loop of its own.

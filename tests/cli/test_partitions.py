@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.app import app
@@ -27,8 +28,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def partitions(database_url: str, tmp_path: Path) -> Partitions:
+def partitions(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Partitions:
     """Run `findme partitions` on a wide terminal."""
+    monkeypatch.setattr("cli.partitions.console", Console(width=200))
 
     async def run(**environment: str) -> list[list[str]]:
         # A thread of its own, as the command has an event loop of its own.
@@ -36,7 +38,7 @@ def partitions(database_url: str, tmp_path: Path) -> Partitions:
             CliRunner().invoke,
             app,
             ["partitions", "--data-dir", str(tmp_path)],
-            env={"DATABASE_URL": database_url, "COLUMNS": "200"} | environment,
+            env={"DATABASE_URL": database_url} | environment,
         )
         assert result.exit_code == 0, result.output
         rows = [line.replace("│", " ").split() for line in result.output.splitlines()]

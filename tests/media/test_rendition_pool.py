@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from libs.common.errors import Unavailable
-from services.media.rendition_pool import RenditionPool
-from services.media.rendition_worker import CannotDecode
+from services.media.renditions.rendition_pool import RenditionPool
+from services.media.renditions.rendition_worker import CannotDecode
 from tests.media.world import jpeg
 from tests.support.polling import eventually
 from tests.support.worker_processes import is_alive, workers

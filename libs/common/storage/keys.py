@@ -71,6 +71,11 @@ def rendition_key(event_id: int, filename: str, name: str) -> str:
     return f"{renditions_prefix(event_id, filename)}{name}.webp"
 
 
+def failed_rendition_key(event_id: int, filename: str, name: str) -> str:
+    """Key of the note that a rendition could not be made."""
+    return f"{renditions_prefix(event_id, filename)}{name}.failed.json"
+
+
 def user_prefix(user_id: int) -> str:
     """Prefix of everything that belongs to one person."""
     return f"users/{user_id}/"

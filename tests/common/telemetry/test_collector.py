@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from libs.common.telemetry import tracing
 from libs.common.telemetry.tracing_export import FLUSH_SECONDS
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import free_port
 
 #: More than a processor's queue holds.
@@ -123,7 +124,7 @@ async def test_a_collector_that_is_away_costs_spans_and_nothing_else(
             for _ in range(MANY):
                 with tracing.span("work"):
                     pass
-            async with asyncio.timeout(FLUSH_SECONDS + 5):
+            async with asyncio.timeout(FLUSH_SECONDS + PATIENCE_SECONDS):
                 await stack.aclose()
 
 

@@ -9,7 +9,7 @@ from opentelemetry.trace import StatusCode
 from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.web.tokens import Role
 from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.recovery.reconcile import reconcile
+from services.recognition.recovery.reconcile import Reconciler
 from tests.common.telemetry.conftest import StackFactory
 from tests.support.polling import eventually
 from tests.support.scripted_engine import ScriptedEngine
@@ -53,7 +53,7 @@ async def heard(spans: Spans, *photo_ids: int) -> None:
         told = {said(span, "photo_id") for span in spans.named("hear photo.matched")}
         return told >= set(photo_ids)
 
-    await eventually(all_heard, timeout=30, message=lambda: str([s.name for s in spans.all]))
+    await eventually(all_heard, message=lambda: str([s.name for s in spans.all]))
 
 
 def root_of(spans: Spans, photo_id: int) -> ReadableSpan:
@@ -152,7 +152,7 @@ async def test_a_dead_letter_and_its_replay_stay_in_the_photos_trace(
         async def replayed() -> bool:
             return bool(await settle_all(None, Settlement.REPLAYED, database=database))
 
-        await eventually(replayed, timeout=30)
+        await eventually(replayed)
         await heard(spans, photo_id)
     trace = spans.of_trace(root_of(spans, photo_id))
     replay = only(trace, "replay")
@@ -174,7 +174,16 @@ async def test_a_photo_that_the_reconciler_brings_back_is_traced_on(
         "UPDATE photos SET processing_status = 'analyzed' WHERE id = :photo RETURNING id",
         photo=photo_id,
     )
-    await reconcile(stack.resources.database, older_than_seconds=0)
+    resources = stack.resources
+    reconciler = Reconciler(
+        resources.database,
+        resources.bus,
+        resources.topology,
+        leads=lambda: True,
+        older_than_seconds=600,
+        every_seconds=60,
+    )
+    await reconciler.republish_all()
     await eventually(lambda: len(spans.named("hear photo.matched")) == 2)
     assert {trace_id(span) for span in spans.named("hear photo.matched")} == {
         trace_id(root_of(spans, photo_id))

@@ -62,7 +62,7 @@ async def the_letter(world: World) -> DeadLetterRow:
     async def is_there() -> bool:
         return len(await letters(world)) == 1
 
-    await eventually(is_there, timeout=20)
+    await eventually(is_there)
     return (await letters(world))[0]
 
 
@@ -74,7 +74,7 @@ async def photo_is(world: World, photo: int, status: str) -> None:
     async def has_status() -> bool:
         return bool((await world.photo_row(photo)).processing_status == status)
 
-    await eventually(has_status, timeout=20, message=f"the photo never was {status}")
+    await eventually(has_status, message=f"the photo never was {status}")
 
 
 def lane(resources: Resources, event: int) -> Queue:
@@ -170,7 +170,7 @@ async def test_a_selfie_that_ended_every_process_is_failed_by_the_collector(
         async def matched() -> bool:
             return await world.matches(event) == {(guest, photo)}
 
-        await eventually(matched, timeout=20)
+        await eventually(matched)
         assert await letters(world) == []
 
 
@@ -272,15 +272,16 @@ async def test_what_dies_while_the_database_is_away_is_collected_when_it_is_back
 ) -> None:
     failing = Recorder(errors=[PermanentError("no")])
     queue = resources.topology.analyze[0]
-    async with collecting(resources.bus, resources.topology, resources.database):
-        await asyncio.to_thread(postgres_faults.stop)
-        await resources.bus.subscribe(queue, failing)
-        await resources.bus.publish(
-            replace(PhotoUploaded(event_id=1, photo_id=1).outgoing(), routing_key=queue.bindings[0])
-        )
-        await eventually(lambda: failing.got)
-        await asyncio.to_thread(postgres_faults.start)
-        assert (await the_letter(world)).reason == "PermanentError: no"
+    collector = await collecting(resources.bus, resources.topology, resources.database)
+    await asyncio.to_thread(postgres_faults.stop)
+    await resources.bus.subscribe(queue, failing)
+    await resources.bus.publish(
+        replace(PhotoUploaded(event_id=1, photo_id=1).outgoing(), routing_key=queue.bindings[0])
+    )
+    await eventually(lambda: failing.got)
+    await asyncio.to_thread(postgres_faults.start)
+    assert (await the_letter(world)).reason == "PermanentError: no"
+    await collector.stop()
 
 
 def dead_letter(message: Message, queue: str, *, crashed: bool = True) -> Delivery:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from libs.common.messaging.bus.protocol import Subscription
+from libs.common.messaging.bus.protocol import Intake
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +45,12 @@ class RunningSubscription:
         """Have the callback called when the task has ended, however it ended."""
         self._task.add_done_callback(lambda _: callback(self))
 
+    async def ended(self) -> None:
+        """See `Subscription.ended`."""
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
     async def stop(self) -> None:
         """See `Subscription.stop`."""
         self._stopping.set()
@@ -62,12 +68,12 @@ class RunningSubscription:
 
 
 async def stop_all(
-    subscriptions: Sequence[Subscription], *, deadline_seconds: float = STOP_DEADLINE_SECONDS
+    intakes: Sequence[Intake], *, deadline_seconds: float = STOP_DEADLINE_SECONDS
 ) -> None:
     """Let all finish the message in hand; what is not done by the deadline goes back."""
     try:
         async with asyncio.timeout(deadline_seconds):
-            await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
+            await asyncio.gather(*(intake.stop() for intake in intakes))
     except TimeoutError:
         log.warning("work_returned_at_shutdown", deadline_seconds=deadline_seconds)
 

@@ -24,7 +24,7 @@ from standalone.operators import add_account, add_event, operator_database
 from standalone.settings import StandaloneSettings
 
 SEED = 2026
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
 EVENT_DAYS = 60
 SHOWN_REJECTIONS = 10
 

@@ -38,19 +38,21 @@ async def standalone_app(settings: StandaloneSettings, url: str) -> AsyncIterato
     )
     async with open_resources(CommonSettings(**common), name="findme") as resources:
         recognition = create_recognition(recognition_settings, resources, keeps_messages=False)
+        # An error of its is an answer of its, as over a socket.
+        to_recognition = httpx.ASGITransport(recognition, raise_app_exceptions=False)
         yield gateway_app(
             {
                 "recognition": recognition,
                 "gallery": create_gallery(
                     GallerySettings(**common),
                     resources,
-                    recognition_transport=httpx.ASGITransport(recognition),
+                    recognition_transport=to_recognition,
                 ),
                 "media": create_media(MediaSettings(**common), resources),
                 "ingest": create_ingest(
                     IngestSettings(**common),
                     resources,
-                    recognition_transport=httpx.ASGITransport(recognition),
+                    recognition_transport=to_recognition,
                 ),
             }
         )

@@ -17,6 +17,14 @@ class NotAuthenticated(FindMeError):
     """No token, or one that is malformed, expired or not ours."""
 
 
+class AccountGone(NotAuthenticated):
+    """The token is ours, but the account that it speaks of was deleted since."""
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__("This account does not exist any more. Log in again.")
+        self.user_id = user_id
+
+
 class NotAllowed(FindMeError):
     """The caller is known, but has no right to this."""
 

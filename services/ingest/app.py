@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from libs.common.resources import Resources
 from libs.common.web.service_app import build_app
 from services.ingest.context import make_context
-from services.ingest.face_check import FaceCheck, RecognitionFaceCheck, recognition_client
-from services.ingest.routes import photos, selfies
+from services.ingest.photos import routes as photos
+from services.ingest.selfies import routes as selfies
+from services.ingest.selfies.face_check import FaceCheck, RecognitionFaceCheck, recognition_client
 from services.ingest.settings import IngestSettings
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from libs.common.resources import Resources
-from services.ingest.admission import Admission
-from services.ingest.face_check import FaceCheck
-from services.ingest.multipart import MultipartReader
-from services.ingest.request_body import RequestBody
+from services.ingest.selfies.face_check import FaceCheck
 from services.ingest.settings import IngestSettings
+from services.ingest.uploads.admission import Admission
+from services.ingest.uploads.multipart import MultipartReader
+from services.ingest.uploads.request_body import RequestBody
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from libs.common.settings import CommonSettings
-from services.ingest.sizes import MEGABYTE
 
+MEGABYTE = 1024 * 1024
 MEGAPIXEL = 1_000_000
 
 

@@ -10,11 +10,13 @@ from libs.common.storage.protocol import ObjectInfo
 from libs.common.web.service_app import build_app
 from libs.common.web.signed_urls import SignedUrls
 from services.media.consumers import consuming
-from services.media.rendition_pool import RenditionPool
-from services.media.renditions import Renditions
-from services.media.routes import photos, selfies, signed
+from services.media.photos import routes as photos
+from services.media.renditions.rendition_pool import RenditionPool
+from services.media.renditions.renditions import Renditions
+from services.media.renditions.single_flight import SingleFlight
+from services.media.selfies import routes as selfies
 from services.media.settings import MediaSettings
-from services.media.single_flight import SingleFlight
+from services.media.signed import routes as signed
 
 
 def create_app(settings: MediaSettings, resources: Resources | None = None) -> FastAPI:

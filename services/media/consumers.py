@@ -1,20 +1,16 @@
-"""The cleanup queue: decode, call, and let the bus settle."""
+"""What goes from the store with what was deleted: the cleanup queue. Twice is harmless."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.running import stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
+from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
-from services.media.delete_objects import (
-    delete_account_objects,
-    delete_event_objects,
-    delete_photo_objects,
-    delete_selfie_object,
-)
+from services.media.metrics import OBJECTS_CLEANED
 
 
 @asynccontextmanager
@@ -44,3 +40,31 @@ async def clean_up(delivery: Delivery, *, store: ObjectStore) -> None:
         await delete_account_objects(AccountDeleted.decode(delivery.body), store=store)
     else:
         raise PermanentError(f"the cleanup queue is not for {delivery.routing_key}")
+
+
+async def delete_photo_objects(message: PhotoDeleted, *, store: ObjectStore) -> None:
+    """Remove the original and all renditions."""
+    await store.delete(keys.photo_key(message.event_id, message.filename))
+    await store.delete_prefix(keys.renditions_prefix(message.event_id, message.filename))
+    OBJECTS_CLEANED.labels("photo").inc()
+
+
+async def delete_selfie_object(message: SelfieDeleted, *, store: ObjectStore) -> None:
+    """Remove the selfie. Raises PermanentError when the key is not the guest's own."""
+    if not message.object_key.startswith(keys.user_prefix(message.user_id)):
+        error = f"selfie {message.selfie_id} of user {message.user_id}: {message.object_key}"
+        raise PermanentError(error)
+    await store.delete(message.object_key)
+    OBJECTS_CLEANED.labels("selfie").inc()
+
+
+async def delete_event_objects(message: EventDeleted, *, store: ObjectStore) -> None:
+    """Remove all photos and renditions of the event."""
+    await store.delete_prefix(keys.event_prefix(message.event_id))
+    OBJECTS_CLEANED.labels("event").inc()
+
+
+async def delete_account_objects(message: AccountDeleted, *, store: ObjectStore) -> None:
+    """Remove all selfies of the guest."""
+    await store.delete_prefix(keys.user_prefix(message.user_id))
+    OBJECTS_CLEANED.labels("account").inc()

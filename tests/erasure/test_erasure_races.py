@@ -13,20 +13,19 @@ import httpx
 import pytest
 
 from libs.common.storage.folder import FolderStore
-from services.ingest import repository as ingest
-from services.media.rendition_pool import RenditionPool
+from services.ingest.photos import repository as uploaded_photos
+from services.ingest.selfies import repository as uploaded_selfies
+from services.media.renditions.rendition_pool import RenditionPool
 from services.recognition.matching import repository as stored_matches
 from services.recognition.photos import repository
 from services.recognition.selfies import repository as selfie_repository
 from tests.erasure.party import Party
 from tests.support.gate import Gate
 from tests.support.people import Person
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rekognition.picture_engine import alone
 from tests.support.scripted_engine import embedding_of
 from tests.support.traces import Needle
-
-pytestmark = pytest.mark.timeout(180)
 
 PEOPLE = ([1, 2], [2, 3])
 
@@ -99,7 +98,7 @@ async def race(
     party: Party, gate: Gate, work: Awaitable[object], delete: Deletion, scene: Scene, number: int
 ) -> None:
     working = asyncio.ensure_future(work)
-    await asyncio.wait_for(gate.reached.wait(), 30)
+    await asyncio.wait_for(gate.reached.wait(), PATIENCE_SECONDS)
     deletion = asyncio.create_task(delete(party, scene, number))
     await finished_or_waiting(party, deletion)
     if deletion.done():
@@ -108,7 +107,7 @@ async def race(
     gate.open()
     await working
     needles = await deletion
-    await asyncio.wait_for(gate.passed.wait(), 30)
+    await asyncio.wait_for(gate.passed.wait(), PATIENCE_SECONDS)
     await party.nothing_is_left(needles)
 
 
@@ -182,7 +181,7 @@ async def test_a_photo_that_was_just_uploaded(
     party: Party, monkeypatch: pytest.MonkeyPatch, name: str, after: bool, status: int
 ) -> None:
     here = await scene(party, 10, with_selfies=True, with_photos=True)
-    gate = Gate(monkeypatch, ingest, name, after=after)
+    gate = Gate(monkeypatch, uploaded_photos, name, after=after)
     answers: list[httpx.Response] = []
 
     async def upload() -> None:
@@ -195,7 +194,7 @@ async def test_a_photo_that_was_just_uploaded(
 @pytest.mark.parametrize("party", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("owner", "name", "after", "status"),
-    [(FolderStore, "put", False, 401), (ingest, "lock_user", True, 200)],
+    [(FolderStore, "put", False, 401), (uploaded_selfies, "lock_user", True, 200)],
     ids=["before its object", "before its commit"],
 )
 async def test_a_selfie_that_was_just_sent(

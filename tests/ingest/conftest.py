@@ -22,6 +22,7 @@ from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.tokens import Role
 from services.ingest.app import create_app
+from services.ingest.selfies.face_check import SelfieFace
 from services.ingest.settings import IngestSettings
 from tests.support.http_server import calling
 from tests.support.people import bearer, issue_token
@@ -37,9 +38,10 @@ class ScriptedFaceCheck:
     def __init__(self) -> None:
         self.refused: set[bytes] = set()
 
-    async def check(self, image: bytes) -> None:
+    async def check(self, image: bytes) -> SelfieFace | None:
         if image in self.refused:
             raise InvalidInput(NO_FACE)
+        return None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from sqlalchemy import delete, func, update
 
 from libs.common.database.tables import photos, upload_digests
 from libs.common.storage.protocol import ObjectStore
-from services.ingest.repository import DUPLICATE_WINDOW
+from services.ingest.photos.repository import DUPLICATE_WINDOW
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, new_gallery, running_ingest
 from tests.support.image_files import image_file, large_jpeg

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
-from services.ingest.images.formats import ImageFormat, sniff
+from libs.common.images.formats import ImageFormat
 from services.ingest.images.header import HEADER_BYTES, UnusableImage, read_header
 from tests.support.image_files import image_file, png_of_claimed_size
+from tests.support.image_formats import with_brands
 
 MAX_PIXELS = 100_000_000
 TAKEN = "2026:06:01 18:30:05"
@@ -17,10 +18,11 @@ FORMATS = {
     "PNG": ImageFormat.PNG,
     "WEBP": ImageFormat.WEBP,
     "HEIF": ImageFormat.HEIC,
+    "AVIF": ImageFormat.AVIF,
     "TIFF": ImageFormat.TIFF,
     "GIF": ImageFormat.GIF,
 }
-WITH_EXIF = ["JPEG", "PNG", "WEBP", "HEIF", "TIFF"]
+WITH_EXIF = ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF"]
 
 
 @pytest.mark.parametrize("written", FORMATS)
@@ -122,18 +124,30 @@ def test_an_empty_file_is_called_empty() -> None:
     [
         b"<html>not found</html>",
         b"%PDF-1.7",
-        b"BM" + b"\0" * 100,
+        b"Dear photographer,",
         b"\0\0\0\x1cftypisom" + b"\0" * 99,
     ],
 )
 def test_what_is_not_a_photo_is_refused_with_what_to_send(content: bytes) -> None:
-    with pytest.raises(UnusableImage, match="Send JPEG"):
+    with pytest.raises(UnusableImage, match=r"Send .*JPEG, PNG"):
         read_header(content, max_pixels=MAX_PIXELS)
 
 
-def test_avif_is_not_taken_for_heic() -> None:
-    assert sniff(b"\0\0\0\x1cftypavif\0\0\0\0mif1miaf") is None
-    assert sniff(b"\0\0\0\x1cftypmif1\0\0\0\0heicmiaf") is ImageFormat.HEIC
+@pytest.mark.parametrize(
+    ("written", "brand", "problem"),
+    [
+        ("AVIF", b"heic", "says that it is HEIC, but its picture is AVIF"),
+        ("HEIF", b"avif", "says that it is AVIF, but its picture is HEIC"),
+        ("AVIF", b"mif1", "says that it is HEIC, but its picture is AVIF"),
+    ],
+)
+def test_a_picture_that_is_coded_otherwise_than_its_brands_say_is_refused(
+    written: str, brand: bytes, problem: str
+) -> None:
+    content = with_brands(image_file(written), brand, b"mif1")
+
+    with pytest.raises(UnusableImage, match=problem):
+        read_header(content, max_pixels=MAX_PIXELS)
 
 
 @pytest.mark.parametrize("written", FORMATS)

@@ -1,5 +1,5 @@
 from libs.common.errors import InvalidInput, Unavailable
-from services.ingest.outcomes import (
+from services.ingest.photos.outcomes import (
     MAX_NAMED_FILES,
     Kept,
     Rejected,

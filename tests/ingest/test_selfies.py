@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from libs.common.database.tables import matches, memberships, selfie_indexes, selfies
 from libs.common.errors import Unavailable
-from libs.common.web.internal_token import INTERNAL_TOKEN_HEADER, verify_internal_token
+from libs.common.face_check import FACE_CHECK_PATH
+from libs.common.web.internal import INTERNAL_TOKEN_HEADER, verify_internal_token
 from libs.common.web.tokens import Role
 from services.ingest.app import create_app
-from services.ingest.face_check import PATH
 from tests.ingest.conftest import NO_FACE, Ingest
 from tests.support.http_server import calling
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size
@@ -178,7 +178,7 @@ async def test_a_selfie_that_replaces_takes_all_others(ingest: Ingest) -> None:
 
 BAD_SELFIES = [
     (b"", "empty"),
-    (b"<html>", "Send JPEG"),
+    (b"<html>", "HTML files are not taken. Send a photo, as JPEG"),
     (SELFIE[:20], "cut off"),
     (png_of_claimed_size(60_000, 60_000), "pixels"),
     (large_jpeg(5 * 1024 * 1024 + 1), "larger than 5 MB"),
@@ -271,7 +271,7 @@ async def test_recognition_is_asked_with_the_bytes_and_our_token(ingest: Ingest)
 
     [asked] = recognition.asked
     assert answer.status_code == 200
-    assert (asked.method, asked.url.path, asked.content) == ("POST", PATH, SELFIE)
+    assert (asked.method, asked.url.path, asked.content) == ("POST", FACE_CHECK_PATH, SELFIE)
     assert asked.headers["content-type"] == "application/octet-stream"
     assert verify_internal_token(asked.headers[INTERNAL_TOKEN_HEADER], SECRET)
 

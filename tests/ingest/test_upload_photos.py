@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
+from libs.common.database.tables import users
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectStore, StoreUnavailable
 from libs.common.web.errors import DEFAULT_RETRY_AFTER_SECONDS
@@ -79,7 +81,7 @@ async def test_a_photo_of_many_batches_arrives_whole_in_every_store(
 
 
 BAD_FILES = {
-    "page.jpg": (b"<html>not found</html>", "Send JPEG"),
+    "page.jpg": (b"<html>not found</html>", "Send a photo, as JPEG"),
     "empty.jpg": (b"", "empty"),
     "cut.jpg": (image_file()[:20], "cut off"),
     "bomb.png": (png_of_claimed_size(60_000, 60_000), "60000 x 60000 pixels"),
@@ -294,6 +296,25 @@ class FullStore:
 
     def create(self, key: str, *, content_type: str) -> object:
         raise StoreUnavailable("the photo store is full")
+
+
+async def test_an_upload_by_an_account_that_is_gone_is_refused_and_leaves_nothing(
+    gallery: Gallery,
+) -> None:
+    ingest = gallery.ingest
+    admin = await ingest.world.user("admin")
+    await ingest.world.execute(delete(users).where(users.c.id == admin))
+
+    answer = await ingest.client.post(
+        gallery.url,
+        headers=ingest.headers(admin, Role.ADMIN),
+        files=[("files", ("a.jpg", image_file(), "image/jpeg"))],
+    )
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "account" in answer.json()["detail"]
+    assert not await ingest.objects()
 
 
 async def test_a_failure_of_ours_asks_the_client_to_come_back(gallery: Gallery) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.media.byte_range import Answer, Conditions, choose
+from services.media.responses.byte_range import Answer, Conditions, choose
 
 ETAG = '"abc"'
 SIZE = 1000

@@ -1,6 +1,6 @@
 import pytest
 
-from services.media.media_key import Original, Rendition, parse
+from services.media.photos.media_key import Original, Rendition, parse
 
 
 def test_the_key_of_an_original_is_understood() -> None:

@@ -7,7 +7,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from services.media.rendition_worker import CannotDecode, render
+from services.media.renditions.rendition_worker import CannotDecode, render
 
 MEGAPIXELS_100 = 100_000_000
 

@@ -2,14 +2,19 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
+from sqlalchemy import text
 
+from libs.common.messaging.messages import PhotoDeleted
+from libs.common.storage import keys
 from libs.common.storage.folder import FolderStore
+from services.media.renditions import renditions
 from services.media.settings import MediaSettings
 from tests.media.world import World, jpeg, running_world
 from tests.support.polling import eventually
@@ -169,3 +174,76 @@ async def test_a_photo_deleted_while_its_rendition_is_made_leaves_nothing(
 
         assert answer.status_code == 404
         assert await world.keys() == set()
+
+
+async def test_a_photo_that_cannot_be_decoded_is_decoded_once_and_not_at_every_request(
+    any_world: World,
+) -> None:
+    photo = await any_world.photo(await any_world.event(), b"no picture at all")
+    link = any_world.link(photo.rendition_key("thumbnail"))
+    decoded, known = _count("thumbnail", "undecodable"), _count("thumbnail", "known")
+
+    answers = [await any_world.client.get(link) for _ in range(5)]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.json()["detail"] for answer in answers}) == 1
+    assert _count("thumbnail", "undecodable") == decoded + 1
+    assert _count("thumbnail", "known") == known + 4
+
+
+@pytest.mark.parametrize("change", ["other decoders", "an hour later", "not readable"])
+async def test_a_photo_that_could_not_be_decoded_is_tried_again_by_other_decoders_or_later(
+    world: World, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = await world.photo(await world.event(), jpeg()[:1000])
+    link = world.link(photo.rendition_key("thumbnail"))
+    assert (await world.client.get(link)).status_code == 404
+    # As if what is able to decode now could read the same bytes.
+    await world.store.put(photo.key, jpeg(), content_type="image/jpeg")
+    assert (await world.client.get(link)).status_code == 404
+
+    if change == "other decoders":
+        monkeypatch.setattr(renditions, "DECODERS", "the next release")
+    elif change == "an hour later":
+        monkeypatch.setattr(renditions, "REMEMBERED", timedelta(0))
+    else:
+        note = keys.failed_rendition_key(photo.event_id, photo.filename, "thumbnail")
+        await world.store.put(note, b"{", content_type="application/json")
+
+    assert _size(await world.client.get(link)) == (400, 300)
+
+
+async def test_what_is_known_of_a_photo_goes_with_it(world: World) -> None:
+    photo = await world.photo(await world.event(), b"no picture at all")
+    await world.client.get(world.link(photo.rendition_key("thumbnail")))
+    assert len(await world.keys()) == 2
+
+    await world.delete_row(photo)
+    message = PhotoDeleted(event_id=photo.event_id, photo_id=photo.id, filename=photo.filename)
+    await world.bus.publish(message.outgoing())
+
+    async def is_gone() -> bool:
+        return not await world.keys()
+
+    await eventually(is_gone)
+
+
+async def test_a_rendition_of_which_nobody_can_say_whether_its_photo_is_there_is_not_kept(
+    database_url: str, tmp_path: Path
+) -> None:
+    class StoreWithOutage(FolderStore):
+        """Takes the table away, just before the rendition arrives."""
+
+        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+            if key.endswith(".webp"):
+                await world.execute(text("ALTER TABLE photos RENAME TO photos_away"))
+            await super().put(key, data, content_type=content_type)
+
+    store = await StoreWithOutage.open(tmp_path / "store")
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
+        photo = await world.photo(await world.event(), jpeg())
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert answer.status_code == 500
+        assert await world.keys() == {photo.key}

@@ -75,7 +75,7 @@ events = Table(
     Column("code_key", Text, nullable=False, unique=True),
     _moment("date", nullable=True),
     _reference("photographer_id", "users.id", nullable=True),
-    #: 0 to 100; the one of matching_settings where it is NULL.
+    #: 60 to 100; the one of matching_settings where it is NULL.
     Column("match_threshold", REAL),
     _moment("created_at"),
     Column("expires_at", DateTime(timezone=True), nullable=False),
@@ -130,7 +130,6 @@ photos = Table(
     CheckConstraint(
         "processing_status IN ('queued', 'analyzed', 'done', 'failed')", name="processing_status"
     ),
-    Index(None, "photographer_id"),
 )
 #: Serves an event's list page by page without touching the table.
 Index(
@@ -150,6 +149,13 @@ Index(
         "show_in_general",
         "processing_status",
     ],
+)
+#: Serves a photographer's list of uploads in its order.
+Index(
+    "photos_photographer_page_idx",
+    photos.c.photographer_id,
+    photos.c.uploaded_at.desc(),
+    photos.c.id.desc(),
 )
 Index(
     "photos_unfinished_idx",
@@ -194,6 +200,9 @@ selfies = Table(
     _moment("created_at"),
     #: When messages for the selfie were last put in the outbox; the reconciler goes by it.
     _moment("enqueued_at"),
+    #: What the check before the upload found, and by which engine; another one computes its own.
+    Column("engine", Text),
+    Column("embedding", LargeBinary),
     Index(None, "user_id"),
 )
 

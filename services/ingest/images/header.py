@@ -15,9 +15,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from libs.common.errors import InvalidInput
+from libs.common.images.formats import TAKEN, ImageFormat, RefusedFormat, sniff
 from services.ingest.images import exif, heif, webp
 from services.ingest.images.exif import ExifFacts
-from services.ingest.images.formats import ImageFormat, sniff
 
 #: Cameras put everything that is needed into the first few hundred KB.
 HEADER_BYTES = 1024 * 1024
@@ -30,6 +30,9 @@ _PILLOW_READERS: dict[ImageFormat, type[ImageFile]] = {
     ImageFormat.TIFF: TiffImageFile,
     ImageFormat.GIF: GifImageFile,
 }
+#: Item types (ISO/IEC 23008-12, AV1 image file format) of the pictures that our decoders take.
+_CODINGS = {ImageFormat.HEIC: b"hvc1", ImageFormat.AVIF: b"av01"}
+_TITLES = {b"hvc1": "HEIC", b"av01": "AVIF", b"avc1": "H.264", b"jpeg": "JPEG"}
 _TAG_SUBFILE_TYPE = 254
 _TAG_DNG_VERSION = 50706
 
@@ -55,8 +58,10 @@ def read_header(prefix: bytes, *, max_pixels: int) -> ImageHeader:
         raise UnusableImage(msg)
     image_format = sniff(prefix)
     if image_format is None:
-        msg = "This is not a photo that can be read. Send JPEG, PNG, WebP, HEIC, TIFF or GIF."
+        msg = f"This is not a photo that can be read. Send {TAKEN}."
         raise UnusableImage(msg)
+    if isinstance(image_format, RefusedFormat):
+        raise _not_taken(image_format.title, image_format.instead)
     width, height, facts = _parse(prefix, image_format)
     if width < 1 or height < 1:
         raise _damaged(image_format)
@@ -74,14 +79,16 @@ def read_header(prefix: bytes, *, max_pixels: int) -> ImageHeader:
 def _parse(prefix: bytes, image_format: ImageFormat) -> tuple[int, int, ExifFacts]:
     try:
         match image_format:
-            case ImageFormat.HEIC:
-                return heif.parse(prefix)
+            case ImageFormat.HEIC | ImageFormat.AVIF:
+                found = heif.parse(prefix)
+                _check_coding(image_format, found.coding)
+                return found.width, found.height, found.facts
             case ImageFormat.WEBP:
                 return webp.parse(prefix)
             case _:
                 with _PILLOW_READERS[image_format](io.BytesIO(prefix)) as image:
                     if image_format is ImageFormat.TIFF:
-                        _refuse_raw(image, prefix)
+                        _refuse_raw(image)
                         # Pillow has turned a TIFF's size already.
                         facts = replace(exif.facts_of(image.getexif()), is_turned=False)
                     else:
@@ -98,16 +105,32 @@ def _parse(prefix: bytes, image_format: ImageFormat) -> tuple[int, int, ExifFact
         raise _damaged(image_format) from error
 
 
-def _refuse_raw(image: ImageFile, prefix: bytes) -> None:
+def _refuse_raw(image: ImageFile) -> None:
     """Cameras' raw files are TIFFs whose first image is but a small preview."""
     tags = image.getexif()
-    is_preview = bool(int(tags.get(_TAG_SUBFILE_TYPE, 0)) & 1)
-    if is_preview or _TAG_DNG_VERSION in tags or prefix[8:10] == b"CR":
+    if _TAG_DNG_VERSION in tags:
+        raise _not_taken("DNG", "Export the photo as JPEG.")
+    if int(tags.get(_TAG_SUBFILE_TYPE, 0)) & 1:
         msg = "This is a camera's raw file. Export the photo as JPEG."
+        raise UnusableImage(msg)
+
+
+def _not_taken(title: str, instead: str) -> UnusableImage:
+    return UnusableImage(f"{title} files are not taken. {instead}")
+
+
+def _check_coding(image_format: ImageFormat, coding: bytes) -> None:
+    """Brands can be changed by whoever renames files; a decoder then meets what it cannot read."""
+    if coding != _CODINGS[image_format]:
+        kind = _TITLES.get(coding, "of another kind")
+        msg = (
+            f"The file says that it is {image_format.title}, but its picture is {kind}."
+            " Export the photo as JPEG."
+        )
         raise UnusableImage(msg)
 
 
 def _damaged(image_format: ImageFormat) -> UnusableImage:
     return UnusableImage(
-        f"The {image_format.name} file is damaged or cut off. Copy it from the camera again."
+        f"The {image_format.title} file is damaged or cut off. Copy it from the camera again."
     )

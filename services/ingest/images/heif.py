@@ -1,30 +1,47 @@
-"""A HEIF's header (ISO/IEC 23008-12), by its boxes.
+"""A HEIF's or AVIF's header (ISO/IEC 23008-12), by its boxes.
 
 libheif refuses a file's first megabyte, because the items lie behind it, and it is native code.
-All that is needed is the size and rotation of the primary item, and where its EXIF lies.
+All that is needed is the size, rotation and coding of the primary item, and where its EXIF lies.
 """
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from services.ingest.images.exif import ExifFacts, facts_of_bytes
 
 #: Boxes of one file; a crafted one has millions of empty ones.
 _MAX_BOXES = 10_000
+#: Items that are made of others: tiles of a grid, a turned or an overlaid picture.
+_DERIVED = frozenset({b"grid", b"iden", b"iovl"})
 
 
-def parse(prefix: bytes) -> tuple[int, int, ExifFacts]:
-    """Return stored width and height (cropped as `clap` says), and EXIF where the prefix holds it.
+@dataclass(frozen=True, slots=True)
+class HeifHeader:
+    """Stored width and height (cropped as `clap` says), and EXIF where the prefix holds it.
 
-    Raises ValueError, ArithmeticError, IndexError or struct.error for what is not HEIF, or is
+    `coding` is the primary picture's item type, or its tiles': hvc1, av01, …
+    """
+
+    width: int
+    height: int
+    coding: bytes
+    facts: ExifFacts
+
+
+def parse(prefix: bytes) -> HeifHeader:
+    """Read the boxes before the picture.
+
+    Raises ValueError, ArithmeticError, LookupError or struct.error for what is not HEIF, or is
     cut off within `meta`.
     """
     meta = dict(_boxes(_content(dict(_boxes(prefix)), b"meta")[4:]))
     properties = dict(_boxes(_content(meta, b"iprp")))
     stored = list(_boxes(_content(properties, b"ipco")))
+    primary = _primary(_content(meta, b"pitm"))
     width = height = 0
     is_turned = False
-    for index in _associations(_content(properties, b"ipma"), _primary(_content(meta, b"pitm"))):
+    for index in _associations(_content(properties, b"ipma"), primary):
         kind, content = stored[index - 1]
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", content, 4)
@@ -33,9 +50,11 @@ def parse(prefix: bytes) -> tuple[int, int, ExifFacts]:
             width, height = width_n // width_d, height_n // height_d
         elif kind == b"irot":
             is_turned = bool(content[0] & 1)  # counted in quarters of a turn
-    taken_at = _exif(meta, prefix).taken_at
+    items = _item_types(_content(meta, b"iinf"))
+    taken_at = _exif(meta, items, prefix).taken_at
     # EXIF's own orientation does not count in HEIF: the boxes have said it.
-    return width, height, ExifFacts(is_turned=is_turned, taken_at=taken_at)
+    facts = ExifFacts(is_turned=is_turned, taken_at=taken_at)
+    return HeifHeader(width, height, _coding(meta, items, primary), facts)
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -84,26 +103,43 @@ def _associations(ipma: bytes, item: int) -> list[int]:
     return []
 
 
-def _exif(meta: dict[bytes, bytes], prefix: bytes) -> ExifFacts:
+def _item_types(iinf: bytes) -> dict[int, bytes]:
+    types: dict[int, bytes] = {}
+    for _, infe in _boxes(iinf[6 if iinf[0] == 0 else 8 :]):
+        id_bytes = 2 if infe[0] == 2 else 4
+        types[_uint(infe, 4, id_bytes)] = infe[6 + id_bytes : 10 + id_bytes]
+    return types
+
+
+def _coding(meta: dict[bytes, bytes], items: dict[int, bytes], item: int) -> bytes:
+    """The item's type; of one that is made of others, the first one's."""
+    for _ in range(len(_DERIVED)):
+        if items[item] not in _DERIVED:
+            break
+        item = _first_part(_content(meta, b"iref"), item)
+    return items[item]
+
+
+def _first_part(iref: bytes, item: int) -> int:
+    id_bytes = 2 if iref[0] == 0 else 4
+    for kind, reference in _boxes(iref[4:]):
+        if kind == b"dimg" and _uint(reference, 0, id_bytes) == item:
+            return _uint(reference, id_bytes + 2, id_bytes)
+    msg = f"item {item} is made of nothing"
+    raise ValueError(msg)
+
+
+def _exif(meta: dict[bytes, bytes], items: dict[int, bytes], prefix: bytes) -> ExifFacts:
     try:
-        item = _exif_item(_content(meta, b"iinf"))
+        item = next(item for item, kind in items.items() if kind == b"Exif")
         offset, length = _extent(_content(meta, b"iloc"), item)
         block = prefix[offset : offset + length]
         if len(block) < length:
             return ExifFacts()
         # Four bytes say how far behind them the TIFF header begins.
         return facts_of_bytes(block[4 + _uint(block, 0, 4) :])
-    except (ValueError, IndexError, struct.error):
+    except (StopIteration, ValueError, IndexError, struct.error):
         return ExifFacts()
-
-
-def _exif_item(iinf: bytes) -> int:
-    for _, infe in _boxes(iinf[6 if iinf[0] == 0 else 8 :]):
-        id_bytes = 2 if infe[0] == 2 else 4
-        if infe[6 + id_bytes : 10 + id_bytes] == b"Exif":
-            return _uint(infe, 4, id_bytes)
-    msg = "no EXIF item"
-    raise ValueError(msg)
 
 
 def _extent(iloc: bytes, item: int) -> tuple[int, int]:

@@ -141,7 +141,10 @@ async def selfies_in_hand(connection: AsyncConnection, event_id: int, engine: st
 async def take_selfies(
     connection: AsyncConnection, event_id: int, engine: str, *, limit: int
 ) -> list[StaleSelfie]:
-    """Forget how up to `limit` selfies were indexed: they wait as new ones do."""
+    """Forget how up to `limit` selfies were indexed: they wait as new ones do.
+
+    What another engine found when they were checked is of no use any more, and goes, too.
+    """
     rows = await connection.execute(
         text(
             """
@@ -151,7 +154,9 @@ async def take_selfies(
                     WHERE event_id = :event_id AND engine <> :engine
                     ORDER BY selfie_id LIMIT :limit FOR UPDATE SKIP LOCKED)
                 RETURNING selfie_id)
-            UPDATE selfies SET enqueued_at = clock_timestamp()
+            UPDATE selfies SET enqueued_at = clock_timestamp(),
+                embedding = CASE WHEN engine = :engine THEN embedding END,
+                engine = CASE WHEN engine = :engine THEN engine END
             WHERE id IN (SELECT selfie_id FROM gone)
             RETURNING id, user_id
             """

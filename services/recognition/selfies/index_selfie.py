@@ -39,7 +39,7 @@ async def match_selfie(
     Raises Unavailable while another replica holds the claim: it may have died.
     """
     event_id, selfie_id = message.event_id, message.selfie_id
-    tracing.say(event_id=event_id, engine=using.matcher.index.name)
+    tracing.set_attributes(event_id=event_id, engine=using.matcher.index.name)
     selfie = SelfieKey(event_id, message.user_id, selfie_id)
     if not await index_selfie(selfie, last_attempt=last_attempt, using=using):
         return
@@ -91,8 +91,9 @@ async def _index(
     """Find and commit the face; False when the selfie cannot be used."""
     matcher = using.matcher
     async with matcher.database.read() as connection:
-        # Computed once, however many the guest's events. (A service's ids are an event's own.)
-        embedding = await selfie_repository.embedding_elsewhere(
+        # Computed once, mostly by the check before the upload, however many the guest's events.
+        # (A service's ids are an event's own.)
+        embedding = await selfie_repository.known_embedding(
             connection, selfie.selfie_id, engine=matcher.index.name
         )
     if embedding is not None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import selfie_indexes
+from libs.common.database.tables import selfie_indexes, selfies
 from libs.common.rights.guest_photos import guest_photos
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 
@@ -123,19 +123,21 @@ async def waiting_selfies(
     return [SelfieKey(event_id, row.user_id, row.id) for row in rows]
 
 
-async def embedding_elsewhere(
+async def known_embedding(
     connection: AsyncConnection, selfie_id: int, *, engine: str
 ) -> bytes | None:
-    """Return the selfie's embedding from another event, so that it is computed once."""
-    found: bytes | None = await connection.scalar(
-        select(selfie_indexes.c.embedding)
-        .where(
-            selfie_indexes.c.selfie_id == selfie_id,
-            selfie_indexes.c.engine == engine,
-            selfie_indexes.c.embedding.is_not(None),
-        )
-        .limit(1)
+    """Return the selfie's embedding from its check or another event, so that it is made once."""
+    checked = select(selfies.c.embedding).where(
+        selfies.c.id == selfie_id,
+        selfies.c.engine == engine,
+        selfies.c.embedding.is_not(None),
     )
+    indexed = select(selfie_indexes.c.embedding).where(
+        selfie_indexes.c.selfie_id == selfie_id,
+        selfie_indexes.c.engine == engine,
+        selfie_indexes.c.embedding.is_not(None),
+    )
+    found: bytes | None = await connection.scalar(checked.union_all(indexed).limit(1))
     return found
 
 

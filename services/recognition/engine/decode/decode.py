@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pillow_heif
 import pyvips
-from PIL import Image, ImageOps
+from PIL import Image
 
 from libs.common.errors import PermanentError
+from libs.common.images.formats import SNIFF_BYTES, TAKEN, ImageFormat, image_format
 
 PIXEL_LIMIT = 100_000_000
 
@@ -22,18 +23,7 @@ LONG_SIDE = 1600
 # Small pictures grow, but no further: what is not there cannot be found.
 _MAX_ENLARGEMENT = 2.0
 
-_HEADER_BYTES = 16
-_JPEG = b"\xff\xd8\xff"
 _JPEG_SHRINKS = (8, 4, 2)  # what the decoder can do on the way, nearly for nothing
-_BY_VIPS = (
-    _JPEG,
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"II*\x00",  # TIFF
-    b"MM\x00*",
-)
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif")
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 
@@ -55,32 +45,32 @@ def decode(
 ) -> DecodedPhoto:
     """Decode a photo; raises `UndecodablePhoto`, and OSError when the file cannot be read."""
     with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if not header:
+        beginning = file.read(SNIFF_BYTES)
+    if not beginning:
         raise UndecodablePhoto("The file is empty.")
-    if header.startswith(_BY_VIPS) or _is_webp(header):
-        return _decode_by_vips(path, long_side, pixel_limit, jpeg=header.startswith(_JPEG))
-    if header[4:8] == b"ftyp" and header[8:12] in _HEIF_BRANDS:
-        return _decode_by_pillow(path, long_side, pixel_limit)
-    raise UndecodablePhoto("The file is not a JPEG, PNG, WebP, HEIC, AVIF, TIFF or GIF picture.")
+    found = image_format(beginning)
+    if found is None:
+        raise UndecodablePhoto(f"The file is not a {TAKEN} picture.")
+    if found is ImageFormat.HEIC:
+        return _decode_heic(path, long_side, pixel_limit)
+    return _decode_by_vips(path, long_side, pixel_limit, found)
 
 
-def _is_webp(header: bytes) -> bool:
-    return header[:4] == b"RIFF" and header[8:12] == b"WEBP"
-
-
-def _decode_by_vips(path: Path, long_side: int, pixel_limit: int, *, jpeg: bool) -> DecodedPhoto:
+def _decode_by_vips(
+    path: Path, long_side: int, pixel_limit: int, found: ImageFormat
+) -> DecodedPhoto:
+    # Some AVIFs are not recognised by their beginning.
+    load = pyvips.Image.heifload if found is ImageFormat.AVIF else pyvips.Image.new_from_file
     try:
-        image = pyvips.Image.new_from_file(str(path), access="sequential")
+        image = load(str(path), access="sequential")
         width, height = image.width, image.height
         _check_pixels(width, height, pixel_limit)
         target = _target(width, height, long_side)
         # fail_on="warning": half a photo, or one with garbage in it, must not count as analysed.
         # vips' own thumbnail() shrinks a JPEG on load only to twice the target: 20 ms more.
-        shrink = _jpeg_shrink(max(width, height), target) if jpeg else {}
-        image = pyvips.Image.new_from_file(
-            str(path), access="sequential", fail_on="warning", **shrink
-        )
+        is_jpeg = found is ImageFormat.JPEG
+        shrink = _jpeg_shrink(max(width, height), target) if is_jpeg else {}
+        image = load(str(path), access="sequential", fail_on="warning", **shrink)
         # Embedded colour profiles are not applied (but CMYK's): 220 ms a photo, for hues that
         # hardly change a face's embedding.
         pixels = _srgb_pixels(image.thumbnail_image(target, height=target, size="both"))
@@ -104,24 +94,24 @@ def _srgb_pixels(image: pyvips.Image) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def _decode_by_pillow(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
-    """HEIC and AVIF: the libheif inside pyvips' wheel has no HEVC decoder."""
-    pillow_heif.register_heif_opener()
+def _decode_heic(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
+    """By pillow-heif: the libheif inside pyvips' wheel has no HEVC decoder."""
     try:
-        with Image.open(path, formats=("HEIF", "AVIF")) as opened:
-            _check_pixels(*opened.size, pixel_limit)
-            upright = ImageOps.exif_transpose(opened)
-            width, height = upright.size
-            scale = _target(width, height, long_side) / max(width, height)
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            scaled = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-            white = Image.new("RGBA", size, "white")
-            flat = Image.alpha_composite(white, scaled.convert("RGBA")).convert("RGB")
-            return DecodedPhoto(np.asarray(flat), width, height)
-    except Image.DecompressionBombError as error:
-        raise UndecodablePhoto(_too_many_pixels(pixel_limit)) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
+        width, height = picture.size
+        _check_pixels(width, height, pixel_limit)
+        whole = picture.to_pillow()
+        scale = _target(width, height, long_side) / max(width, height)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = whole.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        white = Image.new("RGBA", size, "white")
+        flat = Image.alpha_composite(white, scaled.convert("RGBA")).convert("RGB")
+    except (UndecodablePhoto, MemoryError):
+        raise
+    # Damaged bytes raise whatever their parser happens to stumble over.
+    except Exception as error:
         raise _damaged() from error
+    return DecodedPhoto(np.asarray(flat), width, height)
 
 
 def _check_pixels(width: int, height: int, pixel_limit: int) -> None:

@@ -1,0 +1,20 @@
+"""What ingest asks recognition about a selfie before it takes it, and the answer."""
+
+from pydantic import BaseModel, ConfigDict
+
+FACE_CHECK_PATH = "/internal/face-check"
+
+
+class FaceVerdict(BaseModel):
+    """Whether a picture can serve as a selfie; `reason` is the sentence for the guest when not.
+
+    A usable face comes with its embedding, and the engine that made it, where embeddings are
+    what this deployment matches by: the selfie need not be analysed again.
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    valid: bool
+    reason: str | None = None
+    engine: str | None = None
+    embedding: bytes | None = None

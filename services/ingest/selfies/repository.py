@@ -1,0 +1,106 @@
+"""SQL of selfies that are uploaded, and of those that they replace."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database.tables import matches, memberships, selfie_indexes, selfies, users
+from libs.common.rights.guest_photos import threshold_of
+
+
+@dataclass(frozen=True, slots=True)
+class NewSelfie:
+    """A selfie's row as ingest makes it."""
+
+    user_id: int
+    filename: str
+    object_key: str
+    content_type: str
+    sha256: bytes
+    size_bytes: int
+    engine: str | None
+    embedding: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class OldSelfie:
+    """A selfie that was removed, and the events that had indexed it."""
+
+    id: int
+    object_key: str
+    event_ids: tuple[int, ...]
+
+
+async def lock_user(connection: AsyncConnection, user_id: int) -> bool:
+    """Let one transaction at a time change what belongs to the user; False if there is none."""
+    found = await connection.scalar(
+        select(users.c.id).where(users.c.id == user_id).with_for_update()
+    )
+    return found is not None
+
+
+async def joined_event_ids(connection: AsyncConnection, user_id: int) -> list[int]:
+    """The events that the user has joined."""
+    rows = await connection.execute(
+        select(memberships.c.event_id)
+        .where(memberships.c.user_id == user_id)
+        .order_by(memberships.c.event_id)
+    )
+    return [row.event_id for row in rows]
+
+
+async def remove_selfies(
+    connection: AsyncConnection, user_id: int
+) -> tuple[Sequence[OldSelfie], int]:
+    """Delete the user's selfies, with their embeddings and matches (by cascade).
+
+    Returns the selfies, and how many photos they were alike.
+    """
+    events_of = (
+        select(func.array_agg(selfie_indexes.c.event_id))
+        .where(selfie_indexes.c.selfie_id == selfies.c.id)
+        .scalar_subquery()
+    )
+    rows = await connection.execute(
+        select(selfies.c.id, selfies.c.object_key, events_of.label("event_ids")).where(
+            selfies.c.user_id == user_id
+        )
+    )
+    old = [OldSelfie(row.id, row.object_key, tuple(row.event_ids or ())) for row in rows]
+    ids = [selfie.id for selfie in old]
+    matched = await connection.scalar(
+        select(func.count(matches.c.photo_id.distinct())).where(
+            matches.c.selfie_id.in_(ids),
+            matches.c.similarity >= threshold_of(matches.c.event_id),
+        )
+    )
+    await connection.execute(delete(selfies).where(selfies.c.id.in_(ids)))
+    return old, int(matched or 0)
+
+
+async def has_selfie(connection: AsyncConnection, filename: str) -> bool:
+    """Whether a selfie is stored under this name."""
+    found = await connection.scalar(select(selfies.c.id).where(selfies.c.filename == filename))
+    return found is not None
+
+
+async def count_selfies(connection: AsyncConnection, user_id: int) -> int:
+    """How many selfies the user has."""
+    count = await connection.scalar(
+        select(func.count()).select_from(selfies).where(selfies.c.user_id == user_id)
+    )
+    return int(count or 0)
+
+
+async def add_selfie(connection: AsyncConnection, selfie: NewSelfie) -> int:
+    """Insert the row and return its id."""
+    selfie_id: int = (
+        await connection.execute(
+            insert(selfies)
+            .values({column: getattr(selfie, column) for column in selfie.__slots__})
+            .returning(selfies.c.id)
+        )
+    ).scalar_one()
+    return selfie_id

@@ -1,0 +1,107 @@
+"""Keep a guest's selfie, and have it matched in every event they joined."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from libs.common.database.database import Database, UnitOfWork
+from libs.common.errors import AccountGone, InvalidInput
+from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
+from libs.common.storage.keys import selfie_key
+from libs.common.storage.protocol import ObjectStore
+from services.ingest.metrics import SELFIES
+from services.ingest.selfies import repository
+from services.ingest.selfies.receive_selfie import Selfie
+from services.ingest.selfies.repository import NewSelfie, OldSelfie
+
+#: A guest looks different with glasses or a hat; more selfies than this help nobody.
+MAX_SELFIES = 5
+
+log = structlog.get_logger(__name__)
+
+
+async def store_selfie(
+    selfie: Selfie, user_id: int, *, replaces: bool, store: ObjectStore, database: Database
+) -> int:
+    """Return how many photos were the guest's by the selfies that it replaces, if it does.
+
+    Raises AccountGone, and InvalidInput when a further selfie
+    would be one too many.
+    """
+    filename = f"{uuid.uuid4().hex}.{selfie.format.extension}"
+    new = NewSelfie(
+        user_id=user_id,
+        filename=filename,
+        object_key=selfie_key(user_id, filename),
+        content_type=selfie.format.media_type,
+        sha256=hashlib.sha256(selfie.content).digest(),
+        size_bytes=len(selfie.content),
+        engine=selfie.face.engine if selfie.face else None,
+        embedding=selfie.face.embedding if selfie.face else None,
+    )
+    await store.put(new.object_key, selfie.content, content_type=new.content_type)
+    deleted: int | None = None
+    try:
+        async for attempt in database.attempts():
+            async with attempt as unit:
+                deleted = await _record(new, unit, replaces=replaces)
+    except BaseException as error:
+        # Unlike a photo's, a selfie's bytes must not outlive a failure: the guest is told that
+        # it failed and sends another one.
+        is_recorded: bool | None = False
+        if deleted is not None:
+            is_recorded = await asyncio.shield(asyncio.ensure_future(_is_recorded(new, database)))
+        if is_recorded is False:
+            await asyncio.shield(store.delete(new.object_key))
+        if not is_recorded or not isinstance(error, Exception):
+            raise
+    SELFIES.labels("stored").inc()
+    return deleted or 0
+
+
+async def _record(new: NewSelfie, unit: UnitOfWork, *, replaces: bool) -> int:
+    connection = unit.connection
+    # Two selfies of one guest at once: the second one sees the first.
+    if not await repository.lock_user(connection, new.user_id):
+        raise AccountGone(new.user_id)
+    event_ids = await repository.joined_event_ids(connection, new.user_id)
+    deleted = 0
+    if replaces:
+        old_selfies, deleted = await repository.remove_selfies(connection, new.user_id)
+        _publish_deleted(unit, new.user_id, old_selfies, event_ids)
+    elif await repository.count_selfies(connection, new.user_id) >= MAX_SELFIES:
+        msg = f"You have {MAX_SELFIES} selfies already. Delete one before you add another."
+        raise InvalidInput(msg)
+    selfie_id = await repository.add_selfie(connection, new)
+    for event_id in event_ids:
+        unit.publish(SelfieUploaded(event_id=event_id, user_id=new.user_id, selfie_id=selfie_id))
+    return deleted
+
+
+async def _is_recorded(new: NewSelfie, database: Database) -> bool | None:
+    """Whether the commit whose answer was lost was made; None where nobody can say.
+
+    Then the object stays: a selfie without its bytes is lost.
+    """
+    try:
+        async with database.unit_of_work() as unit:
+            # The transaction in question has this lock until its end.
+            await repository.lock_user(unit.connection, new.user_id)
+            return await repository.has_selfie(unit.connection, new.filename)
+    except Exception as error:  # noqa: BLE001 - the caller raises the first one
+        log.warning("selfie_commit_unknown", filename=new.filename, error=str(error))
+        return None
+
+
+def _publish_deleted(
+    unit: UnitOfWork, user_id: int, old_selfies: Sequence[OldSelfie], joined: Iterable[int]
+) -> None:
+    for old in old_selfies:
+        # Events that were left since may still hold an index entry of the selfie.
+        for message in SelfieDeleted.for_events(
+            (*joined, *old.event_ids), user_id=user_id, selfie_id=old.id, object_key=old.object_key
+        ):
+            unit.publish(message)

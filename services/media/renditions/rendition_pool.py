@@ -1,0 +1,77 @@
+"""Worker processes for renditions, with a bounded number of callers waiting for them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from libs.common.errors import Unavailable
+from libs.common.workers.pool import WorkerPool
+from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
+from services.media.metrics import RENDITIONS_IN_HAND
+from services.media.renditions import rendition_worker
+from services.media.renditions.rendition_worker import CannotDecode
+
+RETRY_AFTER_SECONDS = 2
+#: A worker is replaced after so many pictures: what a decoder leaks stays small.
+TASKS_PER_WORKER = 2000
+#: A crash may be the machine's (out of memory) and not the picture's: tried once more.
+ATTEMPTS = 2
+
+
+class RenditionPool:
+    """Runs `rendition_worker.render` in processes that start with the first rendition."""
+
+    def __init__(
+        self, *, workers: int, queue_limit: int, timeout_seconds: float, max_pixels: int
+    ) -> None:
+        self._limit = workers + queue_limit
+        self._max_pixels = max_pixels
+        self._in_hand = 0
+        self._working = asyncio.Semaphore(workers)
+        self._pool = WorkerPool(
+            workers,
+            rendition_worker.prepared,
+            name="rendition worker",
+            timeout_seconds=timeout_seconds,
+            max_tasks=TASKS_PER_WORKER,
+            is_lazy=True,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._pool.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.__aexit__()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a free worker. Raises Unavailable at once when too many wait already."""
+        if self._in_hand >= self._limit:
+            message = "Too many pictures are being prepared. Try again in a moment."
+            raise Unavailable(message, retry_after_seconds=RETRY_AFTER_SECONDS)
+        self._in_hand += 1
+        RENDITIONS_IN_HAND.inc()
+        try:
+            async with self._working:
+                yield
+        finally:
+            self._in_hand -= 1
+            RENDITIONS_IN_HAND.dec()
+
+    async def render(self, source: Path, longest_side_px: int) -> bytes:
+        """Return the rendition as WebP; call it in a `turn`.
+
+        Raises CannotDecode, and WorkerNotStarted or WorkersStopped, which say nothing of the
+        picture.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._pool.run(str(source), longest_side_px, self._max_pixels)
+            except WorkerTimedOut as error:
+                raise CannotDecode("it takes too long to decode") from error
+            except WorkerCrashed:
+                continue
+        raise CannotDecode("it breaks the decoder")

@@ -1,0 +1,142 @@
+"""Renditions on demand: made at the first request, kept in the store, then only read.
+
+Not made at the upload: at the rush the processors belong to recognition, and most previews
+of most photos are never opened.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel, ValidationError
+
+from libs.common.database.database import Database
+from libs.common.errors import NotFound, Unavailable
+from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
+from services.media.metrics import RENDITION_SECONDS, RENDITIONS
+from services.media.photos import repository
+from services.media.photos.media_key import Original, Rendition
+from services.media.renditions.rendition_pool import RenditionPool
+from services.media.renditions.rendition_worker import DECODERS, CannotDecode
+from services.media.renditions.single_flight import SingleFlight
+
+WEBP = "image/webp"
+#: A photo that could not be decoded is not tried again for so long: the machine may have been to
+#: blame, and the next release of ours may know better.
+REMEMBERED = timedelta(hours=1)
+
+
+class NoRendition(NotFound):
+    """The photo is there, but cannot be shown; the message says why."""
+
+    def __init__(self, rendition: Rendition, reason: str) -> None:
+        super().__init__("rendition", rendition.key)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"This photo cannot be shown: {self.reason}."
+
+
+class Failure(BaseModel):
+    """The note beside the renditions that are there: why one could not be made, and by what."""
+
+    reason: str
+    decoders: str
+
+
+class Renditions:
+    """Finds or makes the renditions of stored photos."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        database: Database,
+        pool: RenditionPool,
+        flights: SingleFlight[ObjectInfo],
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._pool = pool
+        self._flights = flights
+
+    async def ensure(self, rendition: Rendition) -> ObjectInfo:
+        """Return the rendition's object, made now if it was not there.
+
+        Raises NotFound without such a photo, NoRendition when it cannot be decoded,
+        Unavailable when too many are being made.
+        """
+        try:
+            return await self._store.stat(rendition.key)
+        except ObjectNotFound:
+            return await self._flights.run(rendition.key, lambda: self._make(rendition))
+
+    async def _make(self, rendition: Rendition) -> ObjectInfo:
+        outcome = "failed"
+        started = time.perf_counter()
+        try:
+            await self._require_photo(rendition.original)
+            await self._check_known_failure(rendition)
+            async with self._pool.turn():
+                info = await self._render(rendition)
+            outcome = "made"
+        except Unavailable:
+            outcome = "refused"
+            raise
+        except CannotDecode as error:
+            outcome = "undecodable"
+            await self._remember(rendition, str(error))
+            raise NoRendition(rendition, str(error)) from error
+        except NoRendition:
+            outcome = "known"
+            raise
+        except NotFound:
+            outcome = "not_found"
+            raise
+        finally:
+            RENDITIONS.labels(rendition.name, outcome).inc()
+        RENDITION_SECONDS.labels(rendition.name).observe(time.perf_counter() - started)
+        return info
+
+    async def _render(self, rendition: Rendition) -> ObjectInfo:
+        async with self._store.local_file(rendition.original.key) as source:
+            picture = await self._pool.render(source, rendition.longest_side_px)
+        await self._keep(rendition.original, rendition.key, picture, content_type=WEBP)
+        return await self._store.stat(rendition.key)
+
+    async def _check_known_failure(self, rendition: Rendition) -> None:
+        """Raises NoRendition when the same decoders could not read the photo a while ago."""
+        try:
+            note = await self._store.stat(rendition.failure_key)
+            failure = Failure.model_validate_json(await self._store.get(rendition.failure_key))
+        except (ObjectNotFound, ValidationError):
+            return
+        is_fresh = datetime.now(UTC) - note.modified_at < REMEMBERED
+        if is_fresh and failure.decoders == DECODERS:
+            raise NoRendition(rendition, failure.reason)
+
+    async def _remember(self, rendition: Rendition, reason: str) -> None:
+        note = Failure(reason=reason, decoders=DECODERS).model_dump_json().encode()
+        await self._keep(
+            rendition.original, rendition.failure_key, note, content_type="application/json"
+        )
+
+    async def _keep(self, original: Original, key: str, data: bytes, *, content_type: str) -> None:
+        """Put an object that goes with the photo.
+
+        The photo may have been deleted meanwhile, and its renditions with it. Deleted later than
+        the second look, its message comes later too, and finds what was put. Where nobody can
+        say, the object goes as well: it can be made again.
+        """
+        try:
+            await self._store.put(key, data, content_type=content_type)
+            await self._require_photo(original)
+        except BaseException:
+            await asyncio.shield(self._store.delete(key))
+            raise
+
+    async def _require_photo(self, original: Original) -> None:
+        async with self._database.read() as connection:
+            photo = await repository.photo_by_filename(connection, original.filename)
+        if photo is None or photo.event_id != original.event_id:
+            raise NotFound("Photo", original.filename)

@@ -1,1 +1,0 @@
-"""The media service's routes."""

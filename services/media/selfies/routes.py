@@ -1,0 +1,53 @@
+"""Selfies, for their owners, the photographers of their events, and admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.errors import NotFound
+from libs.common.resources import Resources
+from libs.common.web.auth import CurrentPrincipal
+from libs.common.web.tokens import Principal, Role
+from services.media.photos.routes import MAX_ID
+from services.media.responses.object_response import ObjectResponse
+from services.media.selfies import repository
+
+#: A guest may replace or delete a selfie at any time: the browser asks each time, by ETag.
+REVALIDATED = "private, no-cache"
+
+router = APIRouter(tags=["media"])
+
+
+@router.get("/api/selfie/{user_id}", summary="A guest's selfie")
+@router.head("/api/selfie/{user_id}", include_in_schema=False)
+async def selfie(
+    request: Request,
+    user_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    principal: CurrentPrincipal,
+    selfie_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+) -> ObjectResponse:
+    """Serve the newest one, or the one that is named; 404 also for those who may not know of it."""
+    resources: Resources = request.app.state.resources
+    async with resources.database.read() as connection:
+        found = None
+        if await _may_see(connection, principal, user_id):
+            found = await repository.selfie_of(connection, user_id, selfie_id=selfie_id)
+    if found is None:
+        raise NotFound("Selfie", user_id)
+    return ObjectResponse(
+        request,
+        store=resources.store,
+        info=await resources.store.stat(found.object_key),
+        content_type=found.content_type,
+        cache_control=REVALIDATED,
+        filename=found.filename,
+    )
+
+
+async def _may_see(connection: AsyncConnection, principal: Principal, user_id: int) -> bool:
+    if principal.role is Role.ADMIN or principal.user_id == user_id:
+        return True
+    return principal.role is Role.PHOTOGRAPHER and await repository.is_guest_of(
+        connection, user_id, principal.user_id
+    )

@@ -1,0 +1,16 @@
+from libs.common.web.internal import internal_token, verify_internal_token
+
+SECRET = "a secret that is used by the tests only"
+
+
+def test_the_token_of_the_same_secret_is_accepted() -> None:
+    assert verify_internal_token(internal_token(SECRET), SECRET)
+
+
+def test_other_tokens_are_refused() -> None:
+    for token in ("", "é", internal_token(SECRET)[:-1], internal_token(SECRET + "x")):
+        assert not verify_internal_token(token, SECRET)
+
+
+def test_the_token_does_not_contain_the_secret() -> None:
+    assert SECRET not in internal_token(SECRET)

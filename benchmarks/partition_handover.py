@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.private_services import PrivateServices
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Bus, Delivery, OutgoingMessage
@@ -116,9 +117,10 @@ async def _owner(
     async with (
         Database.open(services.settings()) as database,
         open_bus(services.amqp_url, findme_topology()) as bus,
+        BackgroundTasks() as background,
     ):
         owner = PartitionOwner(database, bus, queues, handle, replica=name, times=TIMES)
-        owner.start()
+        background.start("match partitions", owner.run)
         try:
             yield owner
         finally:

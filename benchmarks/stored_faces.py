@@ -20,9 +20,9 @@ from services.recognition.engine.workers import WorkerPool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import FaceKey
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.match_photo import Matcher, match_photo
+from services.recognition.matching.match import Matcher, match_photo
 from services.recognition.photos import repository
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 from tests.support.databases import migrated_databases
 from tests.support.postgres import running_postgres
 from tests.support.rows import Rows
@@ -105,7 +105,7 @@ async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
     guest = await rows.person(joined=event_id)
     selfie_id = await rows.insert_selfie(guest)
     async with database.unit_of_work() as unit:
-        await selfie_claims.claim_selfie(
+        await selfie_repository.claim_selfie(
             unit.connection,
             selfie_id=selfie_id,
             event_id=event_id,
@@ -113,7 +113,7 @@ async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
             lease_seconds=60,
             replica_lease_seconds=60,
         )
-        await selfie_claims.save_face_key(
+        await selfie_repository.save_face_key(
             unit.connection,
             selfie_id=selfie_id,
             event_id=event_id,

@@ -14,10 +14,10 @@ from libs.common.database.tables import users
 from libs.common.errors import InvalidInput
 from libs.common.settings import CommonSettings
 from libs.common.web.tokens import Role
-from services.gallery.accounts.create_account import create_account
 from services.gallery.accounts.passwords import Passwords
+from services.gallery.accounts.registration import create_account
 from services.gallery.accounts.rules import NewAccount
-from services.gallery.events.create_event import CreatedEvent, NewEvent, create_event
+from services.gallery.events.changes import CreatedEvent, NewEvent, create_event
 from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings
 
@@ -39,8 +39,9 @@ async def operator_database(settings: StandaloneSettings) -> AsyncIterator[Datab
 
 async def add_account(database: Database, account: NewAccount, role: Role) -> int:
     """Create an account of any role; return its id. Raises InvalidInput."""
-    async with database.unit_of_work() as unit:
-        return await create_account(account, role=role, unit=unit, passwords=Passwords(at_once=1))
+    return await create_account(
+        account, role=role, database=database, passwords=Passwords(at_once=1)
+    )
 
 
 async def add_event(

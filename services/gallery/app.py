@@ -1,50 +1,52 @@
 """The gallery's composition: accounts, events, photo lists, admin, live updates."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 from fastapi import FastAPI
 
 from libs.common.resources import Resources
 from libs.common.web.service_app import build_app
-from services.gallery.accounts import (
-    change_routes as changes,
-)
-from services.gallery.accounts import (
-    photographer_routes as photographer_accounts,
-)
-from services.gallery.accounts import (
-    routes as accounts,
-)
+from services.gallery.accounts import admin_routes as accounts_admin
+from services.gallery.accounts import routes as accounts
 from services.gallery.consumers import PATTERNS, NotificationListener
-from services.gallery.events import admin_routes as admin
-from services.gallery.events import routes as event_admin
+from services.gallery.events import routes as events
 from services.gallery.gallery import Gallery
-from services.gallery.in_photo import (
-    photo_guests_routes as photo_guests,
-)
-from services.gallery.in_photo import (
-    verdict_routes as own_word,
-)
-from services.gallery.lists import routes as participants
+from services.gallery.in_photo import routes as in_photo
+from services.gallery.lists import routes as lists
 from services.gallery.live import routes as live
-from services.gallery.matching import routes as thresholds
-from services.gallery.operations import (
-    dead_letter_routes as dead_letters,
-)
-from services.gallery.operations import (
-    usage_routes as aws_usage,
-)
-from services.gallery.operations.watch_waiting_work import watch_waiting_work
-from services.gallery.people import face_groups_routes as face_groups
-from services.gallery.people import people_routes as people
-from services.gallery.people.recognition_people import RecognitionPeople, recognition_client
-from services.gallery.photos import routes as photographers
+from services.gallery.matching import routes as matching
+from services.gallery.operations import routes as operations
+from services.gallery.operations.waiting_work import watch_waiting_work
+from services.gallery.people import routes as people
+from services.gallery.people.recognition import RecognitionPeople, recognition_client
+from services.gallery.photos import routes as photos
 from services.gallery.selfies import routes as selfies
 from services.gallery.settings import GallerySettings
 from services.gallery.web.body_limit import BodyLimit
+
+ROUTERS = [
+    accounts.router,
+    accounts_admin.first_admin_router,
+    accounts_admin.router,
+    events.router,
+    events.admin_router,
+    lists.router,
+    lists.photographer_router,
+    in_photo.router,
+    in_photo.photographer_router,
+    selfies.router,
+    photos.router,
+    matching.router,
+    matching.admin_router,
+    matching.rematch_router,
+    people.router,
+    people.face_groups_router,
+    operations.router,
+    live.router,
+]
 
 
 def create_app(
@@ -65,13 +67,10 @@ def create_app(
         app.state.gallery = gallery
         listener = NotificationListener(gallery.cache, gallery.live, gallery.main_events)
         subscription = await connected.bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
-        watcher = asyncio.create_task(watch_waiting_work(connected.database), name="waiting-work")
+        app.state.background.start("waiting work", partial(watch_waiting_work, connected.database))
         try:
             yield
         finally:
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher
             gallery.live.close()
             await subscription.stop()
             await gallery.cache.close()
@@ -81,27 +80,7 @@ def create_app(
         "gallery",
         settings=settings,
         resources=resources,
-        routers=[
-            accounts.router,
-            participants.router,
-            own_word.router,
-            selfies.router,
-            photographers.router,
-            photo_guests.router,
-            thresholds.router,
-            thresholds.admin_router,
-            people.router,
-            admin.first_admin_router,
-            admin.router,
-            changes.router,
-            changes.own_router,
-            event_admin.router,
-            photographer_accounts.router,
-            face_groups.router,
-            aws_usage.router,
-            dead_letters.router,
-            live.router,
-        ],
+        routers=ROUTERS,
         start=start,
     )
     app.add_middleware(BodyLimit)

@@ -21,7 +21,7 @@ from libs.common.messaging.messages import (
 )
 from libs.common.telemetry import tracing
 from services.gallery.lists.cache import ListCache
-from services.gallery.lists.eviction import eviction_for
+from services.gallery.lists.rules import eviction_for
 from services.gallery.live.updates import LiveUpdates
 
 PATTERNS = ("photo.*.*", "selfie.*.*", "event.*.*", "account.*.*", "match.*.*")

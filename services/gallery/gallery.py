@@ -1,5 +1,6 @@
 """What the gallery's routes work with, made once per process."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,11 +13,13 @@ from libs.common.web.signed_urls import SignedUrls
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.lists.cache import ListCache
 from services.gallery.live.updates import LiveUpdates
-from services.gallery.people.recognition_people import RecognitionPeople
+from services.gallery.people.recognition import RecognitionPeople
 from services.gallery.settings import GallerySettings
 
 MAIN_EVENTS_KEPT = 20_000
 MAIN_EVENT_SECONDS = 30.0
+#: Lists that are sent while they are read; each holds a connection to the database.
+LONG_LISTS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,9 @@ class Gallery:
     cache: ListCache
     live: LiveUpdates
     #: Bounds how many lists are read at once, and with that their memory.
-    loads: CapacityLimiter
+    list_loads: CapacityLimiter
+    #: Bounds how many lists are sent while they are read.
+    long_lists: asyncio.Semaphore
     recognition: RecognitionPeople
     #: A participant's first event, which never changes while it exists.
     main_events: TTLCache[int, int]
@@ -50,7 +55,8 @@ class Gallery:
                 ttl_seconds=settings.list_cache_seconds,
             ),
             live=LiveUpdates(max_streams=settings.live_streams_max),
-            loads=CapacityLimiter(settings.list_loads_at_once),
+            list_loads=CapacityLimiter(settings.list_loads_at_once),
+            long_lists=asyncio.Semaphore(LONG_LISTS_AT_ONCE),
             recognition=recognition,
             main_events=TTLCache(MAIN_EVENTS_KEPT, MAIN_EVENT_SECONDS),
         )

@@ -4,6 +4,11 @@ from pydantic import Field
 
 from libs.common.settings import CommonSettings
 
+#: What a service that died at the wrong moment had written to the store without a row is
+#: removed by a second look, so long after an account or an event was deleted: longer than
+#: anything takes that was in flight then.
+LOOK_AGAIN_SECONDS = 3600.0
+
 
 class GallerySettings(CommonSettings):
     """How long a login lasts, and the bounds of the cache and the live streams."""

@@ -1,16 +1,15 @@
 """The recognition service: settings, resources, workers, consumers."""
 
-import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
 
-from libs.common.database.database import Database
+from libs.common.messaging.dead_letters.watch import watch_dead_letters
 from libs.common.resources import Resources
 from libs.common.web.health import Check
 from libs.common.web.service_app import build_app
@@ -22,14 +21,14 @@ from services.recognition.erasure.forgetting import forgetting
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import local_engine, local_workers, open_index
 from services.recognition.indexes.rekognition.index import RekognitionIndex
-from services.recognition.matching.match_photo import Matcher
+from services.recognition.matching.match import Matcher
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
 from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder
-from services.recognition.photos.analysis_slots import AnalysisSlots
 from services.recognition.photos.analyze_photo import Analyzer
+from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
 from services.recognition.recovery.collect_dead_letter import collecting
-from services.recognition.recovery.reconcile import keep_reconciling, reconcile
+from services.recognition.recovery.reconcile import Reconciler
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
 from services.recognition.rounds.batching import BatchLimits
 from services.recognition.rounds.rounds import Rounds
@@ -40,6 +39,8 @@ from services.recognition.settings import RecognitionSettings
 #: The only process on its data folder: after a crash it takes its own leases and claims back
 #: at once, where a name of its own would make it wait for its dead predecessor's to end.
 LONE_REPLICA = "standalone"
+#: Whose owner does what one replica is to do for all.
+LEADERS_PARTITION = 0
 
 
 def create_app(
@@ -62,80 +63,65 @@ def create_app(
         detector_model=settings.face_detector_model,
         pixel_limit=settings.pixel_limit,
     )
+    replica = _replica_name() if keeps_messages else LONE_REPLICA
 
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
+        database, bus, topology = connected.database, connected.bus, connected.topology
+        background = app.state.background
         async with (
             WorkerPool(
                 local_workers(settings),
                 timeout_seconds=settings.analyze_timeout_seconds,
                 engine_factory=factory,
             ) as pool,
-            open_index(settings, connected.database, pool) as index,
-            PeopleFinder(
-                connected.database, PROFILES.get(settings.face_recognizer_provider)
-            ) as people,
+            open_index(settings, database, pool, background) as index,
+            PeopleFinder(database, PROFILES.get(settings.face_recognizer_provider)) as people,
         ):
             app.state.pool = pool
             app.state.index = index
             app.state.people = people
-            app.state.checks = app.state.checks | {"bus": Check(connected.bus.check)}
-            await reconcile(
-                connected.database,
-                older_than_seconds=settings.reconcile_after_seconds if keeps_messages else 0,
-            )
-            reconciler = asyncio.create_task(
-                keep_reconciling(
-                    connected.database,
-                    older_than_seconds=settings.reconcile_after_seconds,
-                    every_seconds=settings.reconcile_every_seconds,
-                ),
-                name="reconciler",
-            )
-            feeder = _feeder(settings, connected.database, index)
-            if not keeps_messages:
-                await feeder.start_over()
-            reindexing = asyncio.create_task(feeder.run(), name="reindexing")
-            replica = _replica_name() if keeps_messages else LONE_REPLICA
+            app.state.checks = app.state.checks | {"bus": Check(bus.check)}
+
+            analyzer = _analyzer(settings, connected, index, replica)
             indexer = _indexer(settings, connected, index, replica)
-            rounds = None
-            if isinstance(index, RekognitionIndex):
-                limits = BatchLimits(
-                    settings.rekognition_batch_photos, settings.rekognition_batch_seconds
-                )
-                rounds = Rounds(indexer, index, limits, owned=lambda: partitions.owned)
-            consumers = Consumers(connected.topology, _analyzer(connected, index), indexer, rounds)
+            rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)
+            consumers = Consumers(topology, analyzer, indexer, rounds)
             partitions = PartitionOwner(
-                connected.database,
-                connected.bus,
-                connected.topology.match,
+                database,
+                bus,
+                topology.match,
                 consumers.match,
                 replica=replica,
-                times=LeaseTimes(
-                    settings.partition_lease_seconds, settings.partition_renew_seconds
-                ),
+                times=_lease_times(settings),
                 engine=index.name,
             )
-            try:
-                async with (
-                    collecting(connected.bus, connected.topology, connected.database),
-                    forgetting(connected.bus, index),
-                    consuming(
-                        connected.bus,
-                        connected.topology,
-                        consumers,
-                        photos_at_once=index.photos_at_once,
-                        partitions=partitions,
-                        rounds=rounds,
-                        stopping=app.state.stopping,
-                    ),
-                ):
-                    yield
-            finally:
-                for task in (reindexing, reconciler):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+            reconciler = _reconciler(
+                settings, connected, leads=lambda: LEADERS_PARTITION in partitions.owned
+            )
+            feeder = _feeder(settings, connected, index)
+
+            if not keeps_messages:
+                await analyzer.claims.count_as_lost()
+                await reconciler.republish_all()
+                await feeder.start_over()
+
+            background.start("reconciler", reconciler.run)
+            background.start("reindexing", feeder.run)
+            background.start("forgetting", (await forgetting(bus, index)).run)
+            background.start("dead letters", (await collecting(bus, topology, database)).run)
+            background.start("waiting dead letters", partial(watch_dead_letters, database))
+            async with consuming(
+                bus,
+                topology,
+                consumers,
+                photos_at_once=index.photos_at_once,
+                partitions=partitions,
+                rounds=rounds,
+                background=background,
+                stopping=app.state.stopping,
+            ):
+                yield
 
     return build_app(
         "recognition",
@@ -146,17 +132,30 @@ def create_app(
     )
 
 
-def _feeder(settings: RecognitionSettings, database: Database, index: FaceIndex) -> Feeder:
-    limits = ReindexLimits(
-        photos_at_once=index.photos_at_once,
-        lease_seconds=settings.partition_lease_seconds,
-        patience_seconds=settings.reconcile_after_seconds,
-    )
-    return Feeder(database, engine=index.name, limits=limits)
-
-
 def _replica_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def _lease_times(settings: RecognitionSettings) -> LeaseTimes:
+    return LeaseTimes(settings.partition_lease_seconds, settings.partition_renew_seconds)
+
+
+def _analyzer(
+    settings: RecognitionSettings, resources: Resources, index: FaceIndex, replica: str
+) -> Analyzer:
+    return Analyzer(
+        database=resources.database,
+        store=resources.store,
+        index=index,
+        slots=AnalysisSlots(index.photos_at_once),
+        claims=AnalysisClaims(
+            resources.database,
+            claimant=replica,
+            # Twice: a photo is fetched first, and waits for its worker behind a selfie.
+            lease_seconds=2 * settings.analyze_timeout_seconds,
+            replica_lease_seconds=settings.partition_lease_seconds,
+        ),
+    )
 
 
 def _indexer(
@@ -171,10 +170,37 @@ def _indexer(
     )
 
 
-def _analyzer(resources: Resources, index: FaceIndex) -> Analyzer:
-    return Analyzer(
-        database=resources.database,
-        store=resources.store,
-        index=index,
-        slots=AnalysisSlots(index.photos_at_once),
+def _rounds(
+    settings: RecognitionSettings,
+    indexer: SelfieIndexer,
+    index: FaceIndex,
+    *,
+    owned: Callable[[], Collection[int]],
+) -> Rounds | None:
+    """Where every comparison is paid for, photos and selfies are matched together."""
+    if not isinstance(index, RekognitionIndex):
+        return None
+    limits = BatchLimits(settings.rekognition_batch_photos, settings.rekognition_batch_seconds)
+    return Rounds(indexer, index, limits, owned=owned)
+
+
+def _reconciler(
+    settings: RecognitionSettings, resources: Resources, *, leads: Callable[[], bool]
+) -> Reconciler:
+    return Reconciler(
+        resources.database,
+        resources.bus,
+        resources.topology,
+        leads=leads,
+        older_than_seconds=settings.reconcile_after_seconds,
+        every_seconds=settings.reconcile_every_seconds,
     )
+
+
+def _feeder(settings: RecognitionSettings, resources: Resources, index: FaceIndex) -> Feeder:
+    limits = ReindexLimits(
+        photos_at_once=index.photos_at_once,
+        lease_seconds=settings.partition_lease_seconds,
+        patience_seconds=settings.reconcile_after_seconds,
+    )
+    return Feeder(resources.database, engine=index.name, limits=limits)

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import DatabaseUnavailable, is_away
 from libs.common.errors import PermanentError
-from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.protocol import Bus, Delivery, Intake
+from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import (
     PhotoAnalyzed,
@@ -17,13 +19,11 @@ from libs.common.messaging.messages import (
     SelfieUploaded,
 )
 from libs.common.web.stopping import Stopping
-from services.recognition.matching.match_photo import match_photo
-from services.recognition.matching.match_selfie import match_selfie
-from services.recognition.matching.rematch_event import rematch_event
+from services.recognition.matching.match import match_photo, rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
 from services.recognition.rounds.rounds import Rounds
-from services.recognition.selfies.index_selfie import SelfieIndexer
+from services.recognition.selfies.index_selfie import SelfieIndexer, match_selfie
 
 
 class Consumers:
@@ -106,13 +106,13 @@ def _waiting_for_the_database() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _InOrder:
-    """Subscriptions that stop one after the other: rounds end before another replica's begin."""
+    """Intakes that stop one after the other: rounds end before another replica's begin."""
 
-    subscriptions: Sequence[Subscription]
+    intakes: Sequence[Intake]
 
     async def stop(self) -> None:
-        for subscription in self.subscriptions:
-            await subscription.stop()
+        for intake in self.intakes:
+            await intake.stop()
 
 
 @asynccontextmanager
@@ -124,13 +124,14 @@ async def consuming(
     photos_at_once: int,
     partitions: PartitionOwner,
     rounds: Rounds | None,
+    background: BackgroundTasks,
     stopping: Stopping,
 ) -> AsyncIterator[None]:
     """Consume every lane, and this replica's share of the partitions, for the block's length.
 
     Ends earlier when the service begins to stop.
     """
-    running: list[Subscription] = []
+    running: list[Intake] = []
 
     async def stop() -> None:
         to_stop, running[:] = running[:], []
@@ -144,11 +145,15 @@ async def consuming(
             # is committed and acked (of 15 photos/s possible with 3 workers: with 1 per lane
             # 4.8, with 3 13.1, with 4 14.4; a small event beside it takes 1.9 times as long).
             queue = replace(lane, prefetch=photos_at_once + 1)
-            running.append(await bus.subscribe(queue, consumers.analyze))
-        partitions.start()
+            subscription = await LastingSubscription.begin(
+                partial(bus.subscribe, queue, consumers.analyze)
+            )
+            running.append(subscription)
+            background.start(f"lane {lane.name}", subscription.run)
+        background.start("match partitions", partitions.run)
         running.append(partitions)
         if rounds is not None:
-            rounds.tasks.start()
+            background.start("match events", rounds.tasks.run)
             running[-1] = _InOrder((rounds.tasks, partitions))
         stopping.first(stop)
         yield

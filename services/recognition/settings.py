@@ -65,7 +65,9 @@ class RecognitionSettings(CommonSettings):
         default=2, gt=0, description="How often a replica renews the leases of its partitions."
     )
     reconcile_after_seconds: float = Field(
-        default=600, gt=0, description="Unfinished work older than this is published again."
+        default=600,
+        gt=0,
+        description="Older unfinished work is published again if its message is lost.",
     )
     reconcile_every_seconds: float = Field(
         default=60, gt=0, description="How often unfinished work is looked for."

@@ -13,7 +13,7 @@ from libs.common.messaging.bus.rabbitmq import declare
 from libs.common.messaging.bus.topology import findme_topology
 from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.settings import CommonSettings
-from services.recognition.partitions import leases
+from services.recognition.partitions import repository as leases
 from tests.support.settings import settings_of
 
 #: The words of each row of the table.

@@ -18,7 +18,7 @@ from services.ingest.selfies import repository as uploaded_selfies
 from services.media.renditions.rendition_pool import RenditionPool
 from services.recognition.matching import repository as stored_matches
 from services.recognition.photos import repository
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 from tests.erasure.party import Party
 from tests.support.gate import Gate
 from tests.support.people import Person
@@ -136,7 +136,7 @@ async def test_a_face_that_was_just_found_in_a_selfie(
             number += 10
             here = await scene(party, number, with_selfies=False, with_photos=True)
             with monkeypatch.context() as patch:
-                gate = Gate(patch, selfie_claims, "save_face_key", after=after)
+                gate = Gate(patch, selfie_repository, "save_face_key", after=after)
                 work = party.send_selfie(here.goes, number + 1)
                 await race(party, gate, work, delete, here, number + 1)
 

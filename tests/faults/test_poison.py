@@ -33,6 +33,7 @@ async def test_a_photo_that_kills_its_worker_fails_with_a_reason_and_harms_no_ot
 async def test_a_photo_that_kills_the_whole_service_is_given_up_and_harms_no_other(
     deployment: Deployment, rng: random.Random, photos: int
 ) -> None:
+    deployment.fleet.environment |= {"PARTITION_LEASE_SECONDS": "3", "PARTITION_RENEW_SECONDS": "1"}
     await deployment.fleet.add_recognition(2)
     truth = await come_in(deployment, rng, photos, poison="kill")
     state = await end(deployment, truth)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
 
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Bus, Delivery, OutgoingMessage
@@ -86,7 +87,8 @@ class Fleet:
         owner = PartitionOwner(
             database, bus, self.topology.match, handle, replica=name, times=times
         )
-        owner.start()
+        background = await life.enter_async_context(BackgroundTasks(first_pause_seconds=0.05))
+        background.start("match partitions", owner.run)
         self.replicas[name], self._lives[name] = owner, life
         return owner
 

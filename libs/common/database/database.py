@@ -84,6 +84,7 @@ class Database:
         self.engine = engine
         self._scans = asyncio.Semaphore(max(scans_at_once, 1))
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
 
     @classmethod
     @asynccontextmanager
@@ -118,6 +119,12 @@ class Database:
         above all (`CommonSettings.db_scans_at_once`).
         """
         async with _connected(self._autocommit, self._scans) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A scan all of whose reads see the same moment; rows can be streamed from it."""
+        async with _connected(self._repeatable, self._scans) as connection, connection.begin():
             yield connection
 
     @asynccontextmanager

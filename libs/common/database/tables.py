@@ -75,7 +75,7 @@ events = Table(
     Column("code_key", Text, nullable=False, unique=True),
     _moment("date", nullable=True),
     _reference("photographer_id", "users.id", nullable=True),
-    #: 0 to 100; the one of matching_settings where it is NULL.
+    #: 60 to 100; the one of matching_settings where it is NULL.
     Column("match_threshold", REAL),
     _moment("created_at"),
     Column("expires_at", DateTime(timezone=True), nullable=False),
@@ -114,6 +114,9 @@ photos = Table(
     Column("processing_error", Text),
     #: Analyses that began and never came back: their process died.
     Column("lost_analyses", SmallInteger, nullable=False, server_default=text("0")),
+    #: The replica that analyses the photo, and since when; without the former, when one last did.
+    Column("claimed_by", Text),
+    _moment("claimed_at", nullable=True),
     #: Which engine's faces the photo has; NULL until it was analysed.
     Column("engine", Text),
     #: Since when the present engine's message is on the way, for a photo of another engine.
@@ -127,7 +130,6 @@ photos = Table(
     CheckConstraint(
         "processing_status IN ('queued', 'analyzed', 'done', 'failed')", name="processing_status"
     ),
-    Index(None, "photographer_id"),
 )
 #: Serves an event's list page by page without touching the table.
 Index(
@@ -147,6 +149,13 @@ Index(
         "show_in_general",
         "processing_status",
     ],
+)
+#: Serves a photographer's list of uploads in its order.
+Index(
+    "photos_photographer_page_idx",
+    photos.c.photographer_id,
+    photos.c.uploaded_at.desc(),
+    photos.c.id.desc(),
 )
 Index(
     "photos_unfinished_idx",

@@ -5,7 +5,17 @@ asks, or the photographer or they themselves said so; never when the guest said 
 Matches down to `UNCERTAIN_BAND` below the threshold are kept, for those who ask for them.
 """
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery, and_, func, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Subquery,
+    and_,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from libs.common.database.tables import (
     events,
@@ -33,11 +43,30 @@ def threshold_of(event_id: int | ColumnElement[int]) -> ScalarSelect[float]:
     )
 
 
+def is_alike(
+    event_id: int, similarity: ColumnElement[float] = matches.c.similarity
+) -> ColumnElement[bool]:
+    """Whether a face is like a guest's selfie by the event's threshold."""
+    return similarity >= threshold_of(event_id)
+
+
+def is_nearly_alike(
+    event_id: int, similarity: ColumnElement[float] = matches.c.similarity
+) -> ColumnElement[bool]:
+    """Whether a face is so much like a guest's selfie that it may be theirs."""
+    return similarity >= threshold_of(event_id) - UNCERTAIN_BAND
+
+
+def shows_guest(event_id: int) -> ColumnElement[bool]:
+    """Whether the photo of a row of `matches` shows its guest."""
+    return or_(and_(is_alike(event_id), ~was_denied()), was_said(ADDED))
+
+
 def was_said(*verdicts: str) -> ColumnElement[bool]:
     """Whether one of these was said of the guest and the photo of a row of `matches`."""
     return (
         select(match_overrides.c.photo_id)
-        .where(_about_the_same(), match_overrides.c.verdict.in_(verdicts))
+        .where(_is_same_guest_and_photo(), match_overrides.c.verdict.in_(verdicts))
         .correlate(matches)
         .exists()
     )
@@ -58,12 +87,12 @@ def guest_photos(
     """
     found = select(matches.c.user_id, matches.c.photo_id, matches.c.similarity).where(
         matches.c.event_id == event_id,
-        matches.c.similarity >= threshold_of(event_id),
+        is_alike(event_id),
         ~was_denied(),
     )
     nearly = (
         select(func.max(matches.c.similarity))
-        .where(_about_the_same())
+        .where(_is_same_guest_and_photo())
         .correlate(match_overrides)
         .scalar_subquery()
     )
@@ -86,7 +115,6 @@ def guest_photos(
 def uncertain_photos(event_id: int, *, user_id: int) -> Select[int, float]:
     """Rows (photo_id, similarity): who may be the guest, and of whom nothing was said yet."""
     best = func.max(matches.c.similarity)
-    threshold = threshold_of(event_id)
     return (
         select(matches.c.photo_id, best.label("similarity"))
         .where(
@@ -95,11 +123,11 @@ def uncertain_photos(event_id: int, *, user_id: int) -> Select[int, float]:
             ~was_said(NOT_ME, ADDED),
         )
         .group_by(matches.c.photo_id)
-        .having(best >= threshold - UNCERTAIN_BAND, best < threshold)
+        .having(is_nearly_alike(event_id, best), ~is_alike(event_id, best))
     )
 
 
-def _about_the_same() -> ColumnElement[bool]:
+def _is_same_guest_and_photo() -> ColumnElement[bool]:
     """The rows of `matches` and `match_overrides` are about one guest and one photo."""
     return and_(
         match_overrides.c.user_id == matches.c.user_id,

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import events, memberships, selfies, users
+from libs.common.database.tables import events, memberships, photos, selfies, users
 from libs.common.web.tokens import Role
 from services.gallery.accounts.rules import NewAccount
 
@@ -147,12 +147,6 @@ async def find_accounts(
     return [AccountRow(**row._asdict()) for row in await connection.execute(query)]
 
 
-async def role_of(connection: AsyncConnection, user_id: int) -> Role | None:
-    """Return the account's role, None when there is none."""
-    found = await connection.scalar(select(users.c.user_type).where(users.c.id == user_id))
-    return Role(found) if found else None
-
-
 async def lock_first_admin(connection: AsyncConnection) -> bool:
     """Whether there is no admin yet; it stays true until the transaction ends."""
     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_FIRST_ADMIN_LOCK_ID})"))
@@ -187,6 +181,12 @@ async def count_owned_events(connection: AsyncConnection, user_id: int) -> int:
     count = await connection.scalar(
         select(func.count()).select_from(events).where(events.c.photographer_id == user_id)
     )
+    return count or 0
+
+
+async def count_uploaded_photos(connection: AsyncConnection, user_id: int) -> int:
+    """Return how many photos the photographer uploaded."""
+    count = await connection.scalar(select(func.count()).where(photos.c.photographer_id == user_id))
     return count or 0
 
 

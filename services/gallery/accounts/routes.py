@@ -1,22 +1,24 @@
 """Registration, login and the caller's own account."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
 
-from libs.common.web.auth import TOKEN_COOKIE, CurrentPrincipal
+from libs.common.web.auth import TOKEN_COOKIE, CurrentPrincipal, Participant
 from libs.common.web.tokens import Tokens
 from services.gallery.accounts import repository as accounts
-from services.gallery.accounts.log_in import log_in
-from services.gallery.accounts.profile import own_account, profile
-from services.gallery.accounts.register_participant import register_participant
+from services.gallery.accounts.changes import delete_account
+from services.gallery.accounts.own_account import log_in, own_account, profile
+from services.gallery.accounts.registration import join_event, register_participant
+from services.gallery.accounts.repository import AccountRow
 from services.gallery.accounts.rules import NewAccount
-from services.gallery.events import repository as events
+from services.gallery.events.access import require_open_event
+from services.gallery.events.rules import EventCodeUnknown
 from services.gallery.gallery import CurrentGallery, Gallery
-from services.gallery.web.answers import json_answer
+from services.gallery.web.answers import View, json_answer
 from services.gallery.web.fields import Text
-from services.gallery.web.views import account_view
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 
@@ -60,12 +62,32 @@ class Login(BaseModel):
     password: Text = Field(repr=False)
 
 
+def account_view(account: AccountRow) -> View:
+    """Return `user`; there is no password hash in what it is made of."""
+    return {
+        "id": account.id,
+        "username": account.username,
+        "email": account.email,
+        "user_type": account.user_type,
+        "is_active": account.is_active,
+        "created_at": account.created_at,
+        "selfie_path": f"/api/selfie/{account.id}" if account.has_selfie else None,
+        "event_id": account.event_id,
+        "event_name": account.event_name,
+        "event_code": account.event_code,
+        "event_date": account.event_date,
+    }
+
+
 @router.post("/check-event-code")
 async def check_event_code(asked: EventCode, gallery: CurrentGallery) -> dict[str, bool]:
     """Whether guests can register with the code."""
-    async with gallery.database.read() as connection:
-        event = await events.find_open_event(connection, asked.event_code)
-    return {"valid": event is not None}
+    try:
+        async with gallery.database.read() as connection:
+            await require_open_event(connection, asked.event_code)
+    except EventCodeUnknown:
+        return {"valid": False}
+    return {"valid": True}
 
 
 @router.post("/check-user-availability")
@@ -88,6 +110,18 @@ async def register_with_event_code(asked: Registration, gallery: CurrentGallery)
 async def register_invite(asked: Registration, gallery: CurrentGallery) -> Response:
     """Register from an invitation's link; 404 when its code is unknown."""
     return await _register(asked, gallery, code_is_address=True)
+
+
+@router.post("/join-event", tags=["participants"])
+async def join(
+    asked: Annotated[Text | EventCode, Body()], principal: Participant, gallery: CurrentGallery
+) -> dict[str, str]:
+    """Join a further event by its code."""
+    code = asked.event_code if isinstance(asked, EventCode) else asked
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            name = await join_event(principal.user_id, code, unit=unit)
+    return {"message": f"You have joined {name}."}
 
 
 @router.post("/login")
@@ -120,10 +154,28 @@ async def me(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
         return json_answer(account_view(await own_account(connection, principal.user_id)))
 
 
+@router.delete("/me")
+async def remove_me(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
+    """Delete the caller's account with its selfies and matches."""
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            await delete_account(principal.user_id, unit=unit)
+    answer = json_answer({"message": "Your account is deleted."})
+    answer.delete_cookie(TOKEN_COOKIE)
+    return answer
+
+
 @router.get("/profile")
 async def my_profile(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
     """The caller's account and photo counts."""
-    return json_answer(await profile(principal, database=gallery.database))
+    account, counts = await profile(principal, database=gallery.database)
+    return json_answer(
+        {
+            "user": account_view(account),
+            "total_photos": counts.total,
+            "photos_with_face": counts.of_guest,
+        }
+    )
 
 
 async def _register(asked: Registration, gallery: Gallery, *, code_is_address: bool) -> Response:

@@ -1,37 +1,18 @@
 """Events and who has joined them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import events, memberships, photos
+from libs.common.database.tables import events, memberships, photos, users
+from libs.common.web.tokens import Role
 from services.gallery.events.codes import code_key
+from services.gallery.events.rules import Event, JoinedEvent
 
 _CODES_LOCK_ID = 0x46494E47
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """An event as lists show it."""
-
-    id: int
-    name: str
-    event_code: str
-    date: datetime | None
-    photographer_id: int | None
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedEvent:
-    """An event and when the participant joined it."""
-
-    event: EventRow
-    joined_at: datetime
 
 
 def _events() -> Select[int, str, str, datetime | None, int | None, datetime]:
@@ -45,31 +26,26 @@ def _events() -> Select[int, str, str, datetime | None, int | None, datetime]:
     )
 
 
-async def find_event(connection: AsyncConnection, event_id: int) -> EventRow | None:
+async def find_event(connection: AsyncConnection, event_id: int) -> Event | None:
     """Return the event, None when there is none."""
     row = (await connection.execute(_events().where(events.c.id == event_id))).one_or_none()
-    return EventRow(*row) if row else None
+    return Event(*row) if row else None
 
 
-async def find_events(connection: AsyncConnection, event_ids: Sequence[int]) -> dict[int, EventRow]:
-    """Return these events by id."""
-    rows = await connection.execute(_events().where(events.c.id == func.any(list(event_ids))))
-    return {row[0]: EventRow(*row) for row in rows}
+async def find_open_event(
+    connection: AsyncConnection, code: str, *, lock: bool = False
+) -> Event | None:
+    """Return the event with this code, unless it has expired; locked, it cannot be deleted."""
+    query = _events().where(events.c.code_key == code_key(code), events.c.expires_at > func.now())
+    if lock:
+        query = query.with_for_update(read=True, key_share=True)
+    row = (await connection.execute(query)).one_or_none()
+    return Event(*row) if row else None
 
 
-async def find_open_event(connection: AsyncConnection, code: str) -> EventRow | None:
-    """Return the event with this code, unless it has expired."""
-    row = (
-        await connection.execute(
-            _events().where(events.c.code_key == code_key(code), events.c.expires_at > func.now())
-        )
-    ).one_or_none()
-    return EventRow(*row) if row else None
-
-
-async def enrolled_event(
+async def find_joined_event(
     connection: AsyncConnection, user_id: int, event_id: int
-) -> EventRow | None:
+) -> Event | None:
     """Return the event if the participant has joined it."""
     row = (
         await connection.execute(
@@ -78,7 +54,7 @@ async def enrolled_event(
             .where(events.c.id == event_id, memberships.c.user_id == user_id)
         )
     ).one_or_none()
-    return EventRow(*row) if row else None
+    return Event(*row) if row else None
 
 
 async def joined_events(connection: AsyncConnection, user_id: int) -> list[JoinedEvent]:
@@ -90,17 +66,17 @@ async def joined_events(connection: AsyncConnection, user_id: int) -> list[Joine
         .where(memberships.c.user_id == user_id)
         .order_by(memberships.c.joined_at, events.c.id)
     )
-    return [JoinedEvent(EventRow(*row[:-1]), row[-1]) for row in rows]
+    return [JoinedEvent(Event(*row[:-1]), row[-1]) for row in rows]
 
 
 async def all_events(
     connection: AsyncConnection, *, photographer_id: int | None = None
-) -> list[EventRow]:
+) -> list[Event]:
     """Return all events or a photographer's, in the order of their creation."""
     query = _events().order_by(events.c.id)
     if photographer_id is not None:
         query = query.where(events.c.photographer_id == photographer_id)
-    return [EventRow(*row) for row in await connection.execute(query)]
+    return [Event(*row) for row in await connection.execute(query)]
 
 
 async def join(connection: AsyncConnection, user_id: int, event_id: int) -> bool:
@@ -176,14 +152,17 @@ async def delete_event(connection: AsyncConnection, event_id: int) -> bool:
     return bool(done.rowcount)
 
 
-async def count_photos_by_status(
-    connection: AsyncConnection, event_id: int | None = None
-) -> dict[str, int]:
-    """Return how many photos are in each processing status, of one event or of all."""
-    query = select(photos.c.processing_status, func.count().label("photos")).group_by(
-        photos.c.processing_status
+async def lock_photographer(connection: AsyncConnection, user_id: int) -> bool:
+    """Keep the photographer from being deleted; False when there is none with this id."""
+    found = await connection.scalar(
+        select(users.c.id)
+        .where(users.c.id == user_id, users.c.user_type == Role.PHOTOGRAPHER.value)
+        .with_for_update(read=True, key_share=True)
     )
-    if event_id is not None:
-        query = query.where(photos.c.event_id == event_id)
-    rows = await connection.execute(query)
-    return {row.processing_status: row.photos for row in rows}
+    return found is not None
+
+
+async def count_photos(connection: AsyncConnection, event_id: int) -> int:
+    """Return how many photos the event has."""
+    count = await connection.scalar(select(func.count()).where(photos.c.event_id == event_id))
+    return count or 0

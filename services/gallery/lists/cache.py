@@ -3,25 +3,21 @@
 import asyncio
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from services.gallery import metrics
-from services.gallery.lists.eviction import Eviction, ListKey
+from services.gallery.lists.encode import EncodedList
+from services.gallery.lists.rules import Eviction, ListKey
 
 #: What an entry costs beside its body: key, index, object headers.
 ENTRY_OVERHEAD_BYTES = 600
 #: A list larger than this part of the cache would push out everybody else's.
 MAX_ENTRY_PART = 4
 
-
-@dataclass(frozen=True, slots=True)
-class EncodedList:
-    """A list ready to be sent; `next_cursor` is None on the last page."""
-
-    body: bytes
-    etag: str
-    next_cursor: str | None = None
+Load = asyncio.Task[EncodedList | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +28,6 @@ class CacheFigures:
     size_bytes: int
     hits: int
     misses: int
-
-
-Load = Callable[[], Awaitable[EncodedList]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +51,15 @@ class ListCache:
         self._ttl_seconds = ttl_seconds
         self._clock = clock
         self._entries: OrderedDict[ListKey, _Entry] = OrderedDict()
-        self._loads: dict[ListKey, asyncio.Task[EncodedList]] = {}
-        self._running: set[asyncio.Task[EncodedList]] = set()
+        self._loads: dict[ListKey, Load] = {}
+        self._running: set[Load] = set()
         self._keys_of_event: defaultdict[int, set[ListKey]] = defaultdict(set)
         self._size_bytes = 0
         self._hits = 0
         self._misses = 0
 
-    async def get(self, key: ListKey, load: Load) -> EncodedList:
-        """Return the cached list, join a load of it that is on its way, or load it."""
+    def find(self, key: ListKey) -> EncodedList | None:
+        """Return the list if it is kept, and not too old."""
         entry = self._entries.get(key)
         if entry is not None and entry.expires > self._clock():
             self._entries.move_to_end(key)
@@ -75,11 +68,24 @@ class ListCache:
             return entry.value
         self._misses += 1
         metrics.LIST_CACHE_MISSES.inc()
-        task = self._loads.get(key)
-        if task is None:
-            task = self._start(key, load)
-        # The load outlives a caller who goes away: others may wait for it.
-        return await asyncio.shield(task)
+        return None
+
+    def load_under_way(self, key: ListKey) -> Load | None:
+        """Return the load of the list that somebody else began, to wait for its result."""
+        return self._loads.get(key)
+
+    def begin(self, key: ListKey, work: Coroutine[Any, Any, EncodedList | None]) -> Load:
+        """Begin to load the list, and keep it unless it is evicted meanwhile.
+
+        The load outlives a caller who goes away, as others may wait for it: wait with `shield`.
+        None for a list that is too long to be kept.
+        """
+        load = asyncio.create_task(work, name="list-load")
+        self._loads[key] = load
+        self._keys_of_event[key.event_id].add(key)
+        self._running.add(load)
+        load.add_done_callback(partial(self._finish, key))
+        return load
 
     def evict(self, eviction: Eviction) -> None:
         """Forget the lists a message has made stale.
@@ -107,29 +113,17 @@ class ListCache:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def _start(self, key: ListKey, load: Load) -> asyncio.Task[EncodedList]:
-        async def run() -> EncodedList:
-            value = await load()
-            if self._loads.get(key) is task:
-                self._store(key, value)
-            return value
-
-        def finish(done: asyncio.Task[EncodedList]) -> None:
-            self._running.discard(done)
-            if self._loads.get(key) is done:
-                del self._loads[key]
-                if key not in self._entries:
-                    self._unindex(key)
-            if not done.cancelled():
-                # Nobody may be left to see it; those who wait get it by themselves.
-                done.exception()
-
-        task = asyncio.create_task(run(), name="list-load")
-        self._loads[key] = task
-        self._keys_of_event[key.event_id].add(key)
-        self._running.add(task)
-        task.add_done_callback(finish)
-        return task
+    def _finish(self, key: ListKey, load: Load) -> None:
+        self._running.discard(load)
+        # Nobody may be left to see an error; those who wait get it by themselves.
+        value = None if load.cancelled() or load.exception() else load.result()
+        if self._loads.get(key) is not load:
+            return
+        del self._loads[key]
+        if value is not None:
+            self._store(key, value)
+        if key not in self._entries:
+            self._unindex(key)
 
     def _store(self, key: ListKey, value: EncodedList) -> None:
         self._drop_entry(key)

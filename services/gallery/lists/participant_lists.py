@@ -1,29 +1,54 @@
-"""A participant's photo lists of an event: two steps, encoded, cached."""
+"""A participant's photo lists of an event: in two steps, encoded, cached."""
 
-from collections.abc import Sequence
-from functools import partial
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
 
-from libs.common.errors import NotAllowed, NotFound
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.errors import NotFound
 from libs.common.rights.access import main_event_id
-from services.gallery.events import repository as events
+from libs.common.web.signed_urls import SignedUrls
+from services.gallery.events.access import require_joined_event
+from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
+from services.gallery.in_photo.repository import best_faces
 from services.gallery.lists import repository as photo_lists
-from services.gallery.lists.cache import EncodedList
-from services.gallery.lists.encode import encode_list
-from services.gallery.lists.eviction import ListKey, Scope
-from services.gallery.lists.repository import PhotoRow
-from services.gallery.lists.uncertain_list import encode_uncertain
-from services.gallery.web.paging import Place
-from services.gallery.web.views import View, photo_view
+from services.gallery.lists.encode import (
+    MAX_PHOTOS_IN_MEMORY,
+    EncodedList,
+    LongList,
+    begun,
+    encode_long,
+    encode_page,
+    long_list,
+    photo_view,
+)
+from services.gallery.lists.rules import ListKey, Scope
+from services.gallery.web.answers import View, box_view, percent
 
 
-async def participant_list(key: ListKey, *, gallery: Gallery) -> EncodedList:
+@dataclass(frozen=True, slots=True)
+class PhotoCounts:
+    """How many photos there are in all, and how many show the guest."""
+
+    total: int = 0
+    of_guest: int = 0
+
+
+async def participant_list(key: ListKey, *, gallery: Gallery) -> EncodedList | LongList:
     """Return the page from the cache or the database.
 
     Raises NotAllowed when the participant has not joined the event; membership is looked at
     when the list is read, so an answer from the cache is at most that much older.
     """
-    return await gallery.cache.get(key, partial(_load, key, gallery))
+    found = gallery.cache.find(key)
+    if found is None:
+        load = gallery.cache.load_under_way(key) or gallery.cache.begin(key, _load(key, gallery))
+        found = await asyncio.shield(load)
+    if found is None:
+        return await begun(_long(key, gallery))
+    return found
 
 
 async def require_main_event(user_id: int, *, gallery: Gallery) -> int:
@@ -39,35 +64,80 @@ async def require_main_event(user_id: int, *, gallery: Gallery) -> int:
     return event_id
 
 
-async def _load(key: ListKey, gallery: Gallery) -> EncodedList:
-    async with gallery.loads, gallery.database.scan() as connection:
-        event = await events.enrolled_event(connection, key.user_id, key.event_id)
-        if event is None:
-            msg = "You have not joined this event."
-            raise NotAllowed(msg)
-        if key.scope is Scope.UNCERTAIN:
-            return await encode_uncertain(
-                key.page, event, key.user_id, connection=connection, gallery=gallery
-            )
-        mine = await photo_lists.matched_photo_ids(connection, key.user_id, key.event_id)
-        only_shown = key.scope is Scope.SHARED and await photo_lists.shows_selected_only(
-            connection, key.event_id
-        )
+async def count_photos(connection: AsyncConnection, user_id: int, event_id: int) -> PhotoCounts:
+    """Return the lengths of the event's general list and of the guest's own."""
+    own = await photo_lists.matched_photo_ids(connection, user_id, event_id)
+    return PhotoCounts(await count_general_photos(connection, event_id), len(own))
 
-        async def read(after: Place | None, limit: int) -> list[PhotoRow]:
-            if key.scope is Scope.OWN:
-                return await photo_lists.photos_with_ids(
-                    connection, key.event_id, mine, after=after, limit=limit
-                )
-            return await photo_lists.general_photos(
-                connection, key.event_id, only_shown=only_shown, after=after, limit=limit
-            )
 
-        async def show(photos: Sequence[PhotoRow]) -> list[View]:
-            return [
-                photo_view(photo, event, gallery.urls)
-                | {"event_name": event.name, "has_face_match": photo.id in mine}
-                for photo in photos
-            ]
+async def count_general_photos(connection: AsyncConnection, event_id: int) -> int:
+    """Return the length of the event's general list."""
+    return await photo_lists.count(connection, await _general(connection, event_id))
 
-        return await encode_list(key.page, read=read, show=show)
+
+async def _load(key: ListKey, gallery: Gallery) -> EncodedList | None:
+    """Return the page, None for a list that is too long to be held in memory."""
+    async with gallery.list_loads, gallery.database.snapshot() as connection:
+        listed = await _listed(key, connection)
+        if key.page.limit is None and await photo_lists.is_longer(
+            connection, listed.photos, MAX_PHOTOS_IN_MEMORY
+        ):
+            return None
+        return await encode_page(_views(listed, key, connection, gallery.urls), key.page)
+
+
+async def _long(key: ListKey, gallery: Gallery) -> AsyncGenerator[bytes]:
+    async with long_list(gallery.database, gallery.long_lists) as connection:
+        listed = await _listed(key, connection)
+        async for part in encode_long(_views(listed, key, connection, gallery.urls)):
+            yield part
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Which photos a list is of, and what it says of them."""
+
+    event: Event
+    photos: photo_lists.Choice
+    #: The photos that show the guest; of the uncertain list, how much each is like them.
+    of_guest: Collection[int]
+    similarities: Mapping[int, float] | None = None
+
+
+async def _listed(key: ListKey, connection: AsyncConnection) -> _Listed:
+    """Step one. Raises NotAllowed."""
+    event = await require_joined_event(connection, key.user_id, key.event_id)
+    if key.scope is Scope.UNCERTAIN:
+        found = await photo_lists.uncertain_photos_of(connection, key.user_id, key.event_id)
+        # Most of these show somebody else: what the photographer hides is left out.
+        photos = photo_lists.not_hidden(photo_lists.with_ids(key.event_id, found))
+        return _Listed(event, photos, (), found)
+    own = await photo_lists.matched_photo_ids(connection, key.user_id, key.event_id)
+    if key.scope is Scope.OWN:
+        return _Listed(event, photo_lists.with_ids(key.event_id, own), own)
+    return _Listed(event, await _general(connection, key.event_id), own)
+
+
+async def _views(
+    listed: _Listed, key: ListKey, connection: AsyncConnection, urls: SignedUrls
+) -> AsyncIterator[list[View]]:
+    """Step two: the photos chunk by chunk, as the list shows them."""
+    event, similarities = listed.event, listed.similarities
+    async for photos in photo_lists.photos_of(connection, listed.photos, key.page):
+        views = [
+            photo_view(photo, event.expires_at, urls)
+            | {"event_name": event.name, "has_face_match": photo.id in listed.of_guest}
+            for photo in photos
+        ]
+        if similarities is not None:
+            pairs = [(key.user_id, photo.id) for photo in photos]
+            boxes = await best_faces(connection, event.id, pairs)
+            for view, pair in zip(views, pairs, strict=True):
+                view["similarity"] = percent(similarities[pair[1]])
+                view["box"] = box_view(boxes.get(pair))
+        yield views
+
+
+async def _general(connection: AsyncConnection, event_id: int) -> photo_lists.Choice:
+    selected_only = await photo_lists.shows_selected_only(connection, event_id)
+    return photo_lists.general(event_id, selected_only=selected_only)

@@ -1,68 +1,99 @@
 """A photographer's photo lists; not cached, so that each upload shows at once."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.web.signed_urls import SignedUrls
 from libs.common.web.tokens import Principal
-from services.gallery.events import repository as events
 from services.gallery.events.access import require_visible_event
+from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
 from services.gallery.lists import repository as photo_lists
-from services.gallery.lists.cache import EncodedList
-from services.gallery.lists.encode import encode_list
-from services.gallery.lists.repository import PhotoRow
-from services.gallery.web.paging import Page, Place
-from services.gallery.web.views import View, photo_view
+from services.gallery.lists.encode import (
+    MAX_PHOTOS_IN_MEMORY,
+    EncodedList,
+    LongList,
+    begun,
+    encode_long,
+    encode_page,
+    long_list,
+    photo_view,
+)
+from services.gallery.web.answers import View
+from services.gallery.web.paging import Page
 
 
 async def event_photos(
     event_id: int, page: Page, *, principal: Principal, gallery: Gallery
-) -> EncodedList:
+) -> EncodedList | LongList:
     """Return the event's photos, failed ones with their reason.
 
     Raises NotFound, also for others' events.
     """
-    async with gallery.loads, gallery.database.scan() as connection:
+    async with gallery.database.read() as connection:
         await require_visible_event(connection, principal, event_id)
-
-        async def read(after: Place | None, limit: int) -> list[PhotoRow]:
-            return await photo_lists.photos_of_event(connection, event_id, after=after, limit=limit)
-
-        return await encode_list(
-            page, read=read, show=partial(photographer_views, connection, gallery)
-        )
+    return await _list(photo_lists.of_event(event_id), page, gallery)
 
 
-async def uploaded_photos(page: Page, *, photographer_id: int, gallery: Gallery) -> EncodedList:
+async def uploaded_photos(
+    page: Page, *, photographer_id: int, gallery: Gallery
+) -> EncodedList | LongList:
     """Return all photos that the photographer uploaded, of any event."""
-    async with gallery.loads, gallery.database.scan() as connection:
-
-        async def read(after: Place | None, limit: int) -> list[PhotoRow]:
-            return await photo_lists.photos_by_photographer(
-                connection, photographer_id, after=after, limit=limit
-            )
-
-        return await encode_list(
-            page, read=read, show=partial(photographer_views, connection, gallery)
-        )
+    return await _list(photo_lists.by_photographer(photographer_id), page, gallery)
 
 
-async def photographer_views(
-    connection: AsyncConnection, gallery: Gallery, photos: Sequence[PhotoRow]
-) -> list[View]:
-    """Return the photos as their photographer sees them."""
-    by_id = await events.find_events(connection, list({photo.event_id for photo in photos}))
-    failed = [photo.id for photo in photos if photo.processing_status == "failed"]
-    errors = await photo_lists.processing_errors(connection, failed) if failed else {}
-    return [
-        photo_view(photo, by_id[photo.event_id], gallery.urls)
-        | {
-            "show_in_general": photo.show_in_general,
-            "processing_error": errors.get(photo.id),
-        }
-        for photo in photos
-        # An event deleted between the two reads takes its photos with it.
-        if photo.event_id in by_id
-    ]
+async def chosen_photos(
+    connection: AsyncConnection,
+    event_id: int,
+    photo_ids: Collection[int],
+    page: Page,
+    urls: SignedUrls,
+) -> AsyncIterator[list[View]]:
+    """Yield these photos of an event as its photographer sees them."""
+    choice = photo_lists.with_ids(event_id, photo_ids)
+    async for views in _views(choice, page, connection, urls):
+        yield views
+
+
+async def photos_by_id(
+    connection: AsyncConnection, event: Event, photo_ids: Collection[int], urls: SignedUrls
+) -> dict[int, View]:
+    """Return those of these photos that the event still has."""
+    found = await photo_lists.photos_by_id(connection, event.id, photo_ids)
+    return {
+        photo_id: photo_view(photo, event.expires_at, urls) for photo_id, photo in found.items()
+    }
+
+
+async def _list(choice: photo_lists.Choice, page: Page, gallery: Gallery) -> EncodedList | LongList:
+    async with gallery.list_loads, gallery.database.snapshot() as connection:
+        if page.limit is not None or not await photo_lists.is_longer(
+            connection, choice, MAX_PHOTOS_IN_MEMORY
+        ):
+            return await encode_page(_views(choice, page, connection, gallery.urls), page)
+    return await begun(_long(choice, page, gallery))
+
+
+async def _long(choice: photo_lists.Choice, page: Page, gallery: Gallery) -> AsyncGenerator[bytes]:
+    async with long_list(gallery.database, gallery.long_lists) as connection:
+        async for part in encode_long(_views(choice, page, connection, gallery.urls)):
+            yield part
+
+
+async def _views(
+    choice: photo_lists.Choice, page: Page, connection: AsyncConnection, urls: SignedUrls
+) -> AsyncIterator[list[View]]:
+    async for photos in photo_lists.photos_of(connection, choice, page):
+        event_ids = {photo.event_id for photo in photos}
+        expires_at = await photo_lists.expiries(connection, event_ids)
+        failed = [photo.id for photo in photos if photo.processing_status == "failed"]
+        errors = await photo_lists.processing_errors(connection, failed) if failed else {}
+        yield [
+            photo_view(photo, expires_at[photo.event_id], urls)
+            | {
+                "show_in_general": photo.show_in_general,
+                "processing_error": errors.get(photo.id),
+            }
+            for photo in photos
+        ]

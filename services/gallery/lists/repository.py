@@ -4,7 +4,7 @@ Neither step reads a face row, and both are answered by covering indexes alone w
 tables are vacuumed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    and_,
     bindparam,
     func,
     literal,
@@ -23,13 +24,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import photos
+from libs.common.database.tables import events, photos
 from libs.common.rights.guest_photos import guest_photos, uncertain_photos
-from services.gallery.web.paging import Place
+from services.gallery.web.paging import Page, Place
 
 #: Up to this many photos are fetched one by one by their ids (about 1 ms); more are found by
 #: walking the event's index, whose cost goes with the page and not with the matches.
 FEW_IDS = 200
+#: Photos that are fetched, encoded and sent at a time; between two chunks other requests get
+#: their turn.
+CHUNK = 500
+
+#: Which photos a list is of: a condition on `photos`.
+Choice = ColumnElement[bool]
 
 _COLUMNS = (
     photos.c.id,
@@ -92,59 +99,6 @@ async def uncertain_photos_of(
     return {row.photo_id: row.similarity for row in rows}
 
 
-async def photos_with_ids(
-    connection: AsyncConnection,
-    event_id: int,
-    photo_ids: Collection[int],
-    *,
-    after: Place | None,
-    limit: int,
-    hidden_too: bool = True,
-) -> list[PhotoRow]:
-    """Step two for the own list: these photos of the event, newest first."""
-    if not photo_ids:
-        return []
-    ids = list(photo_ids)
-    condition: ColumnElement[bool] = photos.c.id == func.any(
-        bindparam("ids", ids, ARRAY(BigInteger))
-    )
-    if len(ids) > FEW_IDS:
-        # IS TRUE keeps the planner from turning it into a join on the primary key: it
-        # walks the page index and looks each entry up in a hash, also in a generic plan.
-        unnested = select(func.unnest(bindparam("ids", ids, ARRAY(BigInteger))))
-        condition = photos.c.id.in_(unnested).is_(true())
-    conditions = [photos.c.event_id == event_id, condition]
-    if not hidden_too:
-        conditions.append(photos.c.show_in_general.is_not(False))
-    return await _photos(connection, conditions, after, limit)
-
-
-async def general_photos(
-    connection: AsyncConnection,
-    event_id: int,
-    *,
-    only_shown: bool,
-    after: Place | None,
-    limit: int,
-) -> list[PhotoRow]:
-    """Step two for the shared list: what the photographer lets everybody see, newest first."""
-    return await _photos(connection, general_conditions(event_id, only_shown), after, limit)
-
-
-async def photos_of_event(
-    connection: AsyncConnection, event_id: int, *, after: Place | None, limit: int
-) -> list[PhotoRow]:
-    """All photos of the event, newest first."""
-    return await _photos(connection, [photos.c.event_id == event_id], after, limit)
-
-
-async def photos_by_photographer(
-    connection: AsyncConnection, photographer_id: int, *, after: Place | None, limit: int
-) -> list[PhotoRow]:
-    """All photos that somebody uploaded, newest first."""
-    return await _photos(connection, [photos.c.photographer_id == photographer_id], after, limit)
-
-
 async def shows_selected_only(connection: AsyncConnection, event_id: int) -> bool:
     """Whether any photo of the event is marked to be shown; then only such ones are."""
     found = await connection.scalar(
@@ -153,21 +107,93 @@ async def shows_selected_only(connection: AsyncConnection, event_id: int) -> boo
     return found is not None
 
 
-async def count_general_photos(connection: AsyncConnection, event_id: int) -> int:
-    """Return the length of the event's shared list."""
-    only_shown = await shows_selected_only(connection, event_id)
-    count = await connection.scalar(
-        select(func.count()).where(*general_conditions(event_id, only_shown))
-    )
-    return count or 0
+def of_event(event_id: int) -> Choice:
+    """All photos of the event."""
+    return photos.c.event_id == event_id
 
 
-async def count_uploaded_photos(connection: AsyncConnection, photographer_id: int) -> int:
-    """Return how many photos somebody uploaded."""
-    count = await connection.scalar(
-        select(func.count()).where(photos.c.photographer_id == photographer_id)
+def by_photographer(photographer_id: int) -> Choice:
+    """All photos that somebody uploaded."""
+    return photos.c.photographer_id == photographer_id
+
+
+def general(event_id: int, *, selected_only: bool) -> Choice:
+    """What the photographer lets everybody see of the event."""
+    shown = photos.c.show_in_general
+    is_general = shown.is_(true()) if selected_only else shown.is_not(False)
+    return and_(photos.c.event_id == event_id, is_general)
+
+
+def with_ids(event_id: int, photo_ids: Collection[int]) -> Choice:
+    """These photos of the event."""
+    ids = bindparam("ids", list(photo_ids), ARRAY(BigInteger))
+    if len(photo_ids) <= FEW_IDS:
+        return and_(photos.c.event_id == event_id, photos.c.id == func.any(ids))
+    # IS TRUE keeps the planner from turning it into a join on the primary key: it
+    # walks the page index and looks each entry up in a hash, also in a generic plan.
+    return and_(
+        photos.c.event_id == event_id, photos.c.id.in_(select(func.unnest(ids))).is_(true())
     )
-    return count or 0
+
+
+def not_hidden(choice: Choice) -> Choice:
+    """Those of the choice that the photographer does not hide."""
+    return and_(choice, photos.c.show_in_general.is_not(False))
+
+
+async def is_longer(connection: AsyncConnection, choice: Choice, than: int) -> bool:
+    """Whether the choice has more photos; it costs no more than counting so many."""
+    found = await connection.scalar(select(literal(1)).where(choice).offset(than).limit(1))
+    return found is not None
+
+
+async def photos_of(
+    connection: AsyncConnection, choice: Choice, page: Page
+) -> AsyncIterator[list[PhotoRow]]:
+    """Step two: the chosen photos of the page and, where it has a limit, one more; newest first.
+
+    One query, whose rows are fetched chunk by chunk: the connection must be in a transaction.
+    """
+    query = (
+        select(*_COLUMNS)
+        .where(choice)
+        .order_by(photos.c.uploaded_at.desc(), photos.c.id.desc())
+        .execution_options(yield_per=CHUNK)
+    )
+    if page.limit is not None:
+        query = query.limit(page.limit + 1)
+    if page.after is not None:
+        query = query.where(
+            tuple_(photos.c.uploaded_at, photos.c.id)
+            < tuple_(
+                literal(page.after.uploaded_at, DateTime(timezone=True)),
+                literal(page.after.photo_id, BigInteger),
+            )
+        )
+    rows = await connection.stream(query)
+    async for chunk in rows.partitions():
+        yield [_photo(row) for row in chunk]
+
+
+async def photos_by_id(
+    connection: AsyncConnection, event_id: int, photo_ids: Collection[int]
+) -> dict[int, PhotoRow]:
+    """Return those of these photos that the event has."""
+    rows = await connection.execute(select(*_COLUMNS).where(with_ids(event_id, photo_ids)))
+    return {row.id: _photo(row) for row in rows}
+
+
+async def count(connection: AsyncConnection, choice: Choice) -> int:
+    """Return how many photos are chosen."""
+    return await connection.scalar(select(func.count()).select_from(photos).where(choice)) or 0
+
+
+async def expiries(connection: AsyncConnection, event_ids: Collection[int]) -> dict[int, datetime]:
+    """Return until when the photos of these events can be seen."""
+    rows = await connection.execute(
+        select(events.c.id, events.c.expires_at).where(events.c.id == func.any(list(event_ids)))
+    )
+    return {row.id: row.expires_at for row in rows}
 
 
 async def processing_errors(
@@ -180,40 +206,6 @@ async def processing_errors(
         )
     )
     return {row.id: row.processing_error for row in rows}
-
-
-def general_conditions(event_id: int, only_shown: bool) -> list[ColumnElement[bool]]:  # noqa: FBT001
-    """Return what makes a photo of the event general."""
-    shown = photos.c.show_in_general
-    return [
-        photos.c.event_id == event_id,
-        shown.is_(true()) if only_shown else shown.is_not(False),
-    ]
-
-
-async def _photos(
-    connection: AsyncConnection,
-    conditions: Sequence[ColumnElement[bool]],
-    after: Place | None,
-    limit: int,
-) -> list[PhotoRow]:
-    query = (
-        select(*_COLUMNS)
-        .where(*conditions)
-        .order_by(photos.c.uploaded_at.desc(), photos.c.id.desc())
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(
-            tuple_(photos.c.uploaded_at, photos.c.id)
-            < tuple_(
-                literal(after.uploaded_at, DateTime(timezone=True)),
-                literal(after.photo_id, BigInteger),
-            )
-        )
-    # All at once: iterating the result fetches row by row, which costs as much as the query.
-    rows = (await connection.execute(query)).all()
-    return [_photo(row) for row in rows]
 
 
 def _photo(row: Sequence[Any]) -> PhotoRow:

@@ -1,44 +1,25 @@
-"""A participant's events and photos."""
+"""Photo lists: a participant's of an event, and a photographer's."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from libs.common.errors import NotFound
-from libs.common.web.auth import CurrentPrincipal, Participant
-from services.gallery.accounts.routes import EventCode
-from services.gallery.events import repository as events
-from services.gallery.events.join_event import join_event
+from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin
+from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery
-from services.gallery.in_photo.photo_faces import photo_faces
-from services.gallery.lists import repository as photo_lists
-from services.gallery.lists.eviction import ListKey, Scope
-from services.gallery.lists.participant_lists import participant_list, require_main_event
-from services.gallery.web.answers import json_answer, list_answer
-from services.gallery.web.fields import PathId, RequestedPage, Text
-from services.gallery.web.views import joined_event_view
+from services.gallery.lists.encode import list_answer
+from services.gallery.lists.participant_lists import (
+    count_general_photos,
+    participant_list,
+    require_main_event,
+)
+from services.gallery.lists.photographer_lists import event_photos, uploaded_photos
+from services.gallery.lists.rules import ListKey, Scope
+from services.gallery.web.answers import json_answer
+from services.gallery.web.fields import PathId, RequestedPage
 
 router = APIRouter(prefix="/api", tags=["participants"])
-
-
-@router.post("/join-event")
-async def join(
-    asked: Annotated[Text | EventCode, Body()], principal: Participant, gallery: CurrentGallery
-) -> dict[str, str]:
-    """Join a further event by its code."""
-    code = asked.event_code if isinstance(asked, EventCode) else asked
-    async with gallery.database.unit_of_work() as unit:
-        name = await join_event(principal.user_id, code, unit=unit)
-    return {"message": f"You have joined {name}."}
-
-
-@router.get("/user/events")
-async def my_events(principal: Participant, gallery: CurrentGallery) -> Response:
-    """The participant's events, the main one first."""
-    async with gallery.database.read() as connection:
-        joined = await events.joined_events(connection, principal.user_id)
-    return json_answer([joined_event_view(one) for one in joined])
+photographer_router = APIRouter(prefix="/api", tags=["photographers"])
 
 
 @router.get("/user/event-expiration")
@@ -46,10 +27,8 @@ async def event_expiration(principal: Participant, gallery: CurrentGallery) -> R
     """How long the main event's photos can still be seen."""
     event_id = await require_main_event(principal.user_id, gallery=gallery)
     async with gallery.database.read() as connection:
-        event = await events.find_event(connection, event_id)
-        if event is None:
-            raise NotFound("Event", event_id)
-        count = await photo_lists.count_general_photos(connection, event_id)
+        event = await require_event(connection, event_id)
+        count = await count_general_photos(connection, event_id)
     left = (event.expires_at - datetime.now(UTC)).total_seconds()
     return json_answer(
         {
@@ -77,7 +56,17 @@ async def all_photos(
 ) -> Response:
     """The main event's general photos."""
     event_id = await require_main_event(principal.user_id, gallery=gallery)
-    key = ListKey(event_id, principal.user_id, Scope.SHARED, page)
+    key = ListKey(event_id, principal.user_id, Scope.GENERAL, page)
+    return list_answer(request, await participant_list(key, gallery=gallery), page)
+
+
+@router.get("/my-uncertain-photos")
+async def my_uncertain_photos(
+    request: Request, principal: Participant, gallery: CurrentGallery, page: RequestedPage
+) -> Response:
+    """The main event's photos that the caller may be in, with the face that may be theirs."""
+    event_id = await require_main_event(principal.user_id, gallery=gallery)
+    key = ListKey(event_id, principal.user_id, Scope.UNCERTAIN, page)
     return list_answer(request, await participant_list(key, gallery=gallery), page)
 
 
@@ -103,13 +92,40 @@ async def all_photos_of_event(
     page: RequestedPage,
 ) -> Response:
     """One event's general photos."""
-    key = ListKey(event_id, principal.user_id, Scope.SHARED, page)
+    key = ListKey(event_id, principal.user_id, Scope.GENERAL, page)
     return list_answer(request, await participant_list(key, gallery=gallery), page)
 
 
-@router.get("/photo/{photo_id}/faces")
-async def faces_of_photo(
-    photo_id: PathId, principal: CurrentPrincipal, gallery: CurrentGallery
+@router.get("/user/events/{event_id}/uncertain-photos")
+async def uncertain_photos_of_event(
+    event_id: PathId,
+    request: Request,
+    principal: Participant,
+    gallery: CurrentGallery,
+    page: RequestedPage,
 ) -> Response:
-    """The photo's faces; which one is the caller's."""
-    return json_answer(await photo_faces(photo_id, principal=principal, database=gallery.database))
+    """One event's photos that the caller may be in."""
+    key = ListKey(event_id, principal.user_id, Scope.UNCERTAIN, page)
+    return list_answer(request, await participant_list(key, gallery=gallery), page)
+
+
+@photographer_router.get("/photographer/events/{event_id}/photos")
+async def photos_of_event(
+    event_id: PathId,
+    request: Request,
+    principal: PhotographerOrAdmin,
+    gallery: CurrentGallery,
+    page: RequestedPage,
+) -> Response:
+    """All photos of the event, with why one failed."""
+    found = await event_photos(event_id, page, principal=principal, gallery=gallery)
+    return list_answer(request, found, page)
+
+
+@photographer_router.get("/my-uploaded-photos")
+async def my_uploaded_photos(
+    request: Request, principal: Photographer, gallery: CurrentGallery, page: RequestedPage
+) -> Response:
+    """All photos the photographer uploaded."""
+    found = await uploaded_photos(page, photographer_id=principal.user_id, gallery=gallery)
+    return list_answer(request, found, page)

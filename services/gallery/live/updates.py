@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import Message
 from services.gallery import metrics
-from services.gallery.live.announcements import GAP, LiveEvent, Viewer, announcement, ends_stream
+from services.gallery.live.rules import GAP, LiveEvent, Viewer, announcement, ends_stream
 
 #: A client this far behind loads its lists anew instead.
 BUFFERED_EVENTS = 256

@@ -8,21 +8,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database.tables import events, matching_settings
 from libs.common.rights.guest_photos import threshold_of
 
+_SHARED = select(matching_settings.c.threshold).where(matching_settings.c.id == 1)
+
 
 @dataclass(frozen=True, slots=True)
 class EventThreshold:
-    """The threshold that counts in an event, 0 to 100, and whether it is the event's own."""
+    """The threshold that counts in an event, 60 to 100, and whether it is the event's own."""
 
     value: float
     is_own: bool
 
 
-async def shared_threshold(connection: AsyncConnection, *, keep: bool = False) -> float:
-    """Return the threshold of events that have none of their own; kept until the end if asked."""
-    query = select(matching_settings.c.threshold).where(matching_settings.c.id == 1)
-    if keep:
-        query = query.with_for_update(read=True)
-    return float((await connection.execute(query)).scalar_one())
+async def shared_threshold(connection: AsyncConnection) -> float:
+    """Return the threshold of events that have none of their own."""
+    return float((await connection.execute(_SHARED)).scalar_one())
+
+
+async def lock_shared_threshold(connection: AsyncConnection) -> None:
+    """Keep the threshold of all events from being changed."""
+    await connection.execute(_SHARED.with_for_update(read=True))
 
 
 async def set_shared_threshold(connection: AsyncConnection, value: float) -> bool:

@@ -1,4 +1,4 @@
-"""How alike a face must be to be shown to a guest, 0 to 100."""
+"""How alike a face must be to be shown to a guest, 60 to 100; and matching an event again."""
 
 from typing import Annotated
 
@@ -6,16 +6,16 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from libs.common.errors import NotFound
-from libs.common.web.auth import PhotographerOrAdmin, require
-from libs.common.web.tokens import Role
+from libs.common.messaging.messages import RematchRequested
+from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, require
+from libs.common.web.tokens import Principal, Role
 from services.gallery.events.access import require_visible_event
-from services.gallery.gallery import CurrentGallery
+from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.matching import repository as thresholds
 from services.gallery.matching.repository import EventThreshold
-from services.gallery.matching.set_threshold import set_event_threshold, set_shared_threshold
-from services.gallery.web.answers import json_answer
+from services.gallery.matching.thresholds import set_event_threshold, set_shared_threshold
+from services.gallery.web.answers import json_answer, percent
 from services.gallery.web.fields import PathId
-from services.gallery.web.views import percent
 
 #: The address is older than the other face engines; the threshold is everybody's.
 admin_router = APIRouter(
@@ -26,11 +26,12 @@ admin_router = APIRouter(
 router = APIRouter(
     prefix="/api/photographer/events/{event_id}/match-threshold", tags=["photographers"]
 )
+rematch_router = APIRouter(prefix="/api")
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class SharedThreshold(BaseModel):
-    """A threshold for all events; it is clamped to 0..100."""
+    """A threshold for all events; it is clamped to 60..100."""
 
     value: Number
 
@@ -52,8 +53,9 @@ async def shared_threshold(gallery: CurrentGallery) -> Response:
 @admin_router.post("")
 async def change_shared_threshold(asked: SharedThreshold, gallery: CurrentGallery) -> Response:
     """Change it; the events it counts for are matched again."""
-    async with gallery.database.unit_of_work() as unit:
-        value = await set_shared_threshold(asked.value, unit=unit)
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            value = await set_shared_threshold(asked.value, unit=unit)
     return json_answer({"threshold": percent(value)})
 
 
@@ -75,9 +77,32 @@ async def change_event_threshold(
     event_id: PathId, asked: OwnThreshold, principal: PhotographerOrAdmin, gallery: CurrentGallery
 ) -> Response:
     """Change it and match the event again; 60 to 100, or null for the one of all events."""
-    async with gallery.database.unit_of_work() as unit:
-        changed = await set_event_threshold(event_id, asked.value, principal=principal, unit=unit)
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            changed = await set_event_threshold(
+                event_id, asked.value, principal=principal, unit=unit
+            )
     return _answer(event_id, changed)
+
+
+@rematch_router.post("/admin/events/{event_id}/rematch", tags=["admin"])
+async def rematch_as_admin(event_id: PathId, principal: Admin, gallery: CurrentGallery) -> Response:
+    """Have the event's selfies matched again."""
+    return await _rematch(event_id, principal, gallery)
+
+
+@rematch_router.post("/photographer/events/{event_id}/rematch", tags=["photographers"])
+async def rematch(event_id: PathId, principal: Photographer, gallery: CurrentGallery) -> Response:
+    """Have the event's selfies matched again."""
+    return await _rematch(event_id, principal, gallery)
+
+
+async def _rematch(event_id: int, principal: Principal, gallery: Gallery) -> Response:
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            await require_visible_event(unit.connection, principal, event_id)
+            unit.publish(RematchRequested(event_id=event_id))
+    return json_answer({"scheduled": True, "event_id": event_id})
 
 
 def _answer(event_id: int, found: EventThreshold) -> Response:

@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.errors import NotFound
 from libs.common.rights.access import is_enrolled
 from libs.common.storage.keys import photo_key, rendition_key
-from services.gallery.events import repository as events
-from services.gallery.events.repository import EventRow
+from services.gallery.events.access import require_event
+from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
-from services.gallery.in_photo.best_faces import Box, best_faces
-from services.gallery.people import face_groups_repository as face_groups
-from services.gallery.people.face_groups_repository import FoundPhoto
-from services.gallery.web.views import View, percent
+from services.gallery.in_photo.repository import Box, best_faces
+from services.gallery.people import repository as face_groups
+from services.gallery.people.repository import FoundPhoto
+from services.gallery.web.answers import View, percent
 
 #: Photos in all groups together: 5,000 guests with 20 photos each, about 4 MB.
 MAX_PHOTOS = 100_000
@@ -27,8 +27,8 @@ async def groups_of_event(event_id: int, *, photos_each: int, gallery: Gallery) 
 
     Raises NotFound.
     """
-    async with gallery.loads, gallery.database.scan() as connection:
-        event = await _event(connection, event_id)
+    async with gallery.list_loads, gallery.database.scan() as connection:
+        event = await require_event(connection, event_id)
         found = await face_groups.groups(
             connection, event_id, photos_each=photos_each, limit=MAX_PHOTOS
         )
@@ -51,8 +51,8 @@ async def groups_of_event(event_id: int, *, photos_each: int, gallery: Gallery) 
 
 async def faces_of_guest(event_id: int, user_id: int, *, limit: int, gallery: Gallery) -> View:
     """Return the guest's best face in each photo, the most alike first. Raises NotFound."""
-    async with gallery.loads, gallery.database.scan() as connection:
-        await _event(connection, event_id)
+    async with gallery.list_loads, gallery.database.scan() as connection:
+        await require_event(connection, event_id)
         if not await is_enrolled(connection, user_id, event_id):
             raise NotFound("Guest", user_id)
         found = await face_groups.group_of(connection, event_id, user_id, limit=limit)
@@ -62,7 +62,7 @@ async def faces_of_guest(event_id: int, user_id: int, *, limit: int, gallery: Ga
         {
             "photo_id": photo_id,
             "similarity": percent(similarity),
-            "box": _box(boxes.get((user_id, photo_id))),
+            "box": _box_view(boxes.get((user_id, photo_id))),
         }
         for photo_id, similarity in found
     ]
@@ -70,7 +70,7 @@ async def faces_of_guest(event_id: int, user_id: int, *, limit: int, gallery: Ga
 
 
 async def _samples(
-    connection: AsyncConnection, event: EventRow, sampled: Sequence[FoundPhoto], gallery: Gallery
+    connection: AsyncConnection, event: Event, sampled: Sequence[FoundPhoto], gallery: Gallery
 ) -> dict[str, list[View]]:
     boxes = await best_faces(
         connection, event.id, [(photo.user_id, photo.photo_id) for photo in sampled]
@@ -88,7 +88,7 @@ async def _samples(
                 "score": percent(photo.similarity),
                 "url": gallery.urls.sign(photo_key(event.id, name), event.expires_at),
                 "thumbnail_url": gallery.urls.sign(thumbnail, event.expires_at),
-                "box": _box(boxes.get((photo.user_id, photo.photo_id))),
+                "box": _box_view(boxes.get((photo.user_id, photo.photo_id))),
             }
         )
     return samples
@@ -99,15 +99,8 @@ def _group(photos: Sequence[FoundPhoto]) -> View:
     return {"count": photos[0].photos, "photos": scores, "best_score": scores[0]["score"]}
 
 
-def _box(box: Box | None) -> View | None:
+def _box_view(box: Box | None) -> View | None:
     """Return it in the words of the service that this answer once came from."""
     if box is None:
         return None
     return {"Left": box.left, "Top": box.top, "Width": box.width, "Height": box.height}
-
-
-async def _event(connection: AsyncConnection, event_id: int) -> EventRow:
-    event = await events.find_event(connection, event_id)
-    if event is None:
-        raise NotFound("Event", event_id)
-    return event

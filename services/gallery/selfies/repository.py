@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import and_, delete, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import memberships, selfie_indexes, selfies
-from services.gallery.matching.rematch_status import SelfieInEvent
+from libs.common.database.tables import memberships, selfie_indexes, selfies, users
+from services.gallery.selfies.rules import SelfieInEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,13 @@ class SelfieRow:
     id: int
     created_at: datetime
     object_key: str
+
+
+async def lock_guest(connection: AsyncConnection, user_id: int) -> None:
+    """Make others wait who change the guest's selfies, or join them to an event."""
+    await connection.execute(
+        select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
+    )
 
 
 async def selfies_of(connection: AsyncConnection, user_id: int) -> list[SelfieRow]:

@@ -5,12 +5,12 @@ from fastapi import APIRouter, Response
 from libs.common.errors import NotFound
 from libs.common.web.auth import CurrentPrincipal
 from services.gallery.gallery import CurrentGallery
-from services.gallery.matching.rematch_status import rematch_status
 from services.gallery.selfies import repository as selfies
-from services.gallery.selfies.delete_selfie import delete_selfie
-from services.gallery.web.answers import json_answer
+from services.gallery.selfies.changes import delete_own_selfies, delete_selfie
+from services.gallery.selfies.repository import SelfieRow
+from services.gallery.selfies.rules import rematch_status
+from services.gallery.web.answers import View, json_answer
 from services.gallery.web.fields import PathId
-from services.gallery.web.views import selfie_view
 
 router = APIRouter(prefix="/api", tags=["selfies"])
 
@@ -28,8 +28,9 @@ async def my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery) -> Res
 @router.delete("/my-selfie")
 async def delete_my_selfie(principal: CurrentPrincipal, gallery: CurrentGallery) -> dict[str, str]:
     """Remove all selfies of the caller with their embeddings and matches."""
-    async with gallery.database.unit_of_work() as unit:
-        await delete_selfie(principal.user_id, unit=unit)
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            await delete_own_selfies(principal.user_id, unit=unit)
     return {"message": "Your selfie and everything computed from it has been deleted."}
 
 
@@ -46,7 +47,7 @@ async def my_selfies(principal: CurrentPrincipal, gallery: CurrentGallery) -> Re
     """All selfies of the caller, the newest first."""
     async with gallery.database.read() as connection:
         found = await selfies.selfies_of(connection, principal.user_id)
-    return json_answer([selfie_view(selfie, principal.user_id) for selfie in found])
+    return json_answer([_selfie_view(selfie, principal.user_id) for selfie in found])
 
 
 @router.delete("/my-selfies/{selfie_id}")
@@ -54,6 +55,16 @@ async def delete_one_selfie(
     selfie_id: PathId, principal: CurrentPrincipal, gallery: CurrentGallery
 ) -> dict[str, str]:
     """Remove one selfie with its embeddings and matches; what others found stays."""
-    async with gallery.database.unit_of_work() as unit:
-        await delete_selfie(principal.user_id, selfie_id=selfie_id, unit=unit)
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            await delete_selfie(principal.user_id, selfie_id, unit=unit)
     return {"message": "This selfie and everything computed from it has been deleted."}
+
+
+def _selfie_view(selfie: SelfieRow, user_id: int) -> View:
+    """Return a selfie; its address asks for the guest's token, as all that shows selfies does."""
+    return {
+        "id": selfie.id,
+        "created_at": selfie.created_at,
+        "url": f"/api/selfie/{user_id}?selfie_id={selfie.id}",
+    }

@@ -1,12 +1,25 @@
-"""Encoded lists and objects as HTTP answers."""
+"""What answers are made of."""
 
-from urllib.parse import urlencode
+from typing import Protocol
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Response
 
-from services.gallery.lists.cache import EncodedList
-from services.gallery.web.paging import Page
+#: A JSON object of the API.
+View = dict[str, object]
+
+
+class Box(Protocol):
+    """A face's place as fractions of the upright photo."""
+
+    @property
+    def left(self) -> float: ...
+    @property
+    def top(self) -> float: ...
+    @property
+    def width(self) -> float: ...
+    @property
+    def height(self) -> float: ...
 
 
 def json_answer(value: object) -> Response:
@@ -14,19 +27,13 @@ def json_answer(value: object) -> Response:
     return Response(orjson.dumps(value), media_type="application/json")
 
 
-def list_answer(request: Request, found: EncodedList, page: Page) -> Response:
-    """Answer the list with its tag and the next page's address, or 304 if it is known."""
-    # The browser may keep a list, but asks each time whether it is still right.
-    headers = {"ETag": found.etag, "Cache-Control": "private, no-cache"}
-    if found.next_cursor is not None and page.limit is not None:
-        query = urlencode({"limit": page.limit, "cursor": found.next_cursor})
-        headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
-    if _names(request.headers.get("if-none-match", ""), found.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(found.body, media_type="application/json", headers=headers)
+def box_view(box: Box | None) -> View | None:
+    """Return a face's place; None if it is not known."""
+    if box is None:
+        return None
+    return {"left": box.left, "top": box.top, "width": box.width, "height": box.height}
 
 
-def _names(if_none_match: str, etag: str) -> bool:
-    """Whether the header names the tag, by weak comparison (RFC 9110, 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in tags or tags == ["*"]
+def percent(similarity: float) -> float:
+    """Return a similarity of 0..100 as people read it: single precision has no more to say."""
+    return round(similarity, 2)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from services.gallery.web.paging import MAX_LIMIT, Page, decode_cursor
 
@@ -28,6 +28,12 @@ def none_if_empty(value: object) -> object:
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
 RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+class NamedGuest(BaseModel):
+    """Which guest is meant."""
+
+    user_id: RowId
 
 
 async def _page(

@@ -16,6 +16,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = struct.Struct(">qQ")
 
 
+class CursorInvalid(InvalidInput):
+    """The cursor was made by somebody else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cursor is not valid: take it from the Link header of the page before."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a photo stands in a list: newest first, equal times by falling id."""
@@ -34,20 +43,30 @@ class Page:
 
 def encode_cursor(place: Place) -> str:
     """Return the place as an opaque word that is safe in a URL."""
-    microseconds = (place.uploaded_at - _EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(_FORM.pack(microseconds, place.photo_id)).decode().rstrip("=")
+    return packed((place.uploaded_at - _EPOCH) // timedelta(microseconds=1), place.photo_id)
 
 
 def decode_cursor(cursor: str) -> Place:
     """Raises InvalidInput when the word is not one of ours."""
+    microseconds, photo_id = unpacked(cursor)
     try:
-        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        microseconds, photo_id = _FORM.unpack(packed)
-        place = Place(_EPOCH + timedelta(microseconds=microseconds), photo_id)
-    except (binascii.Error, struct.error, ValueError, OverflowError) as error:
-        msg = "The cursor is not valid: take it from the Link header of the page before."
-        raise InvalidInput(msg) from error
-    if photo_id >= 2**63:
-        msg = "The cursor is not valid: take it from the Link header of the page before."
-        raise InvalidInput(msg)
-    return place
+        return Place(_EPOCH + timedelta(microseconds=microseconds), photo_id)
+    except OverflowError as error:
+        raise CursorInvalid from error
+
+
+def packed(value: int, row_id: int) -> str:
+    """Return two numbers, by which a list is sorted, as an opaque word that is safe in a URL."""
+    return base64.urlsafe_b64encode(_FORM.pack(value, row_id)).decode().rstrip("=")
+
+
+def unpacked(cursor: str) -> tuple[int, int]:
+    """Return the two numbers. Raises CursorInvalid when the word is not one of ours."""
+    try:
+        word = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        value, row_id = _FORM.unpack(word)
+    except (binascii.Error, struct.error, ValueError) as error:
+        raise CursorInvalid from error
+    if row_id >= 2**63:
+        raise CursorInvalid
+    return value, row_id

@@ -1,19 +1,15 @@
 """Every replica drops from its memory what was deleted, whoever owns the event's partition now."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from libs.common.messaging.bus.protocol import Bus, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
+from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.messages import EventDeleted, SelfieDeleted
 from services.recognition.indexes.face_index import FaceIndex
 
 PATTERNS = (f"{SelfieDeleted.topic}.*", f"{EventDeleted.topic}.*")
 
 
-@asynccontextmanager
-async def forgetting(bus: Bus, index: FaceIndex) -> AsyncIterator[None]:
-    """Listen for the length of the block; after a gap nothing in memory is trusted."""
+async def forgetting(bus: Bus, index: FaceIndex) -> LastingSubscription:
+    """Begin to listen; after a gap nothing in memory is trusted."""
 
     async def handle(delivery: Delivery) -> None:
         topic, _, _ = delivery.routing_key.rpartition(".")
@@ -26,8 +22,10 @@ async def forgetting(bus: Bus, index: FaceIndex) -> AsyncIterator[None]:
     async def on_gap() -> None:
         index.forget_all()
 
-    subscription = await bus.listen(PATTERNS, handle, on_gap=on_gap)
-    try:
-        yield
-    finally:
-        await stop_all([subscription])
+    async def listen() -> Subscription:
+        subscription = await bus.listen(PATTERNS, handle, on_gap=on_gap)
+        # Until now nobody listened.
+        index.forget_all()
+        return subscription
+
+    return await LastingSubscription.begin(listen)

@@ -1,10 +1,10 @@
 """Opens the face index that the settings name, and what runs beside it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
+from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.profiles import EMBEDDED, PROFILES
@@ -19,23 +19,33 @@ from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.indexes.rekognition.usage import counting
 from services.recognition.settings import RecognitionSettings
 
+#: The name of the background task.
+ERASING = "erase external faces"
+
 
 @asynccontextmanager
 async def open_index(
-    settings: RecognitionSettings, database: Database, pool: WorkerPool[PhotoAnalysis]
+    settings: RecognitionSettings,
+    database: Database,
+    pool: WorkerPool[PhotoAnalysis],
+    background: BackgroundTasks,
 ) -> AsyncIterator[FaceIndex]:
-    """Yield the index; `pool` runs the engine that is ours."""
+    """Yield the index; `pool` runs the engine that is ours.
+
+    What Rekognition has, and should not have any more, is erased in the background.
+    """
     if settings.face_recognizer_provider == "rekognition":
-        async with _rekognition_index(settings, database) as index:
+        async with _rekognition_index(settings, database, background) as index:
             yield index
     else:
-        async with _erasing_what_is_left(settings, database):
-            yield EmbeddedIndex(
-                database,
-                pool,
-                PROFILES[settings.face_recognizer_provider],
-                photos_at_once=settings.photo_queue_workers,
-            )
+        connect = partial(_connected, settings, database)
+        background.start(ERASING, partial(keep_erasing_what_is_left, database, connect))
+        yield EmbeddedIndex(
+            database,
+            pool,
+            PROFILES[settings.face_recognizer_provider],
+            photos_at_once=settings.photo_queue_workers,
+        )
 
 
 def local_engine(settings: RecognitionSettings) -> str:
@@ -51,9 +61,9 @@ def local_workers(settings: RecognitionSettings) -> int:
 
 @asynccontextmanager
 async def _rekognition_index(
-    settings: RecognitionSettings, database: Database
+    settings: RecognitionSettings, database: Database, background: BackgroundTasks
 ) -> AsyncIterator[RekognitionIndex]:
-    """Yield the index; deleted faces are erased and calls counted as long as it is open."""
+    """Yield the index; calls are counted as long as it is open."""
     async with (
         WorkerPool(
             settings.photo_queue_workers,
@@ -61,19 +71,9 @@ async def _rekognition_index(
             engine_factory=partial(ImagePreparer, pixel_limit=settings.pixel_limit),
         ) as images,
         _connected(settings, database) as (rekognition, collections),
-        _running(keep_erasing(database, rekognition, collections)),
     ):
+        background.start(ERASING, partial(keep_erasing, database, rekognition, collections))
         yield RekognitionIndex(database, rekognition, collections, images)
-
-
-@asynccontextmanager
-async def _erasing_what_is_left(
-    settings: RecognitionSettings, database: Database
-) -> AsyncIterator[None]:
-    """Erase what Rekognition has, for the length of the block in which another engine works."""
-    connect = partial(_connected, settings, database)
-    async with _running(keep_erasing_what_is_left(database, connect)):
-        yield
 
 
 @asynccontextmanager
@@ -91,14 +91,3 @@ async def _connected(
     ):
         prefix = settings.aws_rekognition_collection_prefix
         yield rekognition, Collections(database, rekognition, prefix=prefix)
-
-
-@asynccontextmanager
-async def _running(erasing: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    eraser = asyncio.create_task(erasing, name="erase external faces")
-    try:
-        yield
-    finally:
-        eraser.cancel()
-        with suppress(asyncio.CancelledError):
-            await eraser

@@ -10,7 +10,7 @@ from services.recognition import metrics
 from services.recognition.matching import repository as stored_matches
 from services.recognition.photos import repository
 from services.recognition.photos.repository import PhotoRow
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 
 
 async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None:
@@ -22,9 +22,9 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
     if known := [photo.id for photo in photos if photo.is_known]:
         lost = await stored_matches.delete_outdated(unit.connection, event_id, photo_ids=known)
     guests = await stored_matches.guests_in_photos(unit.connection, event_id, photo_ids)
+    await repository.mark_photos_done(unit.connection, photo_ids)
     now = datetime.now(UTC)
     for photo in photos:
-        await repository.mark_photo_done(unit.connection, photo.id)
         users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
         with tracing.joined("match", photo.traceparent):
@@ -44,18 +44,15 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
 
 async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:
     """Mark the selfies done, with what they are matched with; those that are gone are left out."""
-    if selfie_ids:
-        await stored_matches.delete_outdated(unit.connection, event_id, selfie_ids=selfie_ids)
-    for selfie_id in selfie_ids:
-        done = await selfie_claims.finish_selfie(
-            unit.connection, selfie_id=selfie_id, event_id=event_id
-        )
-        if done is not None:
-            unit.publish(
-                SelfieMatched(
-                    event_id=event_id,
-                    user_id=done.user_id,
-                    selfie_id=selfie_id,
-                    matched=done.matched,
-                )
+    if not selfie_ids:
+        return
+    await stored_matches.delete_outdated(unit.connection, event_id, selfie_ids=selfie_ids)
+    for done in await selfie_repository.finish_selfies(unit.connection, event_id, selfie_ids):
+        unit.publish(
+            SelfieMatched(
+                event_id=event_id,
+                user_id=done.user_id,
+                selfie_id=done.selfie_id,
+                matched=done.matched,
             )
+        )

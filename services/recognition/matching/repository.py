@@ -36,18 +36,23 @@ async def guests_in_photos(
 
 _UPSERT_MATCHES = text(
     """
+    WITH s AS MATERIALIZED (
+        SELECT id FROM selfies WHERE id = ANY(CAST(:selfies AS bigint[]))
+        ORDER BY id FOR KEY SHARE
+    ), p AS MATERIALIZED (
+        SELECT id FROM photos WHERE id = ANY(CAST(:photos AS bigint[]))
+        ORDER BY id FOR KEY SHARE)
     INSERT INTO matches AS m (user_id, event_id, photo_id, selfie_id, face_id, similarity)
     SELECT v.user_id, :event_id, v.photo_id, v.selfie_id, v.face_id, v.similarity
     FROM unnest(
         CAST(:users AS bigint[]), CAST(:photos AS bigint[]), CAST(:selfies AS bigint[]),
         CAST(:faces AS bigint[]), CAST(:similarities AS real[])
     ) AS v (user_id, photo_id, selfie_id, face_id, similarity)
-    JOIN selfies s ON s.id = v.selfie_id
-    JOIN photos p ON p.id = v.photo_id
+    JOIN s ON s.id = v.selfie_id
+    JOIN p ON p.id = v.photo_id
     -- Those of another engine may have gone since they were compared.
     JOIN faces f ON f.id = v.face_id
     ORDER BY v.selfie_id, v.photo_id
-    FOR KEY SHARE OF s, p
     ON CONFLICT (selfie_id, photo_id) DO UPDATE
     SET face_id = excluded.face_id, similarity = excluded.similarity
     WHERE (m.face_id, m.similarity) IS DISTINCT FROM (excluded.face_id, excluded.similarity)
@@ -59,7 +64,8 @@ async def upsert(connection: AsyncConnection, event_id: int, found: Sequence[Mat
     """Write matches; those of a selfie or photo deleted meanwhile are left out.
 
     The rows locked by KEY SHARE make a deletion wait and then remove what was written, or
-    be seen here: either way nothing of a deleted selfie stays.
+    be seen here: either way nothing of a deleted selfie stays. They are locked in the order of
+    their ids, as whoever deletes many of them does.
     """
     if not found:
         return

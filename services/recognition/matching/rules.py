@@ -1,12 +1,16 @@
 """Which guest is in which photo: a pure rule over embeddings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.embed.similarity import Calibration, alike_pairs
+from services.recognition.engine.embed.similarity import AlikePairs, Calibration, alike_pairs
+
+#: Selfies and faces that are compared at once: 8 MB of similarities, whatever the event.
+TILE_SELFIES = 512
+TILE_FACES = 4096
 
 Embeddings = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -62,18 +66,42 @@ def best_matches(
 ) -> list[Match]:
     """Return the best match of each selfie and photo at or above the threshold.
 
-    One matrix product of (n, d) and (d, m); memory is n x m float32.
+    In order of guest and photo. Memory is that of a tile, and of the pairs that are alike.
     """
-    pairs = alike_pairs(selfies.embeddings, faces.embeddings, calibration, threshold)
-    return best_of_each(
-        Match(
-            user_id=int(selfies.user_ids[row]),
-            photo_id=int(faces.photo_ids[column]),
-            selfie_id=int(selfies.selfie_ids[row]),
-            face_id=int(faces.face_ids[column]),
-            similarity=similarity,
+    tiles = [*_alike(selfies, faces, threshold, calibration)]
+    rows = np.concatenate([np.empty(0, np.int64), *(tile.selfies for tile in tiles)])
+    columns = np.concatenate([np.empty(0, np.int64), *(tile.faces for tile in tiles)])
+    similarities = np.concatenate([np.empty(0), *(tile.similarities for tile in tiles)])
+    user_ids, selfie_ids = selfies.user_ids[rows], selfies.selfie_ids[rows]
+    photo_ids, face_ids = faces.photo_ids[columns], faces.face_ids[columns]
+    order = np.lexsort((columns, -similarities, selfie_ids, photo_ids, user_ids))
+    is_next = np.ones(len(order), np.bool_)
+    is_next[1:] = (np.diff(selfie_ids[order]) != 0) | (np.diff(photo_ids[order]) != 0)
+    best = order[is_next]
+    return [
+        Match(*values)
+        for values in zip(
+            user_ids[best].tolist(),
+            photo_ids[best].tolist(),
+            selfie_ids[best].tolist(),
+            face_ids[best].tolist(),
+            similarities[best].tolist(),
+            strict=True,
         )
-        for row, column, similarity in zip(
-            pairs.selfies.tolist(), pairs.faces.tolist(), pairs.similarities.tolist(), strict=True
-        )
-    )
+    ]
+
+
+def _alike(
+    selfies: SelfieSet, faces: FaceSet, threshold: float, calibration: Calibration
+) -> Iterator[AlikePairs]:
+    """Yield the pairs of each tile that has any, by their places in the two sets."""
+    for row in range(0, len(selfies), TILE_SELFIES):
+        for column in range(0, len(faces), TILE_FACES):
+            pairs = alike_pairs(
+                selfies.embeddings[row : row + TILE_SELFIES],
+                faces.embeddings[column : column + TILE_FACES],
+                calibration,
+                threshold,
+            )
+            if len(pairs.faces):
+                yield AlikePairs(pairs.selfies + row, pairs.faces + column, pairs.similarities)

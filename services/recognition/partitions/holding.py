@@ -9,6 +9,7 @@ import structlog
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.protocol import Subscription
 from libs.common.messaging.bus.running import unless_set
+from libs.common.messaging.bus.subscriptions import SubscriptionEnded
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,13 @@ class Holding:
         return self._ending.is_set()
 
     @property
+    def failure(self) -> BaseException | None:
+        """Why it ended, once it has ended by itself."""
+        if not self._life.done() or self._life.cancelled():
+            return None
+        return self._life.exception()
+
+    @property
     def has_ended(self) -> bool:
         """Whether the channel is closed, so that another replica may consume."""
         return self._life.done()
@@ -63,8 +71,16 @@ class Holding:
         if subscription is None:
             return
         self._on_start()
-        await self._ending.wait()
-        await subscription.stop()
+        ended = asyncio.ensure_future(subscription.ended())
+        ended.add_done_callback(lambda _: self._ending.set())
+        try:
+            await self._ending.wait()
+            if ended.done():
+                ended.result()
+                raise SubscriptionEnded(f"partition {self.partition} is not consumed any more")
+            await subscription.stop()
+        finally:
+            ended.cancel()
 
     async def _subscribed(self) -> Subscription | None:
         """Subscribe, however long the bus refuses; None when ended before."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import NoReturn
 
 import asyncpg
 import structlog
@@ -16,10 +17,10 @@ from libs.common.database.database import Database
 from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
 from libs.common.messaging.bus.topology import Queue
 from services.recognition import metrics
-from services.recognition.partitions import leases
+from services.recognition.partitions import repository as leases
 from services.recognition.partitions.holding import Holding
-from services.recognition.partitions.leases import Claimed
-from services.recognition.partitions.moves import plan_moves, seconds_until_next_look
+from services.recognition.partitions.repository import Claimed
+from services.recognition.partitions.rules import plan_moves, seconds_until_next_look
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class LeaseTimes:
 
 
 class PartitionOwner:
-    """A `Subscription` to this replica's share of the queues, whatever that is at the time.
+    """An `Intake` of this replica's share of the queues, whatever that is at the time.
 
     One task does all SQL on one connection; each partition has a task of its own, and a timer
     ends them all before the lease does. So neither a hanging database nor a slow handler keeps
@@ -90,7 +91,8 @@ class PartitionOwner:
         self._wake = asyncio.Event()
         self._is_leaving = False
         self._has_withdrawn = False
-        self._task: asyncio.Task[None] | None = None
+        self._has_begun = False
+        self._has_left = asyncio.Event()
 
     @property
     def owned(self) -> frozenset[int]:
@@ -99,45 +101,48 @@ class PartitionOwner:
             partition for partition, holding in self._holdings.items() if not holding.has_ended
         )
 
-    def start(self) -> None:
-        """Begin to claim; the first partitions are consumed a few milliseconds later."""
-        self._task = asyncio.create_task(self._run(), name="match partitions")
+    async def run(self) -> NoReturn:
+        """Claim, renew and hand over until cancelled; the first claims are made at once.
+
+        The work of a background task, which may begin it again: what is held stays held, as long
+        as the leases last. Raises what ended the consumer of a partition, once that is free.
+        """
+        self._has_begun = True
+        while not self._has_left.is_set():
+            try:
+                await self._stay_connected()
+            except _PASSING_ERRORS as error:
+                log.warning("partitions_database_lost", error=str(error) or type(error).__name__)
+            else:
+                self._has_left.set()
+            if self._is_leaving and not self.owned:
+                self._has_left.set()  # the rows free themselves as their leases end
+            self._wake.clear()
+            if not self._has_left.is_set():
+                await self._sleep(RECONNECT_SECONDS)
+        while True:
+            await asyncio.Event().wait()
 
     async def stop(self) -> None:
-        """See `Subscription.stop`: every partition is freed as soon as it is idle."""
-        if self._task is None:
+        """See `Intake.stop`: every partition is freed as soon as it is idle."""
+        if not self._has_begun:
             return
         self._is_leaving = True
         for holding in self._holdings.values():
             self._give_back(holding, to=None)
         self._wake.set()
         try:
-            await asyncio.shield(self._task)
+            await self._has_left.wait()
         except asyncio.CancelledError:
             for holding in self._holdings.values():
                 holding.end(patience_seconds=0)
-            await asyncio.wait([self._task], timeout=LAST_WORD_SECONDS)
-            self._task.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_left.wait(), LAST_WORD_SECONDS)
+            self._has_left.set()
             raise
         finally:
             if self._lease_timer is not None:
                 self._lease_timer.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._stay_connected()
-            except _PASSING_ERRORS as error:
-                log.warning("partitions_database_lost", error=str(error) or type(error).__name__)
-            except Exception:
-                # A replica without this task would be alive and do nothing.
-                log.exception("partitions_failed")
-            else:
-                return
-            if self._is_leaving and not self.owned:
-                return  # the rows free themselves as their leases end
-            self._wake.clear()
-            await self._sleep(RECONNECT_SECONDS)
 
     async def _stay_connected(self) -> None:
         async with AsyncExitStack() as stack:
@@ -228,6 +233,9 @@ class PartitionOwner:
         for holding in ended:
             del self._holdings[holding.partition]
         metrics.PARTITIONS_OWNED.dec(len(ended))
+        for holding in ended:
+            if holding.failure is not None:
+                raise holding.failure
         return True
 
     def _take(self, claimed: Claimed) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import (
@@ -16,7 +16,7 @@ from libs.common.database.tables import (
     photos,
     selfie_indexes,
 )
-from libs.common.rights.guest_photos import ADDED, NOT_ME, threshold_of, was_said
+from libs.common.rights.guest_photos import shows_guest, threshold_of
 from services.recognition.engine.detect.quality import MIN_QUALITY
 from services.recognition.engine.embed.similarity import stacked
 from services.recognition.engine.profiles import EngineProfile
@@ -88,8 +88,7 @@ async def unmatched_faces(
             matches.c.photo_id == faces.c.photo_id,
             matches.c.face_id == faces.c.id,
             # Nearly alike is enough where somebody said that it is the guest.
-            or_(matches.c.similarity >= threshold_of(event_id), was_said(ADDED)),
-            ~was_said(NOT_ME),
+            shows_guest(event_id),
         )
         .correlate(faces)
         .exists()

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 
 import structlog
 
-from libs.common.database.database import Database
+from libs.common.database.database import Database, TransactionConflict, is_away
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded
 from libs.common.storage.keys import photo_key
@@ -16,11 +15,11 @@ from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.telemetry import tracing
 from services.recognition import metrics
 from services.recognition.engine.workers import WorkerCrashed, WorkerTimedOut
-from services.recognition.erasure import removals
+from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
 from services.recognition.matching.finish import finish_photos
 from services.recognition.photos import repository
-from services.recognition.photos.analysis_slots import AnalysisSlots
+from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots, Holder
 from services.recognition.photos.repository import PhotoRow
 
 log = structlog.get_logger(__name__)
@@ -30,6 +29,9 @@ MAX_CRASHES = 2
 #: Analyses that ended with their whole process before the photo is given up. The broker counts
 #: each of them against the photos in hand beside it, too, and gives those up after more.
 MAX_LOST_ANALYSES = 3
+#: So many leases of a replica a photo in other hands is waited for; a dead one is found by then.
+PATIENCE_LEASES = 1.5
+LOOK_AGAIN_SECONDS = 0.5
 LOST_REASON = (
     "The photo cannot be processed: the service broke down every time it tried."
     " Upload it again, or ask an administrator to try once more."
@@ -38,12 +40,16 @@ LOST_REASON = (
 
 @dataclass(frozen=True, slots=True)
 class Analyzer:
-    """The collaborators of the use case; `slots` bounds the photos in work at once."""
+    """The collaborators of the use case.
+
+    `slots` bounds the photos in work at once here, `claims` tell other replicas of them.
+    """
 
     database: Database
     store: ObjectStore
     index: FaceIndex
     slots: AnalysisSlots
+    claims: AnalysisClaims
 
 
 async def analyze_photo(
@@ -58,39 +64,44 @@ async def analyze_photo(
 
     So is one of another engine, unless the message asks for ours to analyse it again.
     `is_repeat`: an earlier attempt may have come far, and died without a word.
+    Raises Unavailable while somebody else has it in hand: they may be dying with it.
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
     """
     tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
-    async with using.database.read() as connection:
-        photo = await repository.find_photo(connection, message.photo_id)
-    if photo is None or not _is_wanted(photo, message, using.index.name):
-        return
-    if photo.lost_analyses >= MAX_LOST_ANALYSES:
-        await _fail(photo, LOST_REASON, using)
-        msg = f"photo {photo.id} ended its process {photo.lost_analyses} times"
-        raise PermanentError(msg)
-    try:
-        analysis = await _analyze(photo, using)
-    except ObjectNotFound:
-        await _fail(photo, "The photo's file is missing from the store. Upload it again.", using)
-        return
-    except PermanentError as error:
-        await _fail(photo, str(error), using)
-        return
-    except (WorkerCrashed, WorkerTimedOut) as error:
-        if attempt < MAX_CRASHES:
-            raise
-        await _fail(photo, f"The photo cannot be processed: {error}", using)
-        msg = f"photo {photo.id} failed {attempt} times in a worker: {error}"
-        raise PermanentError(msg) from error
-    except Unavailable:
-        raise
-    except Exception as error:
-        if last_attempt:
-            await _fail(photo, f"The analysis failed repeatedly: {error}", using)
-        raise
-    await _save(photo, analysis, using, is_repeat=is_repeat or photo.lost_analyses > 0)
+    while (photo := await _next_turn(message, using)) is not None:
+        if photo.lost_analyses >= MAX_LOST_ANALYSES:
+            await _fail(photo, LOST_REASON, using)
+            msg = f"photo {photo.id} ended its process {photo.lost_analyses} times"
+            raise PermanentError(msg)
+        try:
+            if await _analyze(photo, using, is_repeat=is_repeat or photo.lost_analyses > 0):
+                return
+        except Exception as error:
+            if not await _fails(photo, error, attempt, using, last_attempt=last_attempt):
+                raise
+            return
+
+
+async def _next_turn(message: PhotoUploaded, using: Analyzer) -> PhotoRow | None:
+    """Return the photo once nobody has it in hand, None when there is nothing to do.
+
+    Whoever has it is waited for: they finish it, or are known to be dead after a while.
+    """
+    deadline = time.monotonic() + PATIENCE_LEASES * using.claims.replica_lease_seconds
+    while True:
+        async with using.database.read() as connection:
+            photo = await repository.find_photo(connection, message.photo_id)
+        if photo is None or not _is_wanted(photo, message, using.index.name):
+            return None
+        holder = await using.claims.holder_of(photo)
+        if holder is Holder.NOBODY:
+            return photo
+        if holder is Holder.DEAD:
+            return replace(photo, lost_analyses=photo.lost_analyses + 1)
+        if time.monotonic() > deadline:
+            raise Unavailable(f"photo {photo.id} is being analysed by {photo.claimed_by}")
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 def _is_wanted(photo: PhotoRow, message: PhotoUploaded, engine: str) -> bool:
@@ -99,72 +110,100 @@ def _is_wanted(photo: PhotoRow, message: PhotoUploaded, engine: str) -> bool:
     return message.reindex_for == engine and photo.is_of_another(engine)
 
 
-async def _analyze(photo: PhotoRow, using: Analyzer) -> IndexedPhoto:
-    # One whose analysis was lost before may take the process with it again: then alone.
-    async with using.slots.all() if photo.lost_analyses else using.slots.one():
-        started = time.perf_counter()
-        async with (
-            using.store.local_file(photo_key(photo.event_id, photo.filename)) as path,
-            _lost_if_it_never_ends(photo, using.database),
-        ):
-            with tracing.detail("analyze"):
-                analysis = await using.index.index_photo(PhotoKey(photo.event_id, photo.id), path)
-    metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
-    metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
-    tracing.say(faces=len(analysis.faces))
-    return analysis
+async def _analyze(photo: PhotoRow, using: Analyzer, *, is_repeat: bool) -> bool:
+    """Find the faces and commit them; False when the photo was claimed while a slot was waited for.
+
+    The slot is free before the commit, so that no worker waits for the database.
+    """
+    async with AsyncExitStack() as until_saved:
+        # One whose analysis was lost before may take the process with it again: then alone.
+        async with using.slots.all() if photo.lost_analyses else using.slots.one():
+            if not await until_saved.enter_async_context(using.claims.taken(photo)):
+                return False
+            started = time.perf_counter()
+            async with using.store.local_file(photo_key(photo.event_id, photo.filename)) as path:
+                with tracing.detail("analyze"):
+                    key = PhotoKey(photo.event_id, photo.id)
+                    analysis = await using.index.index_photo(key, path)
+            metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
+        metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
+        tracing.say(faces=len(analysis.faces))
+        await _save(photo, analysis, using, is_repeat=is_repeat)
+    return True
 
 
-@asynccontextmanager
-async def _lost_if_it_never_ends(photo: PhotoRow, database: Database) -> AsyncIterator[None]:
-    async with database.unit_of_work() as unit:
-        await repository.begin_analysis(unit.connection, photo.id)
-    try:
-        yield
-    finally:
-        # Also for a shutdown that cancels it: that is no fault of the photo's.
-        await asyncio.shield(_end_analysis(photo, database))
+async def _fails(
+    photo: PhotoRow, error: Exception, attempt: int, using: Analyzer, *, last_attempt: bool
+) -> bool:
+    """Record that the photo cannot be analysed; False when a further attempt may do it.
 
-
-async def _end_analysis(photo: PhotoRow, database: Database) -> None:
-    async with database.unit_of_work() as unit:
-        await repository.end_analysis(unit.connection, photo.id)
+    Raises PermanentError where the message is to be kept for the operators.
+    """
+    match error:
+        case ObjectNotFound():
+            await _fail(
+                photo, "The photo's file is missing from the store. Upload it again.", using
+            )
+            return True
+        case PermanentError():
+            await _fail(photo, str(error), using)
+            return True
+        case WorkerCrashed() | WorkerTimedOut() if attempt >= MAX_CRASHES:
+            await _fail(photo, f"The photo cannot be processed: {error}", using)
+            msg = f"photo {photo.id} failed {attempt} times in a worker: {error}"
+            raise PermanentError(msg) from error
+        case WorkerCrashed() | WorkerTimedOut() | Unavailable() | TransactionConflict():
+            return False
+        case _ if last_attempt and not is_away(error):
+            await _fail(photo, f"The analysis failed repeatedly: {error}", using)
+    return False
 
 
 async def _save(
     photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer, *, is_repeat: bool
 ) -> None:
     keys = [face.key for face in analysis.faces]
-    async with using.database.unit_of_work() as unit:
-        if not await repository.save_analysis(
-            unit.connection, photo, analysis, engine=using.index.name
-        ):
-            await removals.add(unit.connection, photo.event_id, keys)
-            return
-        if analysis.faces:
-            unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
-        else:
-            await finish_photos([photo], unit=unit)
-    await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
-    metrics.PHOTOS.labels("analyzed").inc()
+    is_saved = False
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            is_saved = await repository.save_analysis(
+                unit.connection, photo, analysis, engine=using.index.name
+            )
+            if not is_saved:
+                await removals.add(unit.connection, photo.event_id, keys)
+                await repository.give_back(
+                    unit.connection, [photo.id], claimant=using.claims.claimant
+                )
+            elif analysis.faces:
+                unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
+            else:
+                await finish_photos([photo], unit=unit)
+    if is_saved:
+        await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
+        metrics.PHOTOS.labels("analyzed").inc()
 
 
 async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     if photo.status != "queued":
         await _keep(photo, reason, using)
         return
-    async with using.database.unit_of_work() as unit:
-        if await repository.mark_photo_failed(unit.connection, photo.id, reason):
-            unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
-    metrics.PHOTOS.labels("failed").inc()
-    tracing.say(outcome="failed")
-    log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
+    is_failed = False
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            is_failed = await repository.mark_photo_failed(unit.connection, photo.id, reason)
+            if is_failed:
+                unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
+    if is_failed:
+        metrics.PHOTOS.labels("failed").inc()
+        tracing.say(outcome="failed")
+        log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
 
 
 async def _keep(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     """A photo that guests have does not become a failed one by a change of the engine."""
-    async with using.database.unit_of_work() as unit:
-        await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
+    async for attempt in using.database.attempts():
+        async with attempt as unit:
+            await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
     metrics.PHOTOS.labels("kept").inc()
     tracing.say(outcome="kept")
     log.warning("photo_not_reindexed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

@@ -1,8 +1,6 @@
-"""SQL of photos on their way through recognition, and of the faces found in them.
+"""SQL of photos on their way through recognition, and of the faces found in them."""
 
-See face_sets.py for what is compared, stored_matches.py for what comes of it.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +27,9 @@ class PhotoRow:
     engine: str | None = None
     #: It was finished before: guests know it.
     is_known: bool = False
+    #: The replica that analyses it, and since when; without the former, when one last did.
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
 
     def waits_for(self, engine: str) -> bool:
         """Whether its faces are there to be matched by this engine, or by whichever there is."""
@@ -53,6 +54,8 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.traceparent,
                 photos.c.engine,
                 photos.c.finished_at,
+                photos.c.claimed_by,
+                photos.c.claimed_at,
             ).where(photos.c.id == photo_id)
         )
     ).one_or_none()
@@ -68,24 +71,96 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         traceparent=row.traceparent,
         engine=row.engine,
         is_known=row.finished_at is not None,
+        claimed_by=row.claimed_by,
+        claimed_at=row.claimed_at,
     )
 
 
-async def begin_analysis(connection: AsyncConnection, photo_id: int) -> None:
-    """Count the analysis as lost until `end_analysis` takes it back."""
+@dataclass(frozen=True, slots=True)
+class ClaimState:
+    """What has become of a claim, by the database's clock."""
+
+    is_over: bool
+    is_owner_dead: bool
+
+
+async def claim_state(
+    connection: AsyncConnection,
+    claimed_by: str,
+    claimed_at: datetime,
+    *,
+    lease_seconds: float,
+    replica_lease_seconds: float,
+) -> ClaimState:
+    """Say whether a claim is over, and whether its replica is dead.
+
+    One that has claimed just now is not: it may not have been seen for the first time yet.
+    """
+    row = (
+        await connection.execute(
+            text(
+                """
+                SELECT CAST(:at AS timestamptz) < now() - make_interval(secs => :lease) AS is_over,
+                       CAST(:at AS timestamptz) < now() - make_interval(secs => :replica_lease)
+                       AND NOT EXISTS (
+                           SELECT FROM recognition_replicas
+                           WHERE replica_id = :by
+                             AND seen_at > now() - make_interval(secs => :replica_lease))
+                           AS is_owner_dead
+                """
+            ),
+            {
+                "by": claimed_by,
+                "at": claimed_at,
+                "lease": lease_seconds,
+                "replica_lease": replica_lease_seconds,
+            },
+        )
+    ).one()
+    return ClaimState(is_over=row.is_over, is_owner_dead=row.is_owner_dead)
+
+
+async def claim(connection: AsyncConnection, photo: PhotoRow, *, claimant: str) -> bool:
+    """Claim the photo, unless its claim has changed since it was read.
+
+    Keeps how many of its analyses are known to be lost.
+    """
+    claimed = await connection.execute(
+        update(photos)
+        .where(
+            photos.c.id == photo.id,
+            photos.c.claimed_by.is_not_distinct_from(photo.claimed_by),
+            photos.c.claimed_at.is_not_distinct_from(photo.claimed_at),
+        )
+        .values(
+            claimed_by=claimant,
+            claimed_at=func.clock_timestamp(),
+            lost_analyses=photo.lost_analyses,
+        )
+    )
+    return bool(claimed.rowcount)
+
+
+async def give_back(
+    connection: AsyncConnection, photo_ids: Sequence[int], *, claimant: str
+) -> None:
+    """End the claimant's claims of photos whose analysis came to nothing."""
     await connection.execute(
         update(photos)
-        .where(photos.c.id == photo_id)
-        .values(lost_analyses=photos.c.lost_analyses + 1)
+        .where(photos.c.id == func.any(list(photo_ids)), photos.c.claimed_by == claimant)
+        .values(claimed_by=None)
     )
 
 
-async def end_analysis(connection: AsyncConnection, photo_id: int) -> None:
-    """Record that an analysis ended in this process, however it ended."""
+async def lose_claims(connection: AsyncConnection, claimant: str) -> None:
+    """End all claims of a claimant that died, and count their analyses as lost."""
     await connection.execute(
         update(photos)
-        .where(photos.c.id == photo_id, photos.c.lost_analyses > 0)
-        .values(lost_analyses=photos.c.lost_analyses - 1)
+        .where(
+            or_(photos.c.processing_status == "queued", photos.c.reindexing_since.is_not(None)),
+            photos.c.claimed_by == claimant,
+        )
+        .values(claimed_by=None, lost_analyses=photos.c.lost_analyses + 1)
     )
 
 
@@ -94,8 +169,8 @@ async def save_analysis(
 ) -> bool:
     """Store the faces of a queued photo, or of one that another engine has analysed.
 
-    False when somebody else was first, or it is gone. A photo without faces has nothing to
-    match: it is done.
+    Ends its claim. False when somebody else was first, or it is gone. A photo without faces has
+    nothing to match: it is done.
     """
     updated = await connection.execute(
         update(photos)
@@ -110,6 +185,7 @@ async def save_analysis(
             placeholder=analysis.placeholder,
             engine=engine,
             reindexing_since=None,
+            claimed_by=None,
             analyzed_at=func.now(),
             # Kept where it is there: the photo was finished before, by another engine.
             finished_at=(
@@ -148,6 +224,7 @@ async def keep_analysis(connection: AsyncConnection, photo: PhotoRow, *, engine:
             processing_status="done",
             engine=engine,
             reindexing_since=None,
+            claimed_by=None,
             finished_at=func.coalesce(photos.c.finished_at, func.now()),
         )
     )
@@ -205,18 +282,22 @@ async def mark_photo_failed(
     updated = await connection.execute(
         update(photos)
         .where(photos.c.id == photo_id, photos.c.processing_status == status)
-        .values(processing_status="failed", processing_error=reason, finished_at=func.now())
+        .values(
+            processing_status="failed",
+            processing_error=reason,
+            claimed_by=None,
+            finished_at=func.now(),
+        )
     )
     return bool(updated.rowcount)
 
 
-async def mark_photo_done(connection: AsyncConnection, photo_id: int) -> bool:
-    """Record that an analysed photo has been matched; False when it was recorded before."""
-    updated = await connection.execute(
+async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
+    """Record that analysed photos have been matched; of others nothing changes."""
+    await connection.execute(
         update(photos)
-        .where(photos.c.id == photo_id, photos.c.processing_status == "analyzed")
+        .where(photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed")
         .values(
             processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
         )
     )
-    return bool(updated.rowcount)

@@ -1,18 +1,15 @@
 """Keep a message that was given up where operators find it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from pydantic import ValidationError
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.dead_letters import repository as dead_letters
-from libs.common.messaging.dead_letters.watch import watch_dead_letters
 from libs.common.messaging.messages import (
     PhotoAnalyzed,
     PhotoFailed,
@@ -24,7 +21,7 @@ from libs.common.telemetry import metrics as common_metrics
 from services.recognition import metrics
 from services.recognition.photos import repository
 from services.recognition.photos.analyze_photo import LOST_REASON
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +30,8 @@ SELFIE_REASON = (
 )
 
 
-@asynccontextmanager
-async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncIterator[None]:
-    """Collect the dead letters of all services, and count them, for the length of the block."""
+async def collecting(bus: Bus, topology: Topology, database: Database) -> LastingSubscription:
+    """Begin to collect the dead letters of all services."""
 
     async def handle(delivery: Delivery) -> None:
         await collect_dead_letter(delivery, database=database)
@@ -44,15 +40,7 @@ async def collecting(bus: Bus, topology: Topology, database: Database) -> AsyncI
         # There from the start: of a counter that appears with letters, no rate shows them.
         common_metrics.DEAD_LETTERS_COLLECTED.labels(queue.name)
         common_metrics.DEAD_LETTERS.labels(queue.name)
-    subscription = await bus.subscribe(topology.dead_letters, handle)
-    watcher = asyncio.create_task(watch_dead_letters(database), name="dead-letters")
-    try:
-        yield
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
-        await stop_all([subscription])
+    return await LastingSubscription.begin(partial(bus.subscribe, topology.dead_letters, handle))
 
 
 async def collect_dead_letter(message: Delivery, *, database: Database) -> None:
@@ -63,11 +51,14 @@ async def collect_dead_letter(message: Delivery, *, database: Database) -> None:
     ever: so that is done here.
     """
     death = message.death or Death(message.queue, "unknown", message.attempt)
-    async with database.unit_of_work() as unit:
-        if not await dead_letters.add(unit.connection, message, death):
-            return
-        if death.crashed:
-            await _close(message, unit)
+    is_new = False
+    async for attempt in database.attempts():
+        async with attempt as unit:
+            is_new = await dead_letters.add(unit.connection, message, death)
+            if is_new and death.crashed:
+                await _close(message, unit)
+    if not is_new:
+        return
     common_metrics.DEAD_LETTERS_COLLECTED.labels(death.queue).inc()
     log.warning(
         "dead_letter_collected",
@@ -107,7 +98,7 @@ async def _close_photo(
 
 
 async def _close_selfie(message: SelfieUploaded, unit: UnitOfWork) -> None:
-    if await selfie_claims.give_up_selfie(
+    if await selfie_repository.give_up_selfie(
         unit.connection,
         selfie_id=message.selfie_id,
         event_id=message.event_id,

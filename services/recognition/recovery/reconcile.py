@@ -5,108 +5,211 @@ the rows that say what is unfinished are never lost.
 """
 
 import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.database import Database
+from libs.common.database.database import Database, UnitOfWork
+from libs.common.errors import FindMeError
+from libs.common.messaging.buckets import bucket_of
+from libs.common.messaging.bus.protocol import Bus
+from libs.common.messaging.bus.topology import Queue, Topology
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.telemetry import tracing
 from services.recognition import metrics
+from services.recognition.recovery import repository
+from services.recognition.recovery.repository import Ages, CameThrough, LostPhoto, LostSelfie
+from services.recognition.recovery.rules import Queued, lost_before
 
 log = structlog.get_logger(__name__)
 
-#: Rows republished by one transaction.
+#: Photos, or selfies, published again by one transaction.
 BATCH = 1000
 
-_PHOTOS = text(
-    """
-    UPDATE photos SET enqueued_at = clock_timestamp() WHERE id IN (
-        SELECT id FROM photos
-        WHERE processing_status IN ('queued', 'analyzed')
-          AND enqueued_at <= :cutoff
-        ORDER BY enqueued_at LIMIT :batch FOR UPDATE SKIP LOCKED)
-    RETURNING id, event_id, processing_status, traceparent
-    """
-)
-_SELFIES = text(
-    """
-    WITH unfinished AS (
-        SELECT s.id, m.event_id
-        FROM selfies s JOIN memberships m ON m.user_id = s.user_id
-        LEFT JOIN selfie_indexes i ON i.selfie_id = s.id AND i.event_id = m.event_id
-        WHERE (i.status IS NULL OR i.status IN ('claimed', 'indexed'))
-          AND greatest(s.enqueued_at, m.joined_at) <= :cutoff
-        ORDER BY s.id LIMIT :batch)
-    , marked AS (
-        UPDATE selfies SET enqueued_at = clock_timestamp()
-        WHERE id IN (SELECT id FROM unfinished)
-        RETURNING id, user_id)
-    SELECT marked.id, unfinished.event_id, marked.user_id
-    FROM marked JOIN unfinished USING (id)
-    """
-)
+#: Up to which moment the work of an event is lost, by the topic of its message.
+Lost = Mapping[str, Mapping[int, datetime]]
+_STATUS_OF = {PhotoUploaded.topic: "queued", PhotoAnalyzed.topic: "analyzed"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """How much unfinished work was published again."""
+    """How many messages of unfinished work were published again."""
 
-    photos: int
-    selfies: int
+    photos: int = 0
+    selfies: int = 0
 
 
-async def reconcile(database: Database, *, older_than_seconds: float) -> Reconciled:
-    """Publish again every photo and selfie that has waited longer than this."""
-    async with database.read() as connection:
-        cutoff: datetime | None = await connection.scalar(
-            text("SELECT now() - make_interval(secs => :age)"), {"age": older_than_seconds}
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """One in each replica, of which one leads and the others stand by.
+
+    Two that both believe to lead, for a moment, do the same twice: that is harmless.
+    """
+
+    database: Database
+    bus: Bus
+    topology: Topology
+    #: Whether this replica is the one that reconciles.
+    leads: Callable[[], bool]
+    #: Younger work is not looked at.
+    older_than_seconds: float
+    every_seconds: float
+
+    async def run(self) -> NoReturn:
+        """Reconcile on a timer until cancelled."""
+        while True:
+            try:
+                if self.leads():
+                    await self.reconcile()
+            except (FindMeError, SQLAlchemyError, OSError) as error:
+                log.warning("reconcile_failed", error=str(error) or type(error).__name__)
+            await asyncio.sleep(self.every_seconds)
+
+    async def reconcile(self) -> Reconciled:
+        """Publish again what is known to be lost; what waits in a queue is not.
+
+        Raises BusUnavailable.
+        """
+        async with self.database.scan() as connection:
+            ages = await repository.ages(
+                connection,
+                older_than_seconds=self.older_than_seconds,
+                retry_seconds=max(
+                    queue.retry.delays_seconds[-1] for queue in self.topology.analyze
+                ),
+            )
+            old = await _events_with_old_work(connection, ages)
+            lost = await self._lost(connection, old, ages)
+        return await self._republish(lost, ages)
+
+    async def republish_all(self) -> Reconciled:
+        """Publish all unfinished work again, where the bus forgot it with its process."""
+        async with self.database.scan() as connection:
+            ages = await repository.ages(connection, older_than_seconds=0, retry_seconds=0)
+            old = await _events_with_old_work(connection, ages)
+        everything = {
+            topic: dict.fromkeys(event_ids, ages.cutoff) for topic, event_ids in old.items()
+        }
+        return await self._republish(everything, ages)
+
+    async def _lost(
+        self, connection: AsyncConnection, old: Mapping[str, list[int]], ages: Ages
+    ) -> Lost:
+        """Say of each topic and event up to when its old work is lost."""
+        keys = {
+            (topic, event_id): f"{topic}.{bucket_of(event_id):02d}"
+            for topic, event_ids in old.items()
+            for event_id in event_ids
+        }
+        if not keys:
+            return {}
+        in_outbox = await repository.not_published_yet(connection)
+        wanted = set(keys.values())
+        queues = [queue for queue in self.topology.queues if wanted & {*queue.bindings}]
+        waiting = {
+            queue.name: sum(in_outbox.get(key, 0) for key in queue.bindings)
+            + await self.bus.waiting(queue)
+            for queue in queues
+        }
+        through = await repository.came_through(connection) if any(waiting.values()) else []
+        moments: dict[str, datetime | None] = {}
+        for queue in queues:
+            known = Queued(waiting[queue.name], _came_through(queue, through))
+            moments |= dict.fromkeys(queue.bindings, lost_before(known, ages.cutoff))
+        lost: dict[str, dict[int, datetime]] = {}
+        for (topic, event_id), key in keys.items():
+            if (moment := moments.get(key)) is not None:
+                lost.setdefault(topic, {})[event_id] = moment
+        return lost
+
+    async def _republish(self, lost: Lost, ages: Ages) -> Reconciled:
+        photos = selfies = 0
+        for topic, before in lost.items():
+            if topic == SelfieUploaded.topic:
+                while batch := await self._selfies(before):
+                    selfies += batch
+            else:
+                while batch := await self._photos(topic, before, ages):
+                    photos += batch
+        if photos or selfies:
+            log.info("unfinished_work_published_again", photos=photos, selfies=selfies)
+        return Reconciled(photos=photos, selfies=selfies)
+
+    async def _photos(self, topic: str, before: Mapping[int, datetime], ages: Ages) -> int:
+        photos: list[LostPhoto] = []
+        async for attempt in self.database.attempts():
+            async with attempt as unit:
+                photos = await repository.take_lost_photos(
+                    unit.connection, _STATUS_OF[topic], before, ages, limit=BATCH
+                )
+                for photo in photos:
+                    with _one_at_a_time(photo_id=photo.id):
+                        _publish_photo(photo, topic, unit)
+        metrics.REPUBLISHED.labels("photo").inc(len(photos))
+        return len(photos)
+
+    async def _selfies(self, before: Mapping[int, datetime]) -> int:
+        selfies: list[LostSelfie] = []
+        async for attempt in self.database.attempts():
+            async with attempt as unit:
+                selfies = await repository.take_lost_selfies(unit.connection, before, limit=BATCH)
+                for selfie in selfies:
+                    with _one_at_a_time(selfie_id=selfie.id):
+                        _publish_selfie(selfie, unit)
+        metrics.REPUBLISHED.labels("selfie").inc(len(selfies))
+        return len(selfies)
+
+
+async def _events_with_old_work(connection: AsyncConnection, ages: Ages) -> dict[str, list[int]]:
+    return {
+        **{
+            topic: await repository.events_with_old_photos(connection, status, ages)
+            for topic, status in _STATUS_OF.items()
+        },
+        SelfieUploaded.topic: await repository.events_with_old_selfies(connection, ages),
+    }
+
+
+def _came_through(queue: Queue, events: list[CameThrough]) -> datetime | None:
+    """When the latest message of the queue was sent that has come through."""
+    moments = [
+        moment
+        for event in events
+        for topic, moment in (
+            (PhotoUploaded.topic, event.analyzed),
+            (PhotoAnalyzed.topic, event.matched),
         )
-    photos = selfies = 0
-    while batch := await _photos(database, cutoff):
-        photos += batch
-    while batch := await _selfies(database, cutoff):
-        selfies += batch
-    if photos or selfies:
-        log.info("unfinished_work_published_again", photos=photos, selfies=selfies)
-    return Reconciled(photos=photos, selfies=selfies)
+        if moment is not None and f"{topic}.{bucket_of(event.event_id):02d}" in queue.bindings
+    ]
+    return max(moments, default=None)
 
 
-async def keep_reconciling(
-    database: Database, *, older_than_seconds: float, every_seconds: float
-) -> None:
-    """Reconcile on a timer until cancelled."""
-    while True:
-        await asyncio.sleep(every_seconds)
-        try:
-            await reconcile(database, older_than_seconds=older_than_seconds)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("reconcile_failed", error=str(error))
+@contextmanager
+def _one_at_a_time(**about: int) -> Iterator[None]:
+    """What cannot be published must not keep back what comes after it."""
+    try:
+        yield
+    except Exception:
+        log.exception("not_published_again", **about)
 
 
-async def _photos(database: Database, cutoff: datetime | None) -> int:
-    async with database.unit_of_work() as unit:
-        rows = (await unit.connection.execute(_PHOTOS, {"cutoff": cutoff, "batch": BATCH})).all()
-        for row in rows:
-            kind: type[PhotoUploaded | PhotoAnalyzed] = (
-                PhotoUploaded if row.processing_status == "queued" else PhotoAnalyzed
-            )
-            trace = {tracing.TRACEPARENT: row.traceparent} if row.traceparent else {}
-            with tracing.continued("republish", trace, event_id=row.event_id, photo_id=row.id):
-                unit.publish(kind(event_id=row.event_id, photo_id=row.id))
-    metrics.REPUBLISHED.labels("photo").inc(len(rows))
-    return len(rows)
+def _publish_photo(photo: LostPhoto, topic: str, unit: UnitOfWork) -> None:
+    kind: type[PhotoUploaded | PhotoAnalyzed] = (
+        PhotoUploaded if topic == PhotoUploaded.topic else PhotoAnalyzed
+    )
+    message = kind(event_id=photo.event_id, photo_id=photo.id)
+    trace = {tracing.TRACEPARENT: photo.traceparent} if photo.traceparent else {}
+    with tracing.continued("republish", trace, event_id=photo.event_id, photo_id=photo.id):
+        unit.publish(message)
 
 
-async def _selfies(database: Database, cutoff: datetime | None) -> int:
-    async with database.unit_of_work() as unit:
-        rows = (await unit.connection.execute(_SELFIES, {"cutoff": cutoff, "batch": BATCH})).all()
-        for row in rows:
-            unit.publish(
-                SelfieUploaded(event_id=row.event_id, user_id=row.user_id, selfie_id=row.id)
-            )
-    metrics.REPUBLISHED.labels("selfie").inc(len(rows))
-    return len(rows)
+def _publish_selfie(selfie: LostSelfie, unit: UnitOfWork) -> None:
+    unit.publish(
+        SelfieUploaded(event_id=selfie.event_id, user_id=selfie.user_id, selfie_id=selfie.id)
+    )

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database.database import Database, UnitOfWork
+from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from services.recognition import metrics
 from services.recognition.reindex import repository
@@ -56,15 +57,16 @@ class Feeder:
         while True:
             try:
                 has_work = await self.feed()
-            except (SQLAlchemyError, OSError) as error:
+            except (FindMeError, SQLAlchemyError, OSError) as error:
                 log.warning("reindexing_interrupted", error=str(error))
                 has_work = False
             await asyncio.sleep(FEED_EVERY_SECONDS if has_work else LOOK_EVERY_SECONDS)
 
     async def start_over(self) -> None:
         """Forget what was on its way, where the bus forgot it with its process."""
-        async with self._database.unit_of_work() as unit:
-            await repository.forget_sent_photos(unit.connection)
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                await repository.forget_sent_photos(unit.connection)
 
     async def feed(self) -> bool:
         """Send as much as may be on its way at once; False when there is nothing to do."""

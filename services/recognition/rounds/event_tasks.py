@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from contextvars import Context
 from enum import Enum, auto
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 from cachetools import TTLCache
@@ -57,13 +57,12 @@ class EventWork(Protocol):
 
 
 class EventTasks:
-    """A `Subscription` to what waits of the events whose partitions are owned."""
+    """An `Intake` of what waits of the events whose partitions are owned."""
 
     def __init__(self, work: EventWork, *, owned: Callable[[], Collection[int]]) -> None:
         self._work = work
         self._owned = owned
         self._stopping = asyncio.Event()
-        self._watch: asyncio.Task[None] | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
         #: Events of which something came since their task looked last.
         self._news: set[int] = set()
@@ -74,17 +73,26 @@ class EventTasks:
         """The events that have a task now."""
         return frozenset(self._tasks)
 
-    def start(self) -> None:
-        """Begin to look for what waits."""
-        self._watch = asyncio.create_task(self._keep_watching(), name="match events")
+    async def run(self) -> NoReturn:
+        """Look for what waits until cancelled: the work of a background task."""
+        while not self._stopping.is_set():
+            try:
+                for event_id in await self._work.waiting_events():
+                    if self._owns(event_id) and event_id not in self._failing:
+                        self._wake(event_id)
+            except (FindMeError, SQLAlchemyError, OSError) as error:
+                log.warning("waiting_events_not_read", error=str(error))
+            await self._sleep(WATCH_SECONDS)
+        while True:
+            await asyncio.Event().wait()
 
     async def stop(self) -> None:
-        """See `Subscription.stop`: steps are finished, what has to wait is left.
+        """See `Intake.stop`: steps are finished, what has to wait is left.
 
         A step that takes too long is ended: the next owner makes it again.
         """
         self._stopping.set()
-        tasks = [*self._tasks.values(), *([self._watch] if self._watch else [])]
+        tasks = [*self._tasks.values()]
         if not tasks:
             return
         try:
@@ -123,16 +131,6 @@ class EventTasks:
 
     def _owns(self, event_id: int) -> bool:
         return bucket_of(event_id) in self._owned()
-
-    async def _keep_watching(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                for event_id in await self._work.waiting_events():
-                    if self._owns(event_id) and event_id not in self._failing:
-                        self._wake(event_id)
-            except (FindMeError, SQLAlchemyError, OSError) as error:
-                log.warning("waiting_events_not_read", error=str(error))
-            await self._sleep(WATCH_SECONDS)
 
     async def _attend(self, event_id: int) -> None:
         """Make steps until nothing waits, or the event is another replica's."""

@@ -26,7 +26,7 @@ from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.indexes.rekognition.planner import Comparisons
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.finish import finish_photos, finish_selfies
-from services.recognition.matching.match_photo import Matcher
+from services.recognition.matching.match import Matcher
 from services.recognition.photos.repository import PhotoRow
 from services.recognition.rounds import repository
 from services.recognition.rounds.batching import (
@@ -38,7 +38,7 @@ from services.recognition.rounds.batching import (
     first_photos,
 )
 from services.recognition.rounds.event_tasks import EventTasks, Outlook
-from services.recognition.selfies import claims as selfie_claims
+from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 
 #: Rounds of one process at a time, each of another event.
@@ -88,7 +88,7 @@ class Rounds:
     async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
         """Index what is not claimed yet; one that fails is tried again by its own message."""
         async with self._database.read() as connection:
-            waiting = await selfie_claims.waiting_selfies(
+            waiting = await selfie_repository.waiting_selfies(
                 connection, event_id, limit=SELFIES_AT_ONCE
             )
         await asyncio.gather(*(self._try_index(selfie) for selfie in waiting if selfie != besides))

@@ -1,18 +1,21 @@
-"""Index a guest's selfie in one event, once, whichever replica gets the message."""
+"""Index a guest's selfie in one event, once, whichever replica gets the message, and match it."""
 
 from dataclasses import dataclass
 
 import structlog
 
 from libs.common.errors import PermanentError, Unavailable
-from libs.common.messaging.messages import SelfieMatched
+from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from libs.common.telemetry import tracing
 from services.recognition import metrics
-from services.recognition.erasure import removals
+from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
-from services.recognition.matching.match_photo import Matcher
-from services.recognition.selfies import claims as selfie_claims
-from services.recognition.selfies.claims import Claim, ClaimOutcome
+from services.recognition.matching import repository as stored_matches
+from services.recognition.matching.finish import finish_selfies
+from services.recognition.matching.match import Matcher
+from services.recognition.selfies import repository as selfie_repository
+from services.recognition.selfies.repository import Claim, ClaimOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -28,21 +31,47 @@ class SelfieIndexer:
     replica_lease_seconds: float
 
 
+async def match_selfie(
+    message: SelfieUploaded, *, last_attempt: bool, using: SelfieIndexer
+) -> None:
+    """Index and match the selfie in the message's event.
+
+    Raises Unavailable while another replica holds the claim: it may have died.
+    """
+    event_id, selfie_id = message.event_id, message.selfie_id
+    tracing.say(event_id=event_id, engine=using.matcher.index.name)
+    selfie = SelfieKey(event_id, message.user_id, selfie_id)
+    if not await index_selfie(selfie, last_attempt=last_attempt, using=using):
+        return
+    matcher = using.matcher
+    least = await matcher.least_similarity(event_id)
+    async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least):
+        async for attempt in matcher.database.attempts():
+            async with attempt as unit:
+                await stored_matches.upsert(unit.connection, event_id, found)
+        metrics.MATCHES.inc(len(found))
+    async for attempt in matcher.database.attempts():
+        async with attempt as unit:
+            await finish_selfies(event_id, [selfie_id], unit=unit)
+
+
 async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIndexer) -> bool:
     """Claim and index the selfie; return whether it is indexed and waits to be matched.
 
     Raises Unavailable while another replica holds the claim: it may have died.
     """
-    async with using.matcher.database.unit_of_work() as unit:
-        claim = await selfie_claims.claim_selfie(
-            unit.connection,
-            selfie_id=selfie.selfie_id,
-            event_id=selfie.event_id,
-            claimant=using.claimant,
-            lease_seconds=using.lease_seconds,
-            replica_lease_seconds=using.replica_lease_seconds,
-            engine=using.matcher.index.name,
-        )
+    claim = Claim(ClaimOutcome.GONE)
+    async for attempt in using.matcher.database.attempts():
+        async with attempt as unit:
+            claim = await selfie_repository.claim_selfie(
+                unit.connection,
+                selfie_id=selfie.selfie_id,
+                event_id=selfie.event_id,
+                claimant=using.claimant,
+                lease_seconds=using.lease_seconds,
+                replica_lease_seconds=using.replica_lease_seconds,
+                engine=using.matcher.index.name,
+            )
     match claim.outcome:
         case ClaimOutcome.GONE | ClaimOutcome.FINISHED:
             metrics.SELFIES_INDEXED.labels("skipped").inc()
@@ -64,7 +93,7 @@ async def _index(
     async with matcher.database.read() as connection:
         # Computed once, mostly by the check before the upload, however many the guest's events.
         # (A service's ids are an event's own.)
-        embedding = await selfie_claims.known_embedding(
+        embedding = await selfie_repository.known_embedding(
             connection, selfie.selfie_id, engine=matcher.index.name
         )
     if embedding is not None:
@@ -82,16 +111,18 @@ async def _index(
             if last_attempt:
                 await _fail(selfie, f"The analysis failed repeatedly: {error}", using)
             raise
-    async with matcher.database.unit_of_work() as unit:
-        is_saved = await selfie_claims.save_face_key(
-            unit.connection,
-            selfie_id=selfie.selfie_id,
-            event_id=selfie.event_id,
-            key=key,
-            engine=matcher.index.name,
-        )
-        if not is_saved:
-            await removals.add(unit.connection, selfie.event_id, [key])
+    is_saved = False
+    async for attempt in matcher.database.attempts():
+        async with attempt as unit:
+            is_saved = await selfie_repository.save_face_key(
+                unit.connection,
+                selfie_id=selfie.selfie_id,
+                event_id=selfie.event_id,
+                key=key,
+                engine=matcher.index.name,
+            )
+            if not is_saved:
+                await removals.add(unit.connection, selfie.event_id, [key])
     if is_saved:
         await matcher.index.tidy(selfie, [key], is_repeat=claim.is_repeat)
         metrics.SELFIES_INDEXED.labels("indexed").inc()
@@ -99,21 +130,18 @@ async def _index(
 
 
 async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:
-    async with using.matcher.database.unit_of_work() as unit:
-        await selfie_claims.fail_selfie(
-            unit.connection,
-            selfie_id=selfie.selfie_id,
-            event_id=selfie.event_id,
-            error=error,
-            engine=using.matcher.index.name,
-        )
-        unit.publish(
-            SelfieMatched(
-                event_id=selfie.event_id,
-                user_id=selfie.user_id,
+    message = SelfieMatched(
+        event_id=selfie.event_id, user_id=selfie.user_id, selfie_id=selfie.selfie_id, matched=0
+    )
+    async for attempt in using.matcher.database.attempts():
+        async with attempt as unit:
+            await selfie_repository.fail_selfie(
+                unit.connection,
                 selfie_id=selfie.selfie_id,
-                matched=0,
+                event_id=selfie.event_id,
+                error=error,
+                engine=using.matcher.index.name,
             )
-        )
+            unit.publish(message)
     metrics.SELFIES_INDEXED.labels("failed").inc()
     log.warning("selfie_failed", selfie_id=selfie.selfie_id, reason=error)

@@ -1,10 +1,13 @@
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from libs.common.database.migrate import upgrade
+from libs.common.database.migrate import MIGRATIONS, upgrade
 from libs.common.database.tables import metadata
+from tests.support.databases import Databases
 
 
 def differences(connection: Connection) -> list[object]:
@@ -23,3 +26,34 @@ async def test_the_migrations_make_the_tables_that_the_code_uses(database_url: s
 async def test_migrating_a_database_that_is_up_to_date_changes_nothing(database_url: str) -> None:
     await upgrade(database_url)
     await upgrade(database_url)
+
+
+def first_schema(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
+
+
+async def test_thresholds_below_60_are_raised_to_it(databases: Databases) -> None:
+    async with databases.empty() as url:
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(first_schema)
+            await connection.execute(text("UPDATE matching_settings SET threshold = 0"))
+            await connection.execute(
+                text(
+                    "INSERT INTO events (name, event_code, code_key, match_threshold, expires_at)"
+                    " SELECT 'Gala', t::text, t::text, t, now() FROM unnest(ARRAY[5, 70]) AS t"
+                )
+            )
+        await upgrade(url)
+        async with engine.connect() as connection:
+            found = await connection.scalars(
+                text(
+                    "SELECT threshold FROM matching_settings"
+                    " UNION ALL SELECT match_threshold FROM events ORDER BY 1"
+                )
+            )
+            assert list(found) == [60, 60, 70]
+        await engine.dispose()

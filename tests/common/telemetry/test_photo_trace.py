@@ -9,7 +9,7 @@ from opentelemetry.trace import StatusCode
 from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.web.tokens import Role
 from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.recovery.reconcile import reconcile
+from services.recognition.recovery.reconcile import Reconciler
 from tests.common.telemetry.conftest import StackFactory
 from tests.support.polling import eventually
 from tests.support.scripted_engine import ScriptedEngine
@@ -174,7 +174,16 @@ async def test_a_photo_that_the_reconciler_brings_back_is_traced_on(
         "UPDATE photos SET processing_status = 'analyzed' WHERE id = :photo RETURNING id",
         photo=photo_id,
     )
-    await reconcile(stack.resources.database, older_than_seconds=0)
+    resources = stack.resources
+    reconciler = Reconciler(
+        resources.database,
+        resources.bus,
+        resources.topology,
+        leads=lambda: True,
+        older_than_seconds=600,
+        every_seconds=60,
+    )
+    await reconciler.republish_all()
     await eventually(lambda: len(spans.named("hear photo.matched")) == 2)
     assert {trace_id(span) for span in spans.named("hear photo.matched")} == {
         trace_id(root_of(spans, photo_id))

@@ -18,7 +18,7 @@ from libs.common.database.tables import (
 )
 from libs.common.messaging.messages import AccountDeleted, EventDeleted, SelfieDeleted
 from libs.common.web.tokens import Role
-from services.gallery.deleting import LOOK_AGAIN_SECONDS
+from services.gallery.settings import LOOK_AGAIN_SECONDS
 from tests.gallery.streams import open_stream
 from tests.gallery.world import World
 from tests.support.http_server import serving

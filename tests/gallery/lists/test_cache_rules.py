@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, EncodedList, ListCache
-from services.gallery.lists.eviction import Eviction, ListKey, Scope
+from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, ListCache
+from services.gallery.lists.encode import EncodedList
+from services.gallery.lists.rules import Eviction, ListKey, Scope
 from services.gallery.web.paging import Page
 
 TTL_SECONDS = 30.0
@@ -73,11 +74,16 @@ class World:
                 await self.gate.wait()
             return EncodedList(body, f'"{body.decode()}"')
 
-        return version, (await self.cache.get(step.key, load)).body
+        found = self.cache.find(step.key)
+        if found is None:
+            under_way = self.cache.load_under_way(step.key)
+            found = await asyncio.shield(under_way or self.cache.begin(step.key, load()))
+        assert found is not None
+        return version, found.body
 
     def change(self, event_id: int) -> None:
         self.versions[event_id] += 1
-        self.cache.evict(Eviction(event_id, users=None, shared=True))
+        self.cache.evict(Eviction(event_id, users=None, general=True))
 
 
 @settings(max_examples=150, deadline=None)

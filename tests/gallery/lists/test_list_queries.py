@@ -128,6 +128,26 @@ async def test_uncertain_photos_are_found_by_a_covering_index_and_their_faces_by
     assert "JOIN photos" not in boxes
 
 
+async def test_a_photographers_uploads_are_read_in_the_order_of_an_index(world: World) -> None:
+    photographer = await world.photographer()
+    await an_event_with_many_photos(world, matched=1)
+    await world.execute(
+        text(f"UPDATE photos SET photographer_id = {photographer.id} WHERE id % 2 = 0")
+    )
+    async with world.database.read() as connection:
+        await connection.execute(text("VACUUM ANALYZE photos"))
+    headers = photographer.headers
+    with statements(world) as seen:
+        first = await world.client.get("/api/my-uploaded-photos?limit=100", headers=headers)
+        await world.client.get(first.links["next"]["url"], headers=headers)
+    pages = [one for one in seen if "ORDER BY photos.uploaded_at" in one[0]]
+    assert len(pages) == 2
+    for statement, parameters in pages:
+        plan = await explained(world, statement, parameters)
+        assert "photos_photographer_page_idx" in plan, plan
+        assert "Sort" not in plan, plan
+
+
 async def explained(world: World, statement: str, parameters: Any) -> str:
     async with world.database.read() as connection:
         raw = await connection.get_raw_connection()

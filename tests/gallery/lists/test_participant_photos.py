@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from libs.common.messaging.messages import PhotoMatched
 from libs.common.storage.keys import photo_key, rendition_key
 from libs.common.web.signed_urls import SignedUrls
+from tests.gallery.lists.test_list_queries import statements
 from tests.gallery.world import NOON, World
 from tests.support.people import SECRET, Person
 from tests.support.polling import eventually
@@ -160,13 +162,26 @@ async def test_pages_of_a_guest_with_many_matches_walk_the_events_index(
 async def test_without_a_limit_the_list_is_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gallery.lists.encode.CHUNK", 2)
+    monkeypatch.setattr("services.gallery.lists.repository.CHUNK", 2)
     event_id = await world.event()
     photo_ids = [await world.photo(event_id) for _ in range(5)]
     guest = await world.person(joined=event_id)
     answer = await world.client.get("/api/all-photos?cb=1", headers=guest.headers)
     assert [photo["id"] for photo in answer.json()] == photo_ids[::-1]
     assert "link" not in answer.headers
+
+
+async def test_many_who_ask_at_the_same_time_have_a_list_read_once(world: World) -> None:
+    event_id = await world.event()
+    photo_ids = [await world.photo(event_id) for _ in range(3)]
+    guest = await world.person(joined=event_id)
+    with statements(world) as seen:
+        answers = await asyncio.gather(
+            *(world.client.get("/api/all-photos", headers=guest.headers) for _ in range(8))
+        )
+    assert {answer.content for answer in answers} == {answers[0].content}
+    assert len(answers[0].json()) == len(photo_ids)
+    assert len([one for one, _ in seen if "ORDER BY photos.uploaded_at" in one]) == 1
 
 
 @pytest.mark.parametrize(

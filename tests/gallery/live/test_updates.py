@@ -4,7 +4,7 @@ import pytest
 
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
-from services.gallery.live.announcements import GAP, LiveEvent, Viewer
+from services.gallery.live.rules import GAP, LiveEvent, Viewer
 from services.gallery.live.updates import LiveUpdates, Subscription
 
 GUEST = Viewer(7, runs_event=False)

@@ -32,9 +32,10 @@ async def rematched(world: World) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("value", "stored"), [(90, 90.0), (80.5, 80.5), (85.3, 85.3), (250, 100.0), (-3, 0.0)]
+    ("value", "stored"),
+    [(90, 90.0), (80.5, 80.5), (85.3, 85.3), (250, 100.0), (-3, 60.0), (0, 60.0), (1e-46, 60.0)],
 )
-async def test_the_shared_threshold_is_read_and_set_between_0_and_100(
+async def test_the_shared_threshold_is_read_and_set_between_60_and_100(
     world: World, value: float, stored: float
 ) -> None:
     admin = await world.admin()

@@ -1,13 +1,13 @@
-from services.gallery.operations.usage_bill import bill
-from services.gallery.operations.usage_repository import UsageRow
+from services.gallery.operations.repository import PaidCalls
+from services.gallery.operations.rules import bill
 
 
 def test_calls_and_cost_are_summed_per_operation_and_per_event() -> None:
     rows = [
-        UsageRow(1, "IndexFaces", 10),
-        UsageRow(1, "CreateCollection", 1),
-        UsageRow(2, "IndexFaces", 5),
-        UsageRow(2, "SearchFaces", 20),
+        PaidCalls(1, "IndexFaces", 10),
+        PaidCalls(1, "CreateCollection", 1),
+        PaidCalls(2, "IndexFaces", 5),
+        PaidCalls(2, "SearchFaces", 20),
     ]
     told = bill(rows, price_per_call=0.001)
     assert (told["calls"], told["cost"]) == (36, 0.035)

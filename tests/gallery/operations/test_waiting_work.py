@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from libs.common.database.tables import external_collections, face_removals, photos
 from services.gallery import metrics
-from services.gallery.operations.watch_waiting_work import watch_waiting_work
+from services.gallery.operations.waiting_work import watch_waiting_work
 from tests.gallery.world import World
 from tests.support.polling import eventually
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from libs.common.database.tables import match_overrides, matches
-from services.gallery.people.face_groups_routes import DEFAULT_PHOTOS_EACH
+from services.gallery.people.routes import DEFAULT_PHOTOS_EACH
 from tests.gallery.lists.test_list_queries import an_event_with_many_photos, explained, statements
 from tests.gallery.world import World
 from tests.support.people import Person

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from sqlalchemy import insert, text
 
 from libs.common.database.database import Database
-from libs.common.database.tables import match_overrides, selfies
+from libs.common.database.tables import match_overrides, photos, selfies
 from libs.common.messaging.messages import Message, PhotoUploaded, RematchRequested, SelfieUploaded
 from libs.common.rights.guest_photos import NOT_ME
 from services.recognition.matching import repository as stored_matches
@@ -214,21 +214,44 @@ async def test_a_match_of_a_selfie_deleted_meanwhile_is_not_written(
     match = Match(user_id=user, photo_id=photo, selfie_id=selfie, face_id=face, similarity=99.0)
     async with database.engine.connect() as deleting:
         await deleting.execute(selfies.delete().where(selfies.c.id == selfie))
-
-        async def write() -> None:
-            async with database.unit_of_work() as unit:
-                await stored_matches.upsert(unit.connection, event, [match])
-
-        writing = asyncio.create_task(write())
-
-        async def waits_for_the_deletion() -> bool:
-            waiting = await world.scalar(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND wait_event_type = 'Lock'"
-            )
-            return bool(waiting)
-
-        await eventually(waits_for_the_deletion)
+        writing = asyncio.create_task(write(database, event, [match]))
+        await eventually(lambda: waits_for_a_lock(world))
         await deleting.commit()
         await writing
     assert await world.matches(event) == set()
+
+
+async def test_matches_and_a_deletion_of_many_photos_do_not_wait_for_each_other(
+    world: World, recognition: FastAPI
+) -> None:
+    database: Database = recognition.state.resources.database
+    event = await world.event()
+    early, late = [await world.photo(event, "people", publish=False) for _ in range(2)]
+    found = []
+    # By guest the later photo comes first.
+    for photo in (late, early):
+        user = await world.user()
+        selfie = await world.selfie(user, "people 1", publish=False)
+        face = await world.face(photo, event)
+        found.append(Match(user, photo, selfie, face, 99.0))
+    async with database.engine.connect() as deleting:
+        await deleting.execute(photos.delete().where(photos.c.id == early))
+        writing = asyncio.create_task(write(database, event, found))
+        await eventually(lambda: waits_for_a_lock(world))
+        await deleting.execute(photos.delete().where(photos.c.id == late))
+        await deleting.commit()
+        await writing
+    assert await world.scalar("SELECT count(*) FROM matches") == 0
+
+
+async def write(database: Database, event_id: int, found: list[Match]) -> None:
+    async with database.unit_of_work() as unit:
+        await stored_matches.upsert(unit.connection, event_id, found)
+
+
+async def waits_for_a_lock(world: World) -> bool:
+    waiting = await world.scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    return bool(waiting)

@@ -1,9 +1,11 @@
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.matching.rules import FaceSet, SelfieSet, best_matches
+from services.recognition.matching import rules
+from services.recognition.matching.rules import FaceSet, Match, SelfieSet, best_matches
 from tests.support.scripted_engine import embedding_of
 
 people = st.lists(st.integers(0, 5), max_size=8)
@@ -54,3 +56,77 @@ def test_of_several_faces_the_one_most_alike_is_kept() -> None:
     (match,) = best_matches(selfies, faces, threshold=85, calibration=EMBEDDED.calibration)
     assert match.face_id == 401
     assert match.similarity == 100.0
+
+
+def naive_matches(selfies: SelfieSet, faces: FaceSet, threshold: float) -> list[Match]:
+    """The rule, pair by pair."""
+    best: dict[tuple[int, int], Match] = {}
+    for row in range(len(selfies)):
+        for column in range(len(faces)):
+            distance = np.linalg.norm(selfies.embeddings[row] - faces.embeddings[column])
+            similarity = EMBEDDED.calibration.similarity(float(distance))
+            # Rounding may decide on these.
+            assume(abs(similarity - threshold) > 0.01)
+            match = Match(
+                user_id=int(selfies.user_ids[row]),
+                photo_id=int(faces.photo_ids[column]),
+                selfie_id=int(selfies.selfie_ids[row]),
+                face_id=int(faces.face_ids[column]),
+                similarity=similarity,
+            )
+            key = (match.selfie_id, match.photo_id)
+            if similarity >= threshold and (
+                key not in best or similarity > best[key].similarity + 0.01
+            ):
+                best[key] = match
+    return sorted(best.values())
+
+
+@given(
+    selfie_owners=st.lists(st.integers(1, 3), max_size=7),
+    photos_of_faces=st.lists(st.integers(1, 4), max_size=12),
+    seed=st.integers(0, 2**32 - 1),
+    tiles=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    threshold=st.sampled_from([50.0, 75.0, 85.0]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_matches_are_those_of_comparing_every_pair_whatever_the_tiles(
+    monkeypatch: pytest.MonkeyPatch,
+    selfie_owners: list[int],
+    photos_of_faces: list[int],
+    seed: int,
+    tiles: tuple[int, int],
+    threshold: float,
+) -> None:
+    monkeypatch.setattr(rules, "TILE_SELFIES", tiles[0])
+    monkeypatch.setattr(rules, "TILE_FACES", tiles[1])
+    random = np.random.default_rng(seed)
+    people = [embedding_of(person) for person in range(3)]
+
+    def somebody(count: int) -> np.ndarray:
+        """Faces of three people, each as alike to the person as chance has it."""
+        return stacked(
+            [
+                people[random.integers(3)]
+                + np.float32(random.uniform(0, 0.6)) * embedding_of(int(random.integers(9, 99)))
+                for _ in range(count)
+            ]
+        )
+
+    selfies = SelfieSet(
+        selfie_ids=np.arange(200, 200 + len(selfie_owners)),
+        user_ids=np.array(selfie_owners, np.int64),
+        embeddings=somebody(len(selfie_owners)),
+    )
+    faces = FaceSet(
+        face_ids=np.arange(400, 400 + len(photos_of_faces)),
+        photo_ids=np.array(photos_of_faces, np.int64),
+        embeddings=somebody(len(photos_of_faces)),
+    )
+    found = best_matches(selfies, faces, threshold=threshold, calibration=EMBEDDED.calibration)
+    wanted = naive_matches(selfies, faces, threshold)
+    assert [(m.user_id, m.photo_id, m.selfie_id) for m in found] == [
+        (m.user_id, m.photo_id, m.selfie_id) for m in wanted
+    ]
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours.similarity == pytest.approx(theirs.similarity, abs=0.02)

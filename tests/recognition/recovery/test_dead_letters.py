@@ -272,15 +272,16 @@ async def test_what_dies_while_the_database_is_away_is_collected_when_it_is_back
 ) -> None:
     failing = Recorder(errors=[PermanentError("no")])
     queue = resources.topology.analyze[0]
-    async with collecting(resources.bus, resources.topology, resources.database):
-        await asyncio.to_thread(postgres_faults.stop)
-        await resources.bus.subscribe(queue, failing)
-        await resources.bus.publish(
-            replace(PhotoUploaded(event_id=1, photo_id=1).outgoing(), routing_key=queue.bindings[0])
-        )
-        await eventually(lambda: failing.got)
-        await asyncio.to_thread(postgres_faults.start)
-        assert (await the_letter(world)).reason == "PermanentError: no"
+    collector = await collecting(resources.bus, resources.topology, resources.database)
+    await asyncio.to_thread(postgres_faults.stop)
+    await resources.bus.subscribe(queue, failing)
+    await resources.bus.publish(
+        replace(PhotoUploaded(event_id=1, photo_id=1).outgoing(), routing_key=queue.bindings[0])
+    )
+    await eventually(lambda: failing.got)
+    await asyncio.to_thread(postgres_faults.start)
+    assert (await the_letter(world)).reason == "PermanentError: no"
+    await collector.stop()
 
 
 def dead_letter(message: Message, queue: str, *, crashed: bool = True) -> Delivery:

@@ -12,7 +12,7 @@ from libs.common.messaging.bus.protocol import Delivery
 from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.resources import Resources
 from libs.common.rights.guest_photos import ADDED, NOT_ME
-from services.recognition.partitions.leases import announce, withdraw
+from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Feeder, ReindexLimits
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import EMBEDDED, OPENCV, is_settled, running_engine

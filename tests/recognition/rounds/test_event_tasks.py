@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from libs.common.background import BackgroundTasks
 from libs.common.errors import Unavailable
 from libs.common.messaging.buckets import bucket_of
 from services.recognition.rounds import event_tasks
@@ -64,6 +65,13 @@ async def tasks(work: Work, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ev
     await tasks.stop()
 
 
+@pytest.fixture
+async def watching(tasks: EventTasks) -> AsyncIterator[None]:
+    async with BackgroundTasks() as background:
+        background.start("match events", tasks.run)
+        yield
+
+
 async def test_an_event_that_has_to_wait_keeps_no_other_waiting(
     tasks: EventTasks, work: Work
 ) -> None:
@@ -75,18 +83,18 @@ async def test_an_event_that_has_to_wait_keeps_no_other_waiting(
     await eventually(lambda: work.steps[EVENT] > 1)
 
 
+@pytest.mark.usefixtures("watching")
 async def test_what_waits_is_found_without_a_message(tasks: EventTasks, work: Work) -> None:
     work.waiting.add(EVENT)
-    tasks.start()
     await eventually(lambda: not work.waiting)
 
 
+@pytest.mark.usefixtures("watching")
 async def test_what_another_replica_owns_is_left_to_it_until_the_partition_comes(
     tasks: EventTasks, work: Work
 ) -> None:
     work.owned.clear()
     work.waiting.add(EVENT)
-    tasks.start()
     await tasks.tell(NEIGHBOUR)
     await eventually(lambda: work.looks > 2)
     assert not work.steps
@@ -121,12 +129,12 @@ async def test_an_outage_is_waited_for_however_long(tasks: EventTasks, work: Wor
     await eventually(lambda: not work.waiting)
 
 
+@pytest.mark.usefixtures("watching")
 async def test_a_failure_that_does_not_pass_becomes_the_messages_own(
     tasks: EventTasks, work: Work
 ) -> None:
     work.waiting.add(EVENT)
     work.errors = [ValueError("broken")] * (MAX_FAILURES + 1)
-    tasks.start()
     await eventually(lambda: len(work.errors) == 1)
     await eventually(lambda: not tasks.attended)
     with pytest.raises(ValueError, match="broken"):

@@ -101,6 +101,11 @@ class InProcessBus:
 
         return self._start(mailbox.run(stopping), stopping, name="listener", at_end=forget)
 
+    async def waiting(self, queue: Queue) -> int:
+        """See `Bus.waiting`."""
+        await self.check()
+        return self._queues[queue.name].waiting
+
     async def check(self) -> None:
         """See `Bus.check`."""
         if self._is_closed:

@@ -68,14 +68,21 @@ class Delivery:
 Handler = Callable[[Delivery], Awaitable[None]]
 
 
-class Subscription(Protocol):
-    """A running consumer of one queue."""
+class Intake(Protocol):
+    """Something that takes messages and can be asked to take no more."""
 
     async def stop(self) -> None:
         """Stop dispatching, finish and settle the message in hand, then let go of the queue.
 
         Cancelled while it waits: the message in hand goes back to the queue unsettled.
         """
+
+
+class Subscription(Intake, Protocol):
+    """A running consumer of one queue."""
+
+    async def ended(self) -> None:
+        """Return once it has ended; raises what it ended by, if that was an error."""
 
 
 class Bus(Protocol):
@@ -106,6 +113,12 @@ class Bus(Protocol):
 
         `*` stands for one dot-separated word. Messages are not kept for a listener that
         is away; `on_gap` is called when some may have been missed.
+        """
+
+    async def waiting(self, queue: Queue) -> int:
+        """Return how many messages of a work queue nobody has been given yet.
+
+        Those that wait for their next attempt are not counted. Raises BusUnavailable.
         """
 
     async def check(self) -> None:

@@ -40,6 +40,12 @@ class RunningSubscription:
         """Have the callback called when the task has ended, however it ended."""
         self._task.add_done_callback(lambda _: callback(self))
 
+    async def ended(self) -> None:
+        """See `Subscription.ended`."""
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
     async def stop(self) -> None:
         """See `Subscription.stop`."""
         self._stopping.set()

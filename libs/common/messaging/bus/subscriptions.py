@@ -1,11 +1,13 @@
-"""Stopping several consumers together, within a deadline."""
+"""Subscriptions that last as long as their process, and stopping several of them together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn, Self
 
 import structlog
 
-from libs.common.messaging.bus.protocol import Subscription
+from libs.common.errors import FindMeError
+from libs.common.messaging.bus.protocol import Intake, Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -13,12 +15,59 @@ log = structlog.get_logger(__name__)
 STOP_DEADLINE_SECONDS = 20.0
 
 
+class SubscriptionEnded(FindMeError):
+    """A subscription that nobody stopped has ended."""
+
+
+class LastingSubscription:
+    """A subscription that ends when it is stopped; `run` notices when it ends by itself.
+
+    `run` is the work of a background task: begun again it subscribes again, cancelled it stops.
+    """
+
+    def __init__(
+        self, subscribe: Callable[[], Awaitable[Subscription]], first: Subscription
+    ) -> None:
+        self._subscribe = subscribe
+        self._subscription: Subscription | None = first
+        self._is_stopping = False
+
+    @classmethod
+    async def begin(cls, subscribe: Callable[[], Awaitable[Subscription]]) -> Self:
+        """Subscribe for the first time; raises what that raises."""
+        return cls(subscribe, await subscribe())
+
+    async def run(self) -> NoReturn:
+        """Wait until cancelled. Raises what the subscription ended by, or SubscriptionEnded."""
+        try:
+            if self._subscription is None and not self._is_stopping:
+                self._subscription = await self._subscribe()
+            if self._subscription is not None:
+                await self._subscription.ended()
+            while self._is_stopping:
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await stop_all([self])
+            raise
+        except BaseException:
+            self._subscription = None
+            raise
+        self._subscription = None
+        raise SubscriptionEnded("the subscription has ended")
+
+    async def stop(self) -> None:
+        """See `Intake.stop`."""
+        self._is_stopping = True
+        if self._subscription is not None:
+            await self._subscription.stop()
+
+
 async def stop_all(
-    subscriptions: Sequence[Subscription], *, deadline_seconds: float = STOP_DEADLINE_SECONDS
+    intakes: Sequence[Intake], *, deadline_seconds: float = STOP_DEADLINE_SECONDS
 ) -> None:
     """Let all finish the message in hand; what is not done by the deadline goes back."""
     try:
         async with asyncio.timeout(deadline_seconds):
-            await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
+            await asyncio.gather(*(intake.stop() for intake in intakes))
     except TimeoutError:
         log.warning("work_returned_at_shutdown", deadline_seconds=deadline_seconds)

@@ -21,6 +21,11 @@ class WorkQueue:
         self._timers: set[asyncio.TimerHandle] = set()
         self._changed = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet, without those that wait for a retry."""
+        return len(self._ready)
+
     def offer(self, delivery: Delivery) -> bool:
         """Append a message; False when the queue is full."""
         if len(self._ready) + self._held >= self._capacity:

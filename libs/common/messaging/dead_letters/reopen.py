@@ -57,6 +57,7 @@ async def _reopen_photos(
             processing_status=status,
             processing_error=None,
             lost_analyses=0,
+            claimed_by=None,
             finished_at=None,
             # Its message is on the way: nothing for the reconciler.
             enqueued_at=func.now(),

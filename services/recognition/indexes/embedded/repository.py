@@ -1,72 +1,35 @@
-"""SQL of what is compared: embeddings of photos' faces and of selfies.
-
-What comes of comparing them is in matching.
-"""
+"""SQL of what is compared: embeddings of photos' faces and of selfies."""
 
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import faces, selfie_indexes
+from libs.common.database.tables import faces, photos, selfie_indexes
 from services.recognition.engine.detect.quality import MIN_QUALITY
 from services.recognition.engine.embed.similarity import stacked
 from services.recognition.engine.profiles import EngineProfile
 from services.recognition.matching.rules import FaceSet, SelfieSet
 
-#: Faces read at once when a selfie is matched against an event: 5 MB of embeddings.
-SCAN_CHUNK = 10_000
+#: Photos whose faces are read at once when selfies are matched against an event: at ten faces
+#: each, 5 MB of embeddings.
+SCAN_PHOTOS = 1_000
 
 
 async def faces_of_photos(
     connection: AsyncConnection, photo_ids: Sequence[int], *, engine: EngineProfile
 ) -> FaceSet:
     """Return the photos' faces that this engine embedded and that may be matched."""
-    condition = faces.c.photo_id == func.any(list(photo_ids))
-    return await _face_set(connection, condition, engine=engine, limit=None)
-
-
-async def scan_faces(
-    connection: AsyncConnection, event_id: int, *, engine: EngineProfile, chunk: int = SCAN_CHUNK
-) -> AsyncIterator[FaceSet]:
-    """Yield all faces of the event in chunks, each in a snapshot of its own.
-
-    A face committed behind the scan has a photo whose own match step, which comes after
-    that commit, sees the selfie.
-    """
-    last = 0
-    while True:
-        found = await _face_set(
-            connection,
-            and_(faces.c.event_id == event_id, faces.c.id > last),
-            engine=engine,
-            limit=chunk,
-        )
-        if len(found):
-            yield found
-            last = int(found.face_ids.max())
-        if len(found) < chunk:
-            return
-
-
-async def _face_set(
-    connection: AsyncConnection,
-    condition: ColumnElement[bool],
-    *,
-    engine: EngineProfile,
-    limit: int | None,
-) -> FaceSet:
     wanted = (
         select(faces.c.id, faces.c.photo_id, faces.c.embedding)
         .where(
-            condition,
+            faces.c.photo_id == func.any(list(photo_ids)),
             faces.c.engine == engine.name,
             faces.c.quality >= MIN_QUALITY,
             faces.c.embedding.is_not(None),
         )
         .order_by(faces.c.id)
-        .limit(limit)
         .subquery()
     )
     # One row of three long strings, in one order: far cheaper to decode than a million rows.
@@ -84,6 +47,33 @@ async def _face_set(
         face_ids=np.frombuffer(face_ids, ">i8").astype(np.int64),
         photo_ids=np.frombuffer(photo_ids, ">i8").astype(np.int64),
         embeddings=stacked([embeddings], engine.embedding_size),
+    )
+
+
+async def scan_faces(
+    connection: AsyncConnection, event_id: int, *, engine: EngineProfile
+) -> AsyncIterator[FaceSet]:
+    """Yield all faces of the event, photo by photo in chunks, each in a snapshot of its own.
+
+    A face committed behind the scan has a photo whose own match step, which comes after
+    that commit, sees the selfie. A photo's faces come together: the best of them counts.
+    """
+    last = 0
+    while photo_ids := await _photos_after(connection, event_id, last):
+        found = await faces_of_photos(connection, photo_ids, engine=engine)
+        if len(found):
+            yield found
+        last = photo_ids[-1]
+
+
+async def _photos_after(connection: AsyncConnection, event_id: int, last: int) -> list[int]:
+    return list(
+        await connection.scalars(
+            select(photos.c.id)
+            .where(photos.c.event_id == event_id, photos.c.id > last)
+            .order_by(photos.c.id)
+            .limit(SCAN_PHOTOS)
+        )
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.common.database.database import Database
 from libs.common.errors import FindMeError
 from services.recognition import metrics
-from services.recognition.erasure import removals
+from services.recognition.erasure import repository as removals
 from services.recognition.indexes.rekognition.client import CollectionMissing, Rekognition
 from services.recognition.indexes.rekognition.collections import Collections
 

@@ -17,7 +17,7 @@ from libs.common.messaging.bus.rabbitmq import envelope
 from libs.common.messaging.bus.rabbitmq.channels import ChannelUser
 from libs.common.messaging.bus.rabbitmq.connection import Link
 from libs.common.messaging.bus.rabbitmq.consumer import Consumer
-from libs.common.messaging.bus.rabbitmq.declare import verify
+from libs.common.messaging.bus.rabbitmq.declare import count_waiting, verify
 from libs.common.messaging.bus.rabbitmq.listener import Listener
 from libs.common.messaging.bus.rabbitmq.publisher import Publisher
 from libs.common.messaging.bus.running import RunningSubscription
@@ -87,6 +87,11 @@ class RabbitMQBus:
     ) -> Subscription:
         """See `Bus.listen`; raises TopologyMissing."""
         return await self._start(Listener(self._consuming, patterns, Mailbox(handler, on_gap)))
+
+    async def waiting(self, queue: Queue) -> int:
+        """See `Bus.waiting`; raises TopologyMissing."""
+        counts = await count_waiting(self._publishing.connection(), [queue.name])
+        return counts[queue.name]
 
     async def check(self) -> None:
         """See `Bus.check`: one round trip on either connection."""

@@ -77,24 +77,27 @@ async def verify(connection: AbstractConnection, topology: Topology) -> None:
 
 
 async def ready_messages(url: str, queues: Sequence[str]) -> dict[str, int]:
+    """Connect, and count what waits in each queue; see `count_waiting`."""
+    link = Link(url, name="findme operator")
+    await link.open()
+    try:
+        return await count_waiting(link.connection(), queues)
+    finally:
+        await link.close()
+
+
+async def count_waiting(connection: AbstractConnection, queues: Sequence[str]) -> dict[str, int]:
     """Count what waits in each queue; messages in a consumer's hand are not counted.
 
     Raises TopologyMissing, BusUnavailable.
     """
-    link = Link(url, name="findme operator")
-    await link.open()
-    try:
-        counts: dict[str, int] = {}
-        async with _channel(link.connection()) as channel:
-            for name in queues:
-                with _missing(f"queue {name}"):
-                    queue = await channel.declare_queue(
-                        name, passive=True, timeout=OPERATION_SECONDS
-                    )
-                counts[name] = queue.declaration_result.message_count or 0
-        return counts
-    finally:
-        await link.close()
+    counts: dict[str, int] = {}
+    async with _channel(connection) as channel:
+        for name in queues:
+            with _missing(f"queue {name}"):
+                queue = await channel.declare_queue(name, passive=True, timeout=OPERATION_SECONDS)
+            counts[name] = queue.declaration_result.message_count or 0
+    return counts
 
 
 async def _declare_all(channel: AbstractChannel, topology: Topology) -> None:

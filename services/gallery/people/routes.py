@@ -1,0 +1,125 @@
+"""People in an event: who has sent no selfie, and which faces were found for whom."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from libs.common.web.auth import PhotographerOrAdmin, require
+from libs.common.web.tokens import Role
+from services.gallery.gallery import CurrentGallery
+from services.gallery.lists.encode import list_answer
+from services.gallery.people.face_groups import faces_of_guest, groups_of_event
+from services.gallery.people.recognition import PersonPlace
+from services.gallery.people.without_selfie import (
+    PeoplePage,
+    add_guest_to_person,
+    people_of_event,
+    photos_of_person,
+)
+from services.gallery.web.answers import json_answer
+from services.gallery.web.fields import NamedGuest, PathId, RequestedPage
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+DEFAULT_PHOTOS_EACH = 20
+MAX_PHOTOS_EACH = 100
+DEFAULT_FACES = 50
+MAX_FACES = 1000
+
+router = APIRouter(prefix="/api/photographer/events/{event_id}/people", tags=["photographers"])
+face_groups_router = APIRouter(
+    prefix="/api/admin/events/{event_id}",
+    tags=["admin"],
+    dependencies=[Depends(require(Role.ADMIN))],
+)
+
+
+@router.get("")
+async def people(
+    event_id: PathId,
+    request: Request,
+    principal: PhotographerOrAdmin,
+    gallery: CurrentGallery,
+    min_photos: Annotated[int, Query(ge=1, le=1_000_000)] = 2,
+    limit: Annotated[int, Query(ge=1)] = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Response:
+    """Who is in the event's photos and has sent no selfie, those in most photos first."""
+    after = PersonPlace.of_cursor(cursor) if cursor else None
+    page = PeoplePage(min_photos, min(limit, MAX_LIMIT), after)
+    found, next_cursor = await people_of_event(event_id, page, principal=principal, gallery=gallery)
+    answer = json_answer(found)
+    if next_cursor is not None:
+        query = urlencode(
+            {"min_photos": page.min_photos, "limit": page.limit, "cursor": next_cursor}
+        )
+        answer.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return answer
+
+
+@router.get("/{person_id}/photos")
+async def photos(
+    event_id: PathId,
+    person_id: PathId,
+    request: Request,
+    principal: PhotographerOrAdmin,
+    gallery: CurrentGallery,
+    page: RequestedPage,
+) -> Response:
+    """All photos of one of them, each with the place of the face."""
+    found = await photos_of_person(event_id, person_id, page, principal=principal, gallery=gallery)
+    return list_answer(request, found, page)
+
+
+@router.post("/{person_id}/guest")
+async def name_person(
+    event_id: PathId,
+    person_id: PathId,
+    asked: NamedGuest,
+    principal: PhotographerOrAdmin,
+    gallery: CurrentGallery,
+) -> Response:
+    """Show a guest all photos of this person, but those of which the guest said "not me"."""
+    additions = await add_guest_to_person(
+        event_id, person_id, asked.user_id, principal=principal, gallery=gallery
+    )
+    return json_answer(
+        {
+            "message": f"Photos that the guest was added to: {additions.new}.",
+            "user_id": asked.user_id,
+            "added": additions.new,
+            "added_before": additions.before,
+            "denied_by_guest": additions.denied,
+        }
+    )
+
+
+@face_groups_router.get("/face-groups")
+async def face_groups(
+    event_id: PathId,
+    gallery: CurrentGallery,
+    limit: Annotated[int, Query(ge=1)] = DEFAULT_PHOTOS_EACH,
+) -> Response:
+    """The photos of each guest, by user id, with the score of their best face (0 to 100).
+
+    `count` and `best_score` are about all photos of the guest in which a face was found for
+    them; `photos` are the best `limit` (20, at most 100), and of all guests together at most
+    100,000, where those in most photos come first. `samples` has up to 3 photos of each of the
+    200 largest groups, with url, thumbnail_url and the face's box, for a look.
+    """
+    photos_each = min(limit, MAX_PHOTOS_EACH)
+    return json_answer(await groups_of_event(event_id, photos_each=photos_each, gallery=gallery))
+
+
+@face_groups_router.get("/users/{user_id}/group-faces")
+async def group_faces(
+    event_id: PathId,
+    user_id: PathId,
+    gallery: CurrentGallery,
+    limit: Annotated[int, Query(ge=1)] = DEFAULT_FACES,
+) -> Response:
+    """One guest's best face in each photo, the most alike first, up to `limit` (at most 1000)."""
+    return json_answer(
+        await faces_of_guest(event_id, user_id, limit=min(limit, MAX_FACES), gallery=gallery)
+    )

@@ -1,0 +1,152 @@
+"""Whose turn a photo is: claims among all replicas, and slots within this one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum, auto
+from typing import Final
+
+import structlog
+
+from libs.common.database.database import Database, is_away
+from services.recognition.photos import repository
+from services.recognition.photos.repository import PhotoRow
+
+log = structlog.get_logger(__name__)
+
+
+class Holder(Enum):
+    """Who has a photo in hand."""
+
+    NOBODY = auto()
+    #: A process that is alive, or that may still be: it has not been silent for long enough.
+    WORKING = auto()
+    #: A process that died with it.
+    DEAD = auto()
+
+
+class AnalysisClaims:
+    """The photos that this process has in hand; each claim is in the photo's row.
+
+    A claim holds while its replica is seen to live, and for its lease at most. Only the death of
+    its process is held against a photo: neither a claim that ran out, nor one that this process
+    could not give back as the database was away.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        claimant: str,
+        lease_seconds: float,
+        replica_lease_seconds: float,
+    ) -> None:
+        """`claimant` is the replica's name, by which others know whether it lives."""
+        self.replica_lease_seconds: Final = replica_lease_seconds
+        self._database = database
+        self.claimant: Final = claimant
+        self._lease_seconds = lease_seconds
+        self._in_hand: set[int] = set()
+        #: Ours no more, although their rows still say so.
+        self._to_give_back: set[int] = set()
+
+    async def count_as_lost(self) -> None:
+        """At the start of a process that takes its predecessor's name: what that one had in hand.
+
+        Where every process has a name of its own, the next claimant counts it.
+        """
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                await repository.lose_claims(unit.connection, self.claimant)
+
+    async def holder_of(self, photo: PhotoRow) -> Holder:
+        """Say who has the photo in hand, by its row as it was just read."""
+        if photo.claimed_by is None or photo.claimed_at is None:
+            return Holder.NOBODY
+        if photo.claimed_by == self.claimant:
+            return Holder.WORKING if photo.id in self._in_hand else Holder.NOBODY
+        async with self._database.read() as connection:
+            state = await repository.claim_state(
+                connection,
+                photo.claimed_by,
+                photo.claimed_at,
+                lease_seconds=self._lease_seconds,
+                replica_lease_seconds=self.replica_lease_seconds,
+            )
+        if state.is_owner_dead:
+            return Holder.DEAD
+        return Holder.NOBODY if state.is_over else Holder.WORKING
+
+    @asynccontextmanager
+    async def taken(self, photo: PhotoRow) -> AsyncIterator[bool]:
+        """Claim the photo for the length of the block; False when its row has changed meanwhile.
+
+        The block's last transaction gives the claim back (see `repository.save_analysis`); when
+        the block fails, it is given back here.
+        """
+        if photo.id in self._in_hand:
+            yield False
+            return
+        self._in_hand.add(photo.id)
+        try:
+            if await self._take(photo):
+                yield True
+            else:
+                yield False
+        except BaseException:
+            # Also for a shutdown that cancels it: that is no fault of the photo's.
+            await asyncio.shield(self.give_back(photo.id))
+            raise
+        finally:
+            self._in_hand.discard(photo.id)
+
+    async def give_back(self, photo_id: int) -> None:
+        """Let others have the photo; where the database is away, as soon as it is back."""
+        self._to_give_back.add(photo_id)
+        try:
+            async for attempt in self._database.attempts():
+                async with attempt as unit:
+                    await repository.give_back(unit.connection, [photo_id], claimant=self.claimant)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("claim_not_given_back", photo_id=photo_id, error=str(error))
+        else:
+            self._to_give_back.discard(photo_id)
+
+    async def _take(self, photo: PhotoRow) -> bool:
+        late = self._to_give_back - self._in_hand
+        is_taken = False
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                if late:
+                    await repository.give_back(
+                        unit.connection, sorted(late), claimant=self.claimant
+                    )
+                is_taken = await repository.claim(unit.connection, photo, claimant=self.claimant)
+        self._to_give_back -= {*late, photo.id}
+        return is_taken
+
+
+class AnalysisSlots:
+    """`count` photos at a time; a suspect one waits until it is the only one."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._free = asyncio.Semaphore(count)
+        self._alone = asyncio.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Hold one slot for the length of the block."""
+        async with self._free:
+            yield
+
+    @asynccontextmanager
+    async def all(self) -> AsyncIterator[None]:
+        """Hold every slot for the length of the block."""
+        # Of two that collect slots one by one, each would wait for the other's.
+        async with self._alone, AsyncExitStack() as held:
+            for _ in range(self._count):
+                await held.enter_async_context(self._free)
+            yield

@@ -1,0 +1,214 @@
+"""How much is asked of the database, and of the event loop, by events of any size."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import event as engine_events
+from sqlalchemy import insert, text
+
+from libs.common.database.database import Database
+from libs.common.database.tables import faces
+from libs.common.messaging.messages import RematchRequested
+from services.recognition.engine.embed.similarity import alike_pairs, to_bytes
+from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.indexes.embedded import index as embedded_index
+from services.recognition.indexes.embedded import repository as face_sets
+from services.recognition.indexes.embedded.index import EmbeddedIndex
+from services.recognition.matching import rules
+from services.recognition.matching.finish import finish_photos, finish_selfies
+from services.recognition.matching.match import Matcher, rematch_event
+from services.recognition.photos.repository import find_photo
+from services.recognition.settings import RecognitionSettings
+from tests.support.rows import Rows
+from tests.support.scripted_engine import embedding_of
+
+GUESTS = 50
+
+
+@pytest.fixture
+async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
+    """Rows of a database on which no service works."""
+    async with Database.open(settings) as database:
+        yield Rows(database)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that are sent during the block."""
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    engine = database.engine.sync_engine
+    engine_events.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        engine_events.remove(engine, "before_cursor_execute", note)
+
+
+async def guest(rows: Rows, event_id: int, person: int) -> tuple[int, int]:
+    """A guest's id and that of their selfie, which is indexed and waits to be matched."""
+    owner = await rows.person(joined=event_id)
+    selfie = await rows.insert_selfie(owner)
+    await rows.index(
+        selfie,
+        event_id,
+        owner,
+        status="indexed",
+        engine=EMBEDDED.name,
+        embedding=to_bytes(embedding_of(person)),
+    )
+    return owner.id, selfie
+
+
+async def photo(rows: Rows, event_id: int, *people: int) -> int:
+    """A photo whose faces are found and wait to be matched."""
+    photo_id = await rows.insert_photo(event_id, processing_status="analyzed", engine=EMBEDDED.name)
+    if people:
+        await rows.execute(
+            insert(faces),
+            [
+                {
+                    "photo_id": photo_id,
+                    "event_id": event_id,
+                    "position": position,
+                    "left": 0.1,
+                    "top": 0.1,
+                    "width": 0.1,
+                    "height": 0.1,
+                    "confidence": 0.9,
+                    "engine": EMBEDDED.name,
+                    "embedding": to_bytes(embedding_of(person)),
+                }
+                for position, person in enumerate(people)
+            ],
+        )
+    return photo_id
+
+
+def matcher(rows: Rows) -> Matcher:
+    no_pool: Any = None
+    index = EmbeddedIndex(rows.database, no_pool, EMBEDDED, photos_at_once=1)
+    return Matcher(rows.database, index)
+
+
+async def test_fifty_selfies_are_finished_by_as_many_statements_as_one(rows: Rows) -> None:
+    event_id = await rows.event()
+    selfies = [(await guest(rows, event_id, person))[1] for person in range(GUESTS)]
+    sent = []
+    for some in (selfies[:1], selfies):
+        with counted(rows.database) as statements:
+            async with rows.database.unit_of_work() as unit:
+                await finish_selfies(event_id, some, unit=unit)
+        sent.append(len(statements))
+    assert sent[0] == sent[1]
+    assert await rows.scalar("SELECT count(*) FROM selfie_indexes WHERE status = 'done'") == GUESTS
+    messages = "SELECT count(*) FROM outbox WHERE routing_key LIKE 'selfie.matched%'"
+    assert await rows.scalar(messages) == 1 + GUESTS
+
+
+async def test_fifty_photos_are_finished_by_as_many_statements_as_one(rows: Rows) -> None:
+    event_id = await rows.event()
+    photo_ids = [await photo(rows, event_id) for _ in range(50)]
+    async with rows.database.read() as connection:
+        found = [await find_photo(connection, photo_id) for photo_id in photo_ids]
+    photos = [row for row in found if row is not None]
+    sent = []
+    for some in (photos[:1], photos):
+        with counted(rows.database) as statements:
+            async with rows.database.unit_of_work() as unit:
+                await finish_photos(some, unit=unit)
+        sent.append(len(statements))
+    assert sent[0] == sent[1]
+    assert await rows.scalar("SELECT count(*) FROM photos WHERE processing_status = 'done'") == 50
+
+
+async def test_each_guest_is_told_in_how_many_photos_they_are(rows: Rows) -> None:
+    event_id = await rows.event()
+    counts = {}
+    selfies = []
+    for person in range(3):
+        owner, selfie = await guest(rows, event_id, person)
+        selfies.append(selfie)
+        photo_ids = [await rows.insert_photo(event_id) for _ in range(person)]
+        if photo_ids:
+            await rows.match(owner, event_id, photo_ids, selfie)
+        counts[selfie] = person
+    async with rows.database.unit_of_work() as unit:
+        await finish_selfies(event_id, [*selfies, 10**9], unit=unit)
+    async with rows.database.read() as connection:
+        found = await connection.execute(text("SELECT selfie_id, matched FROM selfie_indexes"))
+        assert {row.selfie_id: row.matched for row in found} == counts
+
+
+async def test_a_rematch_finds_the_same_however_it_is_cut_into_chunks(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_index, "SELFIES_AT_ONCE", 2)
+    monkeypatch.setattr(face_sets, "SCAN_PHOTOS", 2)
+    event_id = await rows.event()
+    guests = {person: (await guest(rows, event_id, person))[0] for person in range(5)}
+    crowds = [[0, 1], [], [1, 2, 7], [4], [3, 4, 0], [9], [2]]
+    wanted = set()
+    for crowd in crowds:
+        photo_id = await photo(rows, event_id, *crowd)
+        wanted |= {(guests[person], photo_id) for person in crowd if person in guests}
+    await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
+    async with rows.database.read() as connection:
+        found = await connection.execute(text("SELECT user_id, photo_id FROM matches"))
+        assert {(row.user_id, row.photo_id) for row in found} == wanted
+
+
+async def test_of_a_photos_faces_the_most_alike_is_kept_wherever_a_chunk_ends(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_sets, "SCAN_PHOTOS", 1)
+    event_id = await rows.event()
+    await guest(rows, event_id, 1)
+    for _ in range(3):
+        await photo(rows, event_id, 1, 1, 1)
+    away = to_bytes((embedding_of(1) + np.float32(0.2) * embedding_of(2)).astype(np.float32))
+    async with rows.database.unit_of_work() as unit:
+        await unit.connection.execute(
+            faces.update().where(faces.c.position > 0).values(embedding=away)
+        )
+    await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
+    assert await rows.scalar("SELECT min(similarity) FROM matches") == 100
+    assert await rows.scalar("SELECT count(*) FROM matches") == 3
+
+
+async def test_the_event_loop_goes_on_while_faces_are_compared(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event_id = await rows.event()
+    await guest(rows, event_id, 1)
+    await photo(rows, event_id, 1)
+    is_comparing, has_beaten = threading.Event(), threading.Event()
+    compared = []
+
+    def compare_once_the_loop_has_moved(*args: Any) -> Any:
+        is_comparing.set()
+        # On the loop itself this would wait in vain.
+        compared.append(has_beaten.wait(timeout=20))
+        return alike_pairs(*args)
+
+    monkeypatch.setattr(rules, "alike_pairs", compare_once_the_loop_has_moved)
+    rematch = asyncio.create_task(
+        rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
+    )
+
+    async def beat() -> None:
+        while not rematch.done():
+            await asyncio.sleep(0.01)
+            if is_comparing.is_set():
+                has_beaten.set()
+
+    await asyncio.gather(rematch, beat())
+    assert compared == [True]

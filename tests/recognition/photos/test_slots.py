@@ -1,0 +1,38 @@
+import asyncio
+
+from services.recognition.photos.claims import AnalysisSlots
+
+
+async def test_a_suspect_is_analysed_alone_and_others_side_by_side() -> None:
+    slots = AnalysisSlots(3)
+    running: set[str] = set()
+    seen: list[frozenset[str]] = []
+
+    async def analyse(name: str, *, alone: bool) -> None:
+        async with slots.all() if alone else slots.one():
+            running.add(name)
+            seen.append(frozenset(running))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            running.discard(name)
+
+    names = [f"photo {number}" for number in range(9)]
+    suspects = {names[2], names[3], names[7]}
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(analyse(name, alone=name in suspects))
+
+    assert len(seen) == len(names)
+    assert max(map(len, seen)) > 1
+    assert all(len(together) == 1 for together in seen if together & suspects)
+
+
+async def test_a_suspect_that_gives_up_waiting_leaves_all_slots_free() -> None:
+    slots = AnalysisSlots(2)
+    async with slots.one():
+        waiting = asyncio.create_task(slots.all().__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    async with asyncio.timeout(5), slots.all():
+        pass

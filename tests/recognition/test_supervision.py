@@ -1,0 +1,150 @@
+"""What recognition does in the background: each part is missed when it ends, and begun again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from libs.common.messaging.buckets import bucket_of, lane_of
+from libs.common.messaging.bus.in_process import InProcessBus
+from libs.common.messaging.dead_letters import repository as dead_letters
+from libs.common.resources import Resources
+from services.recognition.erasure import repository as removals
+from services.recognition.partitions import repository as leases
+from services.recognition.recovery import repository as recovery
+from services.recognition.reindex import repository as reindex
+from services.recognition.settings import RecognitionSettings
+from tests.recognition.conftest import running_recognition
+from tests.support.polling import eventually
+from tests.support.world import World
+
+
+@dataclass
+class Breakage:
+    """Something that fails until it is healed, with an error that nobody expects."""
+
+    is_broken: bool = True
+    calls_since: int = 0
+
+    def of(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def broken_at_times(*args: Any, **options: Any) -> Any:
+            if self.is_broken:
+                raise ZeroDivisionError("nobody thought of this")
+            self.calls_since += 1
+            return await work(*args, **options)
+
+        return broken_at_times
+
+    async def works_again(self) -> None:
+        await eventually(lambda: self.calls_since > 0)
+
+
+async def readiness(app: FastAPI) -> tuple[int, str]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/readyz")
+    return answer.status_code, str(answer.json()["checks"].get("tasks"))
+
+
+async def becomes_unready(app: FastAPI, task: str) -> None:
+    async def is_missed() -> bool:
+        status, tasks = await readiness(app)
+        return status == 503 and task in tasks
+
+    await eventually(is_missed)
+
+
+async def becomes_ready(app: FastAPI) -> None:
+    async def is_ready() -> bool:
+        return (await readiness(app))[0] == 200
+
+    await eventually(is_ready, timeout=20)
+
+
+async def brings_a_guest_their_photo(world: World, event: int) -> None:
+    guest = await world.guest(event, person=1)
+    photo = await world.photo(event, "people 1")
+
+    async def is_matched() -> bool:
+        return (guest, photo) in await world.matches(event)
+
+    await eventually(is_matched, timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("task", "module", "function"),
+    [
+        ("reconciler", recovery, "events_with_old_photos"),
+        ("reindexing", reindex, "lead"),
+        ("waiting dead letters", dead_letters, "count_by_queue"),
+        ("match partitions", leases, "announce"),
+        ("erase external faces", removals, "left_behind"),
+    ],
+)
+async def test_a_task_that_ends_is_missed_and_begun_again(
+    world: World,
+    settings: RecognitionSettings,
+    resources: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    module: Any,
+    function: str,
+) -> None:
+    breakage = Breakage()
+    monkeypatch.setattr(module, function, breakage.of(getattr(module, function)))
+    settings = settings.model_copy(update={"reconcile_every_seconds": 0.1})
+    async with running_recognition(settings, resources) as app:
+        await becomes_unready(app, task)
+        breakage.is_broken = False
+        await becomes_ready(app)
+        await breakage.works_again()
+        await brings_a_guest_their_photo(world, await world.event())
+
+
+@pytest.mark.parametrize(
+    ("task", "queue"),
+    [
+        ("forgetting", "listener"),
+        ("dead letters", "findme.dlq"),
+        ("lane findme.analyze.{lane:02d}", "findme.analyze.{lane:02d}"),
+        ("match partitions", "findme.match.{bucket:02d}"),
+    ],
+)
+async def test_a_subscription_that_ends_is_missed_and_made_again(
+    world: World,
+    settings: RecognitionSettings,
+    resources: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    queue: str,
+) -> None:
+    event = await world.event()
+    numbers = {"bucket": bucket_of(event), "lane": lane_of(bucket_of(event))}
+    task, queue = task.format(**numbers), queue.format(**numbers)
+    bus = resources.bus
+    assert isinstance(bus, InProcessBus)
+    breakage = Breakage(is_broken=False)
+    monkeypatch.setattr(bus, "subscribe", breakage.of(bus.subscribe))
+    monkeypatch.setattr(bus, "listen", breakage.of(bus.listen))
+    async with running_recognition(settings, resources) as app:
+        await brings_a_guest_their_photo(world, event)
+        breakage.is_broken, breakage.calls_since = True, 0
+        end_subscription(bus, queue)
+        await becomes_unready(app, task)
+        breakage.is_broken = False
+        await becomes_ready(app)
+        await breakage.works_again()
+        await brings_a_guest_their_photo(world, event)
+
+
+def end_subscription(bus: InProcessBus, queue: str) -> None:
+    """End a consumer as an error that nobody thought of would."""
+    (subscription,) = (
+        subscription
+        for subscription in bus._subscriptions
+        if subscription._task.get_name() == f"bus: {queue}"
+    )
+    subscription._task.cancel()

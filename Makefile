@@ -8,8 +8,15 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation
 
+# Suites that start whole systems as processes, over and over: minutes each, their own command.
+SLOW := tests/demo tests/deploy/images tests/faults
+# In as many processes as there are cores, each with servers of its own (-n0: in one). Compiled
+# once also where Python is told to leave no bytecode behind: tests start hundreds of Pythons.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode $(BIN)/pytest
+PARALLEL := -n logical --dist worksteal
+
 .DEFAULT_GOAL := help
-.PHONY: help demo up test coverage test-faults lint format types test-images images secrets docker bench lock clean
+.PHONY: help demo up test test-slow coverage test-faults lint format types test-images images secrets docker bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,14 +27,18 @@ demo: $(VENV)/standalone ## Show the whole job on this machine (ARGS="--exit" to
 up: $(VENV)/standalone ## Run FindMe on this machine, data in ./data
 	$(BIN)/findme up $(ARGS)
 
-test: $(VENV)/dev ## Run all tests on private services (ARGS="-k name" for some)
-	$(BIN)/pytest $(ARGS)
+test: $(VENV)/dev ## Run the tests on private services (ARGS="-k name" for some)
+	$(PYTEST) $(PARALLEL) $(SLOW:%=--ignore=%) $(ARGS)
+	@echo "make test-slow runs the rest: $(SLOW)"
 
-coverage: $(VENV)/dev ## The same, slower, and which lines no test reaches
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+test-slow: $(VENV)/dev ## Run the slow rest of them: faults, built images, the demo
+	$(PYTEST) $(PARALLEL) $(SLOW) $(ARGS)
+
+coverage: $(VENV)/dev ## All of both, slower, and which lines no test reaches
+	$(PYTEST) $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
 
 test-faults: $(VENV)/dev ## Kill, freeze and cut off everything for longer (FINDME_FAULTS_SEED=n repeats)
-	$(BIN)/pytest tests/faults -m long $(ARGS)
+	$(PYTEST) tests/faults -m long $(ARGS)
 
 lint: $(VENV)/dev types ## Check style, types and the arrows between packages
 	$(BIN)/ruff check .
@@ -44,7 +55,7 @@ format: $(VENV)/dev ## Format the code, fix what can be fixed, and make generate
 	$(BIN)/python deploy/k8s/prometheus_rules.py
 
 test-images: $(VENV)/dev ## Follow the build steps of all images, and start them together
-	$(BIN)/pytest tests/deploy/images/test_started_images.py -m "long or not long" $(ARGS)
+	$(PYTEST) tests/deploy/images/test_started_images.py -m "long or not long" $(ARGS)
 
 images: ## Build the images of all services (needs Docker)
 	deploy/images/build.sh $(ARGS)

@@ -29,7 +29,7 @@ from benchmarks.stored_faces import private_database
 from services.gallery.settings import GallerySettings
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.models.files import default_model_dir, find_yunet
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import engine_pool
 from tests.support.rekognition.timeline import Arrivals, Economical, play
 
 #: A replica as the manifests size it: two cores, a worker on each.
@@ -66,12 +66,10 @@ async def _photos_per_hour(photos: list[Path], *, repeats: int) -> dict[str, flo
         detectors["yunet"] = yunet
     speeds = {}
     for name, detector in detectors.items():
-        async with WorkerPool(
-            WORKERS, engine_factory=partial(EmbeddedEngine, detector_model=detector)
-        ) as pool:
-            await asyncio.gather(*(pool.analyze(path) for path in photos))
+        async with engine_pool(WORKERS, partial(EmbeddedEngine, detector_model=detector)) as pool:
+            await asyncio.gather(*(pool.run(path) for path in photos))
             started = time.perf_counter()
-            await asyncio.gather(*(pool.analyze(path) for path in photos * repeats))
+            await asyncio.gather(*(pool.run(path) for path in photos * repeats))
             seconds = time.perf_counter() - started
         speeds[name] = len(photos) * repeats / seconds * 3600
     return speeds

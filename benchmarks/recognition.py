@@ -32,7 +32,7 @@ from demo import scenes
 from services.recognition.engine.embed.dlib import MODEL_NAME
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.models.files import default_model_dir, dlib_file, find_yunet
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import engine_pool
 
 GOALS = {
     "ratio_vs_face_recognition": Goal(">=", 30),
@@ -134,9 +134,7 @@ async def compare(photos: Mapping[Path, scenes.SceneSpec], repeats: int) -> dict
     tallies = {"face_recognition": Tally()} | {name: Tally() for name in detectors}
     async with AsyncExitStack() as stack:
         pools = {
-            name: await stack.enter_async_context(
-                WorkerPool(WORKERS, engine_factory=partial(_engine, detector))
-            )
+            name: await stack.enter_async_context(engine_pool(WORKERS, partial(_engine, detector)))
             for name, detector in detectors.items()
         }
         for path, spec in photos.items():
@@ -146,7 +144,7 @@ async def compare(photos: Mapping[Path, scenes.SceneSpec], repeats: int) -> dict
             tallies["face_recognition"].found += faces_found(spec, centres)
             for name, pool in pools.items():
                 started = time.perf_counter()
-                analyses = await asyncio.gather(*(pool.analyze(path) for _ in range(repeats)))
+                analyses = await asyncio.gather(*(pool.run(path) for _ in range(repeats)))
                 tallies[name].seconds.append((time.perf_counter() - started) / repeats)
                 centres = [
                     (face.left + face.width / 2, face.top + face.height / 2)

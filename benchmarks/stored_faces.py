@@ -16,7 +16,7 @@ from services.recognition.engine.analysis import DetectedFace, FloatArray, Photo
 from services.recognition.engine.embed.similarity import to_bytes
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import FaceKey
 from services.recognition.matching import repository as stored_matches
@@ -188,7 +188,7 @@ async def _seconds_per_photo(database: Database, event_id: int) -> float:
 
 def _index(database: Database) -> EmbeddedIndex:
     """An index that matches only: its workers are never started."""
-    pool = WorkerPool(1, engine_factory=EmbeddedEngine)
+    pool = engine_pool(1, EmbeddedEngine)
     return EmbeddedIndex(database, pool, EMBEDDED, photos_at_once=1)
 
 

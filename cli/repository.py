@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
 from libs.common.database.tables import (
     dead_letters,
@@ -16,7 +17,6 @@ from libs.common.database.tables import (
     selfies,
     users,
 )
-from libs.common.messaging import outbox
 from libs.common.messaging.buckets import bucket_of
 
 

@@ -11,6 +11,7 @@ import uvloop
 from libs.common.errors import Unavailable
 from libs.common.telemetry import logs
 from libs.common.web.graceful_server import GracefulServer
+from libs.common.web.serve import server_config
 from standalone.app import standalone_app
 from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings
@@ -49,14 +50,7 @@ async def _serve(
 ) -> None:
     async with standalone_app(settings, url) as app:
         server = GracefulServer(
-            uvicorn.Config(
-                app,
-                forwarded_allow_ips=settings.forwarded_allow_ips,
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
-                timeout_keep_alive=75,
-            ),
+            server_config(app, settings, graceful_seconds=GRACEFUL_SHUTDOWN_SECONDS),
             app.state.stopping,
         )
         announce = asyncio.create_task(_announce(server, ready))

@@ -65,9 +65,9 @@ class NotificationListener:
             return
         # One that cannot be decoded raises, which the bus answers with a gap.
         message = kind.decode(delivery.body)
-        tracing.say(event_id=message.event_id)
+        tracing.set_attributes(event_id=message.event_id)
         if isinstance(message, _OF_A_PHOTO):
-            tracing.say(photo_id=message.photo_id)
+            tracing.set_attributes(photo_id=message.photo_id)
         self._cache.evict(eviction_for(message))
         if isinstance(message, EventDeleted):
             self._main_events.clear()

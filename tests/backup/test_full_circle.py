@@ -32,7 +32,7 @@ async def finished(stack: Stack) -> None:
             "SELECT count(*) FROM photos WHERE processing_status <> 'done'"
         ) and bool(await stack.world.scalar("SELECT bool_and(status = 'done') FROM selfie_indexes"))
 
-    await eventually(done, timeout=60)
+    await eventually(done)
 
 
 async def upload(stack: Stack, photographer: Person, event_id: int, numbers: range) -> None:
@@ -104,7 +104,7 @@ async def finished_photos(stack: Stack) -> None:
             "SELECT count(*) FROM photos WHERE processing_status <> 'done'"
         )
 
-    await eventually(done, timeout=60)
+    await eventually(done)
 
 
 def objects_in(folder: Path) -> list[Path]:

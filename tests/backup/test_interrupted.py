@@ -31,7 +31,7 @@ def copies(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in found}
 
 
-async def test_an_interrupted_backup_is_no_backup_and_is_gone_on_with(
+async def test_an_interrupted_backup_is_no_backup_and_is_resumed(
     world: World, here: Place, there: Place, folder: Path
 ) -> None:
     await fill(world, photos=30)
@@ -60,7 +60,7 @@ async def test_an_interrupted_backup_leaves_the_one_before_it_whole(
     assert (restored.objects, restored.missing) == (4, [])
 
 
-async def test_an_interrupted_restore_is_gone_on_with_by_the_same_backup_alone(
+async def test_an_interrupted_restore_is_resumed_by_the_same_backup_alone(
     world: World, here: Place, there: Place, folder: Path, tmp_path: Path
 ) -> None:
     await fill(world, photos=30)

@@ -3,16 +3,13 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
 from demo.api import Api
 from demo.command import make_place
 from demo.server import running_server
 from standalone.settings import StandaloneSettings
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.small_event import PASSWORD, SmallEvent
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def findme(*arguments: str) -> str:
@@ -51,7 +48,7 @@ async def test_a_data_folder_backed_up_while_it_serves_goes_on_in_another_folder
                 photos = await photographer.get(path)
                 return {photo["processing_status"] for photo in photos} == {"done"}
 
-            await eventually(done, timeout=60)
+            await eventually(done)
             findme("backup", backup, "--data-dir", str(here))
             before = await photographer.get(path)
     findme("restore", backup, "--data-dir", str(there))
@@ -60,7 +57,7 @@ async def test_a_data_folder_backed_up_while_it_serves_goes_on_in_another_folder
             await photographer.login(place.photographer, PASSWORD)
             # The secret came along, and so every link that browsers have kept.
             assert await photographer.get(path) == before
-        async with httpx.AsyncClient(base_url=server.url) as anonymous:
+        async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE_SECONDS) as anonymous:
             kept = {photo["original_filename"]: photo["url"] for photo in before}
             for photo in small_event.photos[:3]:
                 assert (await anonymous.get(kept[photo.name])).content == photo.read_bytes()

@@ -7,7 +7,7 @@ import httpx
 import psutil
 import pytest
 
-pytestmark = pytest.mark.timeout(300)
+from tests.support.polling import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -28,10 +28,10 @@ def test_the_demo_shows_the_job_stays_up_and_takes_its_server_with_it(
             if line.strip().startswith("the log"):
                 break
         url = shown.partition("stays up at ")[2].partition(";")[0]
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert httpx.get(f"{url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
         server = psutil.Process(demo.pid).children(recursive=True)
         demo.send_signal(ending)
         assert demo.wait(60) == 0
     assert "precision 1.000" in shown
-    _, alive = psutil.wait_procs(server, timeout=5)
+    _, alive = psutil.wait_procs(server, timeout=PATIENCE_SECONDS)
     assert not alive

@@ -74,7 +74,6 @@ async def wait_until_ready(urls: dict[str, str], logs: Path) -> None:
 
         await eventually(
             ready,
-            timeout=60,
             message=lambda: "\n".join(log.read_text()[-2000:] for log in logs.glob("*.log")),
         )
 

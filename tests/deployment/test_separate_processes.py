@@ -2,15 +2,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from demo.scenario import Place, run_scenario
 from tests.deployment.services import make_event, migrate, running_services, wait_until_ready
 from tests.support.gateway import GatewayTransport
 from tests.support.services import free_port
 from tests.support.small_event import PASSWORD, SmallEvent
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_the_four_services_apart_do_the_same_job_as_standalone(

@@ -20,7 +20,6 @@ from tests.support.traces import Needle, find_traces
 
 #: Calls of a paid service, for the bill; and the keys of what an older backup must not bring back.
 KEPT_TABLES = frozenset({"aws_usage", "erasures"})
-PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Party(Rows):
 
     async def settled(self) -> None:
         """Wait until nothing is on its way, and no transaction is open."""
-        await eventually(self._is_settled, timeout=PATIENCE_SECONDS)
+        await eventually(self._is_settled)
 
     async def looked_again(self) -> None:
         """Have the second look at what was deleted now, and wait for its end."""
@@ -170,4 +169,4 @@ class Party(Rows):
             left[:] = [place for place in await self.traces(needles) if place not in but]
             return not left
 
-        await eventually(nothing, timeout=PATIENCE_SECONDS, message=partial(str, left))
+        await eventually(nothing, message=partial(str, left))

@@ -1,12 +1,8 @@
 """What guests, photographers and admins delete is gone: proved by looking everywhere."""
 
-import pytest
-
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from tests.erasure.party import Party
 from tests.support.polling import eventually
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def in_memory(party: Party, event_id: int) -> list[int]:

@@ -22,12 +22,10 @@ from services.recognition.selfies import repository as selfie_repository
 from tests.erasure.party import Party
 from tests.support.gate import Gate
 from tests.support.people import Person
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rekognition.picture_engine import alone
 from tests.support.scripted_engine import embedding_of
 from tests.support.traces import Needle
-
-pytestmark = pytest.mark.timeout(180)
 
 PEOPLE = ([1, 2], [2, 3])
 
@@ -100,7 +98,7 @@ async def race(
     party: Party, gate: Gate, work: Awaitable[object], delete: Deletion, scene: Scene, number: int
 ) -> None:
     working = asyncio.ensure_future(work)
-    await asyncio.wait_for(gate.reached.wait(), 30)
+    await asyncio.wait_for(gate.reached.wait(), PATIENCE_SECONDS)
     deletion = asyncio.create_task(delete(party, scene, number))
     await finished_or_waiting(party, deletion)
     if deletion.done():
@@ -109,7 +107,7 @@ async def race(
     gate.open()
     await working
     needles = await deletion
-    await asyncio.wait_for(gate.passed.wait(), 30)
+    await asyncio.wait_for(gate.passed.wait(), PATIENCE_SECONDS)
     await party.nothing_is_left(needles)
 
 

@@ -23,13 +23,3 @@ async def busiest_owner(database: Database, replicas: Sequence[Service]) -> Serv
         )
         shares = Counter(number for owner in owners for number in re.findall(r"\d+", owner))
     return max(replicas, key=lambda replica: shares[str(replica.pid)])
-
-
-async def survive_kills(database: Database) -> None:
-    """Have every later connection wait for its commits to be written.
-
-    The test server runs without: a SIGKILL would lose what it committed in the last moments.
-    """
-    async with database.unit_of_work() as unit:
-        name = await unit.connection.scalar(text("SELECT current_database()"))
-        await unit.connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = on'))

@@ -52,7 +52,7 @@ async def seconds_until_done(deployment: Deployment, event: int) -> float:
     async def all_done() -> bool:
         return await unfinished(deployment, [event]) == 0
 
-    await eventually(all_done, timeout=60, poll_seconds=0.05, message=deployment.fleet.tails)
+    await eventually(all_done, poll_seconds=0.05, message=deployment.fleet.tails)
     return time.monotonic() - started
 
 

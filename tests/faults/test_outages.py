@@ -9,7 +9,6 @@ import pytest
 from libs.common.messaging.bus.topology import IN_PROCESS_RETRY_DELAYS_SECONDS
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import differences
-from tests.faults.owners import survive_kills
 from tests.faults.population import add_guests, add_photo, add_selfie
 from tests.faults.processes import Service
 from tests.faults.proxy import StoreProxy
@@ -44,7 +43,6 @@ async def test_a_selfie_whose_replica_dies_over_it_is_indexed_by_another(
 async def test_the_database_may_be_away(
     deployment: Deployment, rng: random.Random, postgres_faults: Postgres
 ) -> None:
-    await survive_kills(deployment.database)
     (replica,) = await deployment.fleet.add_recognition(1)
     replica.freeze()
     truth = await come_in(deployment, rng)

@@ -10,7 +10,7 @@ from tests.faults.clients import Clients
 from tests.faults.deployment import SECRET, Deployment
 from tests.faults.faults import ALL_FAULTS, Place, Storm
 from tests.faults.oracle import differences, indexed_again
-from tests.faults.owners import busiest_owner, survive_kills
+from tests.faults.owners import busiest_owner
 from tests.faults.population import add_guests
 from tests.faults.proxy import StoreProxy
 from tests.faults.sizes import short_and_long
@@ -43,7 +43,6 @@ async def test_nothing_is_lost_doubled_or_invented(
     size: Size,
 ) -> None:
     deployment, store = deployment_on_s3
-    await survive_kills(deployment.database)
     deployment.fleet.environment["SCRIPTED_SECONDS"] = "0.2"
     world, fleet = deployment.world, deployment.fleet
     photographer = await world.user("photographer")

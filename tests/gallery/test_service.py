@@ -15,13 +15,12 @@ from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.rabbitmq import declare
 from libs.common.messaging.bus.topology import findme_topology
 from libs.common.messaging.messages import PhotoMatched
-from libs.common.web.serve import GRACEFUL_SHUTDOWN_SECONDS
 from services.gallery.app import create_app
 from services.gallery.settings import GallerySettings
 from tests.gallery.streams import open_stream
 from tests.gallery.world import World
 from tests.support.people import SECRET
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.services import free_port
 from tests.support.settings import settings_of
 
@@ -61,7 +60,9 @@ async def test_a_message_published_elsewhere_reaches_cache_and_stream_and_sigter
             [sys.executable, "-m", "services.gallery"], env=environment, stderr=log
         )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS
+        ) as client:
 
             async def is_ready() -> bool:
                 try:
@@ -69,9 +70,7 @@ async def test_a_message_published_elsewhere_reaches_cache_and_stream_and_sigter
                 except httpx.TransportError:
                     return False
 
-            await eventually(
-                is_ready, timeout=30, message=lambda: (tmp_path / "log").read_text()[-3000:]
-            )
+            await eventually(is_ready, message=lambda: (tmp_path / "log").read_text()[-3000:])
             async with open_stream(client, event_id, guest.headers) as stream:
                 answer = await client.get("/api/my-photos", headers=guest.headers)
                 assert answer.json() == []
@@ -84,11 +83,10 @@ async def test_a_message_published_elsewhere_reaches_cache_and_stream_and_sigter
                 assert [photo["id"] for photo in answer.json()] == [photo_id]
 
                 service.send_signal(signal.SIGTERM)
-                # Half of what the server would wait for a stream that does not end.
-                patience = GRACEFUL_SHUTDOWN_SECONDS / 2
-                await eventually(lambda: service.poll() is not None, timeout=patience)
+                await eventually(lambda: service.poll() is not None)
                 assert service.returncode in {0, -signal.SIGTERM}
                 await eventually(lambda: stream.has_ended)
+                assert not stream.was_cut, "the server waited in vain for the stream to end"
     finally:
         service.kill()
         service.wait()

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from libs.common.database.tables import events
-from libs.common.storage.checked_key import PARTS_DIRECTORY
+from libs.common.storage.keys import PARTS_DIRECTORY
 from libs.common.storage.protocol import ObjectStore
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, new_gallery, running_ingest

@@ -1,11 +1,11 @@
 """The pool with real processes. A pipe as source lets a test hold a worker where it wants."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from libs.common.errors import Unavailable
@@ -13,6 +13,7 @@ from services.media.renditions.rendition_pool import RenditionPool
 from services.media.renditions.rendition_worker import CannotDecode
 from tests.media.world import jpeg
 from tests.support.polling import eventually
+from tests.support.worker_processes import is_alive, workers
 
 
 @pytest.fixture
@@ -41,39 +42,30 @@ def _pool(timeout_seconds: float = 60) -> RenditionPool:
     )
 
 
-def _workers() -> list[psutil.Process]:
-    """The living ones; a zombie is dead and waits to be counted."""
-    return [child for child in psutil.Process().children() if _is_worker(child)]
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return "spawn_main" in " ".join(process.cmdline())
-    except psutil.NoSuchProcess:  # of which ZombieProcess is one
-        return False
-
-
 async def _kill_worker_reading(pipe: Path, *, then_put: Path | None = None) -> None:
     """Kill the worker that reads the pipe; the next one finds `then_put` in its place."""
-    # Opening a pipe for writing waits until somebody has it open for reading.
-    descriptor = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+    descriptor = await _opened_by_a_reader(pipe)
     if then_put is not None:
         await asyncio.to_thread(then_put.replace, pipe)
-    doomed = _workers()
+    doomed = workers()
     for worker in doomed:
         worker.kill()
     # Until they are dead the pipe still has a reader, and the next call would take it for its own.
-    await eventually(lambda: not any(_is_worker(worker) for worker in doomed))
+    await eventually(lambda: not any(is_alive(worker) for worker in doomed))
     os.close(descriptor)
 
 
-async def test_a_worker_killed_while_idle_is_replaced(pool: RenditionPool, picture: Path) -> None:
-    await pool.render(picture, 400)
-    assert _workers()
-    for worker in _workers():
-        worker.kill()
+async def _opened_by_a_reader(pipe: Path) -> int:
+    """Wait for somebody who reads the pipe; return our end of it."""
+    ends: list[int] = []
 
-    assert await pool.render(picture, 400)
+    def is_read() -> bool:
+        with contextlib.suppress(OSError):  # nobody reads it yet
+            ends.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(ends)
+
+    await eventually(is_read, timeout=30)
+    return ends[0]
 
 
 async def test_a_photo_whose_worker_died_once_is_tried_again(
@@ -120,11 +112,3 @@ async def test_no_more_than_the_limit_wait_for_a_turn(pool: RenditionPool) -> No
 
     async with pool.turn():
         pass
-
-
-async def test_workers_end_with_the_pool(picture: Path) -> None:
-    async with _pool() as pool:
-        await pool.render(picture, 400)
-        assert _workers()
-
-    assert not _workers()

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from services.media.renditions.single_flight import SingleFlight
+from tests.support.polling import PATIENCE_SECONDS
 
 
 async def test_callers_of_one_key_share_a_run_and_the_next_gets_a_new_one() -> None:
@@ -28,7 +29,7 @@ async def test_different_keys_run_side_by_side() -> None:
     async def work() -> int:
         return await both_run.wait()
 
-    async with SingleFlight[int]() as flights, asyncio.timeout(5):
+    async with SingleFlight[int]() as flights, asyncio.timeout(PATIENCE_SECONDS):
         results = await asyncio.gather(flights.run("a", work), flights.run("b", work))
 
     assert sorted(results) == [0, 1]

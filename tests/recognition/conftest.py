@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
+from tests.support.engine_pools import lent_pool
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
 from tests.support.world import World
@@ -22,6 +23,7 @@ def settings(database_url: str, tmp_path: Path) -> RecognitionSettings:
         database_url,
         photo_store_dir=tmp_path / "objects",
         photo_queue_workers=2,
+        retry_delays_seconds=(0.1, 0.1, 0.1),
     )
 
 
@@ -40,11 +42,10 @@ def world(resources: Resources) -> World:
 async def running_recognition(
     settings: RecognitionSettings, resources: Resources, *, keeps_messages: bool = True
 ) -> AsyncIterator[FastAPI]:
-    app = create_app(
-        settings, resources, engine_factory=ScriptedEngine, keeps_messages=keeps_messages
-    )
-    async with app.router.lifespan_context(app):
-        yield app
+    async with lent_pool(ScriptedEngine, settings) as pool:
+        app = create_app(settings, resources, pool=pool, keeps_messages=keeps_messages)
+        async with app.router.lifespan_context(app):
+            yield app
 
 
 @pytest.fixture

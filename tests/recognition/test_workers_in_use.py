@@ -7,7 +7,7 @@ from libs.common.resources import Resources
 from services.recognition.app import create_app
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.settings import RecognitionSettings
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.world import World
 
@@ -21,7 +21,7 @@ class MeetingEngine:
 
     def analyze(self, path: Path) -> PhotoAnalysis:
         (self.folder / path.name).touch()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 2 * PATIENCE_SECONDS
         while len(list(self.folder.iterdir())) < self.together:
             if time.monotonic() > deadline:
                 raise TimeoutError("the other photos never came")
@@ -47,4 +47,4 @@ async def test_a_single_event_keeps_all_workers_busy(
             rows = [await world.photo_row(photo) for photo in photos]
             return all(row.processing_status == "done" for row in rows)
 
-        await eventually(all_done, timeout=8)
+        await eventually(all_done)

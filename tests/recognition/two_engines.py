@@ -12,6 +12,7 @@ from libs.common.resources import Resources
 from services.recognition.app import create_app
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.settings import RecognitionSettings
+from tests.support.engine_pools import lent_pool
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.world import World
 
@@ -41,14 +42,11 @@ async def running_engine(
     keeps_messages: bool = True,
 ) -> AsyncIterator[FastAPI]:
     """A recognition service with the engine."""
-    app = create_app(
-        settings.model_copy(update={"face_recognizer_provider": engine}),
-        resources,
-        engine_factory=partial(OneSided, name=engine),
-        keeps_messages=keeps_messages,
-    )
-    async with app.router.lifespan_context(app):
-        yield app
+    own = settings.model_copy(update={"face_recognizer_provider": engine})
+    async with lent_pool(partial(OneSided, name=engine), own) as pool:
+        app = create_app(own, resources, pool=pool, keeps_messages=keeps_messages)
+        async with app.router.lifespan_context(app):
+            yield app
 
 
 async def is_settled(world: World, engine: str) -> bool:

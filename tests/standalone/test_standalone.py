@@ -14,10 +14,8 @@ from demo.command import make_place
 from demo.scenario import Place, run_scenario
 from demo.server import Server, running_server
 from standalone.settings import StandaloneSettings
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.small_event import PASSWORD, SmallEvent
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -56,7 +54,9 @@ async def test_every_guest_gets_their_photos_and_a_second_start_still_has_them(
             listed = await guest.get("/api/my-photos")
             assert {photo["original_filename"] for photo in listed} == result.guests[0].found
             # The signed link of the first run is the link of the second: caches stay warm.
-            async with httpx.AsyncClient(base_url=server.url) as anonymous:
+            async with httpx.AsyncClient(
+                base_url=server.url, timeout=PATIENCE_SECONDS
+            ) as anonymous:
                 photo = await anonymous.get(listed[0]["url"])
                 assert photo.content == next(
                     path.read_bytes()
@@ -87,7 +87,7 @@ async def test_kill_9_loses_nothing_and_the_next_start_says_what_it_found(
                 )
                 return bool(progress["done"] == len(small_event.photos))
 
-            await eventually(all_done, timeout=60)
+            await eventually(all_done)
         assert "unfinished_work_published_again" in server.log.read_text()
 
 
@@ -110,7 +110,7 @@ async def test_a_photo_that_a_guest_denies_leaves_their_list_and_stays_away_afte
             async def all_are_there() -> bool:
                 return await listed() == {path.name for path in theirs}
 
-            await eventually(all_are_there, timeout=60)
+            await eventually(all_are_there)
             denied, *_ = await guest.get("/api/my-photos")
             await guest.post(f"/api/my-photos/{denied['id']}/not-me")
 
@@ -125,7 +125,7 @@ async def test_a_photo_that_a_guest_denies_leaves_their_list_and_stays_away_afte
                 status = await guest.get("/api/rematch-status")
                 return bool(status.get("finished_at", 0) > matched["finished_at"])
 
-            await eventually(matched_again, timeout=60)
+            await eventually(matched_again)
             assert len(await listed()) == len(theirs) - 1
             assert await it_is_gone()
 
@@ -159,7 +159,7 @@ async def test_a_batch_with_bad_files_names_each_and_keeps_the_rest(
                 }
                 return statuses == {good.name: ("done", False), "cut.jpg": ("failed", True)}
 
-            await eventually(truncated, timeout=60)
+            await eventually(truncated)
 
 
 @pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -173,8 +173,8 @@ def test_told_to_stop_it_ends_cleanly_with_its_workers_and_its_database(
         )
         assert children
         server.process.send_signal(told_by)
-        assert server.process.wait(30) == 0
-    gone, alive = psutil.wait_procs([*children, database], timeout=5)
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+    gone, alive = psutil.wait_procs([*children, database], timeout=PATIENCE_SECONDS)
     assert not alive, f"left behind: {alive}, gone: {len(gone)}"
 
 

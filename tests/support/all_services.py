@@ -20,6 +20,7 @@ from services.recognition.app import create_app as create_recognition
 from services.recognition.engine.workers import EngineFactory
 from services.recognition.settings import RecognitionSettings
 from standalone.app import gateway_app
+from tests.support.engine_pools import lent_pool
 from tests.support.settings import settings_of
 
 
@@ -41,10 +42,11 @@ async def running_services(
     settings = settings_of(
         RecognitionSettings, database_url, **common, photo_queue_workers=1, **recognition
     )
-    async with open_resources(settings, name="test") as resources:
-        recognises = create_recognition(
-            settings, resources, engine_factory=engine_factory, keeps_messages=False
-        )
+    async with (
+        open_resources(settings, name="test") as resources,
+        lent_pool(engine_factory, settings) as pool,
+    ):
+        recognises = create_recognition(settings, resources, pool=pool, keeps_messages=False)
         ingest = create_ingest(
             settings_of(IngestSettings, database_url, **common),
             resources,

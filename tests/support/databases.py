@@ -22,7 +22,11 @@ class Databases:
     async def fresh(self) -> AsyncIterator[str]:
         """Yield the URL of a migrated database that nobody else uses; drop it afterwards."""
         name = _unused_name()
-        await _execute(self.server, f'CREATE DATABASE "{name}" TEMPLATE "{self.template}"')
+        # Files are copied by the system; through the write-ahead log it takes thrice as long.
+        await _execute(
+            self.server,
+            f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" STRATEGY file_copy',
+        )
         try:
             yield _url(self.server, name)
         finally:

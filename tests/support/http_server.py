@@ -7,6 +7,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from libs.common.web.http_protocol import HttpProtocol
+
 
 @contextlib.asynccontextmanager
 async def calling(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
@@ -29,7 +31,15 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
     This is uvicorn as it runs in production, without its signal handlers: those of the test's
     process stay.
     """
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=HttpProtocol,
+        ws="none",
+        log_config=None,
+        lifespan="off",
+    )
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 
 POLL_SECONDS = 0.02
+#: Many times what anything takes on an idle machine: it ends tests that would hang, and no others.
+PATIENCE_SECONDS = 60.0
 
 
 async def eventually(
     condition: Callable[[], object],
     *,
-    timeout: float = 10.0,
+    timeout: float = PATIENCE_SECONDS,
     poll_seconds: float = POLL_SECONDS,
     message: str | Callable[[], str] = "the condition never became true",
 ) -> None:

@@ -1,6 +1,7 @@
 """A private RabbitMQ: a container, or the installed one on ports and folders of its own."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -211,14 +212,23 @@ def _program(name: str) -> str:
 
 
 def _find_server(say: Callable[[str], None]) -> Path:
-    found = _installed_server()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        say("installing rabbitmq-server by apt for the tests ...")
-        _install()
+    with _one_process_at_a_time():
         found = _installed_server()
+        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            say("installing rabbitmq-server by apt for the tests ...")
+            _install()
+            found = _installed_server()
     if found is None:
         raise ServiceMissing(INSTALL_HELP)
     return found
+
+
+@contextlib.contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Wait for the turn: tests run in several processes, and apt installs for one."""
+    with Path(tempfile.gettempdir(), f"findme-tests-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _installed_server() -> Path | None:

@@ -34,6 +34,8 @@ class Fault(Enum):
     THROUGHPUT = ("ProvisionedThroughputExceededException", 400)
     #: An operator's mistake.
     DENIED = ("AccessDeniedException", 400)
+    #: About what was asked for, not about the asking.
+    INVALID = ("InvalidParameterException", 400)
     #: Before anything was done.
     BROKEN = ("InternalServerError", 500)
     #: After all of it was done.

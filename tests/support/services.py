@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import psutil
 
-START_SECONDS = 60.0
-STOP_SECONDS = 15.0
+START_SECONDS = 120.0
+STOP_SECONDS = 30.0
+#: Below those that systems give to connections that go out: one of these, made while a server
+#: starts or is down, would take its port, and one to that port could even meet itself.
+PORTS = range(15000, 32000)
 
 
 class ServiceMissing(Exception):
@@ -127,10 +131,11 @@ def wait_until(is_ready: Callable[[], bool], *, what: str) -> None:
 
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _is_gone(process: psutil.Process) -> bool:

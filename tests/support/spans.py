@@ -9,7 +9,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from libs.common.telemetry import tracing
-from libs.common.telemetry.tracing_otel import OpenTelemetryTracer
 
 
 class Spans:
@@ -51,7 +50,7 @@ def recording_spans() -> Iterator[Spans]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    with tracing.using(OpenTelemetryTracer(provider)):
+    with tracing.using(provider.get_tracer("findme")):
         yield Spans(exporter)
 
 

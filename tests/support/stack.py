@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 
 from libs.common.resources import Resources, open_resources
-from libs.common.settings import CommonSettings
 from services.gallery.app import create_app as create_gallery
 from services.gallery.settings import GallerySettings
 from services.ingest.app import create_app as create_ingest
@@ -19,6 +18,7 @@ from services.recognition.app import create_app as create_recognition
 from services.recognition.engine.workers import EngineFactory
 from services.recognition.settings import RecognitionSettings
 from standalone.app import gateway_app
+from tests.support.engine_pools import lent_pool
 from tests.support.people import Person
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
@@ -51,13 +51,13 @@ async def running_stack(
     database_url: str, *, engine: EngineFactory = ScriptedEngine, **common: Any
 ) -> AsyncIterator[Stack]:
     """Start the services on a database; `common` are settings of all of them."""
-    settings = settings_of(CommonSettings, database_url, **common)
-    async with open_resources(settings, name="test") as resources:
+    settings = settings_of(RecognitionSettings, database_url, photo_queue_workers=2, **common)
+    async with (
+        open_resources(settings, name="test") as resources,
+        lent_pool(engine, settings) as pool,
+    ):
         recognition = create_recognition(
-            settings_of(RecognitionSettings, database_url, photo_queue_workers=2, **common),
-            resources,
-            engine_factory=engine,
-            keeps_messages=settings.amqp_url is not None,
+            settings, resources, pool=pool, keeps_messages=settings.amqp_url is not None
         )
         app = gateway_app(
             {

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import aioboto3
 import pytest
 
-from libs.common.storage.checked_key import PARTS_DIRECTORY
 from libs.common.storage.folder import FolderStore
+from libs.common.storage.keys import PARTS_DIRECTORY
 from libs.common.storage.protocol import ObjectStore
 from libs.common.storage.s3 import open_s3_store
 from tests.support.s3 import S3Bucket

@@ -3,6 +3,7 @@
 import httpx
 
 from demo.scenario import Place
+from tests.support.polling import PATIENCE_SECONDS
 
 
 async def visit(place: Place, guest: str) -> None:
@@ -11,6 +12,8 @@ async def visit(place: Place, guest: str) -> None:
         await api.login(guest, place.password)
         for _ in range(2):  # the second list is cached
             [photo, *_] = await api.get("/api/my-photos")
-    async with httpx.AsyncClient(base_url=place.base_url, transport=place.transport) as browser:
+    async with httpx.AsyncClient(
+        base_url=place.base_url, transport=place.transport, timeout=PATIENCE_SECONDS
+    ) as browser:
         for link in ("url", "thumbnail_url"):
             (await browser.get(photo[link])).raise_for_status()

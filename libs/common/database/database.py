@@ -3,19 +3,23 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import text
+from sqlalchemy import QueuePool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from libs.common.database import pool_metrics
+from libs.common.database import outbox
 from libs.common.errors import TransientError, Unavailable
-from libs.common.messaging import outbox
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
 from libs.common.settings import CommonSettings
@@ -29,6 +33,13 @@ _CONFLICT_SQLSTATES = ("40001", "40P01")
 #: How often work that may be repeated is tried; the pauses grow from the first, by chance.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
+
+#: Open pools, and the most connections each may have.
+_pools: dict[QueuePool, int] = {}
+
+metrics.POOL_IN_USE.set_function(lambda: sum(pool.checkedout() for pool in list(_pools)))
+metrics.POOL_IDLE.set_function(lambda: sum(pool.checkedin() for pool in list(_pools)))
+metrics.POOL_LIMIT.set_function(lambda: sum(list(_pools.values())))
 
 
 class DatabaseUnavailable(Unavailable):
@@ -100,7 +111,7 @@ class Database:
             connect_args={"server_settings": {"application_name": name}},
         )
         try:
-            with pool_metrics.watching(engine.pool, limit=settings.db_connections):
+            with _counted(engine.pool, limit=settings.db_connections):
                 yield cls(engine, scans_at_once=settings.db_scans_at_once)
         finally:
             await engine.dispose()
@@ -219,3 +230,16 @@ async def _connected(
             raise
         metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - started)
         yield connection
+
+
+@contextmanager
+def _counted(pool: object, *, limit: int) -> Iterator[None]:
+    """Count a pool for the length of the block."""
+    if not isinstance(pool, QueuePool):
+        yield
+        return
+    _pools[pool] = limit
+    try:
+        yield
+    finally:
+        del _pools[pool]

@@ -2,12 +2,16 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.protocol import OutgoingMessage
+
+#: An id that a row may have. A message that names another one is about nothing, and says so
+#: when it is decoded, not when the database refuses the number and all that goes with it.
+Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class Message(BaseModel):
@@ -16,14 +20,14 @@ class Message(BaseModel):
     A reader ignores fields it does not know, so a new optional field needs no new version.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
     topic: ClassVar[str]
     #: Somebody must receive it; False for notifications that nobody may be waiting for.
     mandatory: ClassVar[bool] = True
 
     version: Literal[1] = 1
-    event_id: int
+    event_id: Id
 
     @property
     def routing_key(self) -> str:
@@ -36,7 +40,7 @@ class Message(BaseModel):
         """Encode for the bus; `message_id` defaults to a fresh UUID."""
         return OutgoingMessage(
             routing_key=self.routing_key,
-            body=self.model_dump_json().encode(),
+            body=self.model_dump_json(by_alias=True).encode(),
             message_id=message_id or str(uuid.uuid4()),
             mandatory=self.mandatory,
             headers=headers or {},
@@ -52,7 +56,7 @@ class PhotoUploaded(Message):
     """A photo is stored and waits for analysis."""
 
     topic: ClassVar[str] = "photo.uploaded"
-    photo_id: int
+    photo_id: Id
     #: The engine that is to analyse it although another one has; None for a new photo.
     reindex_for: str | None = None
 
@@ -61,7 +65,7 @@ class PhotoAnalyzed(Message):
     """A photo's faces are committed; they wait for matching."""
 
     topic: ClassVar[str] = "photo.analyzed"
-    photo_id: int
+    photo_id: Id
 
 
 class PhotoMatched(Message):
@@ -69,10 +73,11 @@ class PhotoMatched(Message):
 
     topic: ClassVar[str] = "photo.matched"
     mandatory: ClassVar[bool] = False
-    photo_id: int
-    user_ids: tuple[int, ...]
+    photo_id: Id
+    user_ids: tuple[Id, ...]
     #: False for a photo that guests knew before; `user_ids` are then also those it showed.
-    is_news: bool = True
+    #: The name on the wire is an older one, which the other replicas of an upgrade know.
+    is_first_match: bool = Field(default=True, alias="is_news")
 
 
 class MatchChanged(Message):
@@ -80,8 +85,8 @@ class MatchChanged(Message):
 
     topic: ClassVar[str] = "match.changed"
     mandatory: ClassVar[bool] = False
-    photo_id: int | None = None
-    user_ids: tuple[int, ...] | None = None
+    photo_id: Id | None = None
+    user_ids: tuple[Id, ...] | None = None
 
 
 class PhotoFailed(Message):
@@ -89,7 +94,7 @@ class PhotoFailed(Message):
 
     topic: ClassVar[str] = "photo.failed"
     mandatory: ClassVar[bool] = False
-    photo_id: int
+    photo_id: Id
     reason: str
 
 
@@ -98,14 +103,14 @@ class PhotoChanged(Message):
 
     topic: ClassVar[str] = "photo.changed"
     mandatory: ClassVar[bool] = False
-    photo_id: int
+    photo_id: Id
 
 
 class PhotoDeleted(Message):
     """A photo's row is gone; its objects and external faces go next."""
 
     topic: ClassVar[str] = "photo.deleted"
-    photo_id: int
+    photo_id: Id
     filename: str
 
 
@@ -113,8 +118,8 @@ class SelfieUploaded(Message):
     """A guest's selfie waits to be indexed and matched in one event."""
 
     topic: ClassVar[str] = "selfie.uploaded"
-    user_id: int
-    selfie_id: int
+    user_id: Id
+    selfie_id: Id
 
 
 class SelfieMatched(Message):
@@ -122,8 +127,8 @@ class SelfieMatched(Message):
 
     topic: ClassVar[str] = "selfie.matched"
     mandatory: ClassVar[bool] = False
-    user_id: int
-    selfie_id: int
+    user_id: Id
+    selfie_id: Id
     matched: int
 
 
@@ -133,8 +138,8 @@ class SelfieDeleted(Message):
     topic: ClassVar[str] = "selfie.deleted"
     #: Stands for the event of a selfie that no event knows: its object must go all the same.
     no_event_id: ClassVar[int] = 0
-    user_id: int
-    selfie_id: int
+    user_id: Id
+    selfie_id: Id
     object_key: str
 
     @classmethod
@@ -170,7 +175,7 @@ class AccountDeleted(Message):
     topic: ClassVar[str] = "account.deleted"
     #: Stands for the event of an account that is in none.
     no_event_id: ClassVar[int] = 0
-    user_id: int
+    user_id: Id
 
     @classmethod
     def for_events(cls, event_ids: Iterable[int], *, user_id: int) -> list[Self]:

@@ -1,7 +1,7 @@
 """Publishes the outbox: one leader at a time, woken by NOTIFY and by a poll."""
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
-from libs.common.messaging import outbox
+from libs.common.database.outbox import OutboxRow
 from libs.common.messaging.bus.protocol import Bus, BusUnavailable
-from libs.common.messaging.outbox import OutboxRow
 from libs.common.telemetry import metrics, tracing
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,8 @@ BATCH = 200
 POLL_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 5.0
 MAX_SET_ASIDE_SECONDS = 300.0
+#: Ids of refused rows in one line of the log.
+ROWS_TOLD = 20
 _LEADER_LOCK_ID = 0x46494E45
 _TRY_TO_LEAD = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK_ID})")
 _PASSING_ERRORS = (
@@ -96,7 +99,7 @@ class Relay:
                 *(self._publish(row) for row in rows), return_exceptions=True
             )
             confirmed: list[int] = []
-            refused: Counter[str] = Counter()
+            refused: defaultdict[str, list[int]] = defaultdict(list)
             unavailable: BusUnavailable | None = None
             for row, outcome in zip(rows, outcomes, strict=True):
                 if outcome is None:
@@ -104,17 +107,20 @@ class Relay:
                 elif isinstance(outcome, BusUnavailable):
                     unavailable = outcome
                 elif isinstance(outcome, Exception):
-                    refused[f"{type(outcome).__name__}: {outcome}"] += 1
-                    delay = min(2.0**row.attempts, MAX_SET_ASIDE_SECONDS)
-                    await outbox.set_aside(connection, [row.id], delay)
+                    # Whatever it is, it is this row's own: the others must pass.
+                    refused[f"{type(outcome).__name__}: {outcome}"].append(row.id)
+                    await outbox.set_aside(connection, [row.id], _pause_seconds(row.attempts))
                 else:
-                    raise outcome
+                    # Not ours: the relay's own end would have ended the gathering.
+                    unavailable = BusUnavailable("the bus gave up a publish that was under way")
             if confirmed:
                 await outbox.remove(connection, confirmed)
         metrics.OUTBOX_PUBLISHED.inc(len(confirmed))
-        for reason, count in refused.items():
-            metrics.OUTBOX_REFUSED.inc(count)
-            log.error("outbox_messages_refused", reason=reason, count=count)
+        for reason, ids in refused.items():
+            metrics.OUTBOX_REFUSED.inc(len(ids))
+            log.error(
+                "outbox_messages_refused", reason=reason, count=len(ids), rows=ids[:ROWS_TOLD]
+            )
         if unavailable is not None:
             raise unavailable
         return len(rows)
@@ -129,13 +135,19 @@ class Relay:
         with tracing.continued(
             f"publish {topic}",
             message.headers,
-            "producer",
+            SpanKind.PRODUCER,
             routing_key=message.routing_key,
             message_id=message.message_id,
             waited_seconds=max(waited, 0.0),
         ):
             headers = {**message.headers, **tracing.headers()}
             await self._bus.publish(replace(message, headers=headers))
+
+
+def _pause_seconds(attempts: int) -> float:
+    """Return how long a row is set aside that was refused so often before."""
+    # The exponent is bounded, too: some days of it and no float holds the power any more.
+    return min(2.0 ** min(attempts, 30), MAX_SET_ASIDE_SECONDS)
 
 
 async def watch_backlog(database: Database, *, every_seconds: float = 5.0) -> None:

@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from libs.common.storage.checked_key import (
-    PARTS_DIRECTORY,
-    checked_folder,
-    checked_key,
-    checked_prefix,
-)
 from libs.common.storage.folder_part import (
     FolderWriter,
     Part,
     translated_write_errors,
     unavailable,
+)
+from libs.common.storage.keys import (
+    PARTS_DIRECTORY,
+    checked_folder,
+    checked_key,
+    checked_prefix,
 )
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound
 

@@ -13,7 +13,7 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from libs.common.storage.checked_key import checked_folder, checked_key, checked_prefix
+from libs.common.storage.keys import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
 from libs.common.telemetry import tracing
 

@@ -58,3 +58,7 @@ HTTP_SECONDS = Histogram(
     ["service", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+
+#: Operations of the paid face service that are charged for, those that analyse or search images;
+#: managing collections is free. The rule of the bill and of its metric.
+CHARGED = frozenset({"DetectFaces", "IndexFaces", "SearchFaces", "SearchFacesByImage"})

@@ -1,7 +1,6 @@
 """Traces: what a photo went through, from its upload to the guests' pages; off by default.
 
-Code says what it does by `span` and its like; whether that is recorded is decided once per
-process. When it is not, these do nothing, and OpenTelemetry is not even imported.
+OpenTelemetry's API does nothing by itself; what records is opened by `running`, once per process.
 
 A span says nothing of people. Its attributes are those of `Attributes`; its errors are told by
 their kinds and places alone, because messages quote what they are about (SQL its values). What
@@ -10,19 +9,34 @@ else there is to know is in the logs, whose lines carry the trace's id.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+import traceback
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from typing import Literal, Protocol, Self, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    NoOpTracer,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 log = structlog.get_logger(__name__)
 
 #: The header of W3C Trace Context, and the one that vendors add to it.
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
+#: Frames of an error, of which the innermost say most.
+MAX_FRAMES = 20
 
-Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Headers = Mapping[str, str]
 
 
@@ -45,143 +59,103 @@ class Attributes(TypedDict, total=False):
     status: int
 
 
-class Span(Protocol):
-    """A piece of work with a beginning and an end."""
-
-    def set(self, **attributes: Unpack[Attributes]) -> None:
-        """Say more of it."""
-
-    def rename(self, name: str) -> None:
-        """Give it the name that was not known at its beginning."""
-
-    def failed(self, error: BaseException | str) -> None:
-        """Mark it as failed; an error that leaves the block does that by itself."""
-
-
-class Tracer(Protocol):
-    """What records spans; see the functions of this module."""
-
-    def span(
-        self,
-        name: str,
-        kind: Kind,
-        attributes: Attributes,
-        *,
-        parent: Headers | None = None,
-        links_present: bool = False,
-    ) -> AbstractContextManager[Span]:
-        """A child of `parent` (of nobody, when that is empty), else of the present span."""
-
-    def has_span(self) -> bool:
-        """Whether there is a present span."""
-
-    def is_in(self, headers: Headers) -> bool:
-        """Whether the present span is of the trace that the headers name."""
-
-    def past(self, name: str, began_ns: int, ended_ns: int) -> None:
-        """See `past`."""
-
-    def headers(self) -> dict[str, str]:
-        """See `headers`."""
-
-    def ids(self) -> tuple[str, str] | None:
-        """See `ids`."""
-
-    def present(self) -> Span:
-        """The present span."""
-
-    def shutdown(self) -> None:
-        """Send what is left, within a deadline. Blocks."""
-
-
-class _Nothing:
-    """A span that is not recorded."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def set(self, **attributes: Unpack[Attributes]) -> None:
-        pass
-
-    def rename(self, name: str) -> None:
-        pass
-
-    def failed(self, error: BaseException | str) -> None:
-        pass
-
-
-_NOTHING = _Nothing()
+#: Names of OpenTelemetry's semantic conventions where they have one; ours else.
+NAMES: Final = {
+    "attempt": "findme.attempt",
+    "engine": "findme.engine",
+    "event_id": "findme.event_id",
+    "faces": "findme.faces",
+    "matches": "findme.matches",
+    "message_id": "messaging.message.id",
+    "method": "http.request.method",
+    "outcome": "findme.outcome",
+    "photo_id": "findme.photo_id",
+    "queue": "messaging.destination.name",
+    "route": "http.route",
+    "routing_key": "messaging.rabbitmq.destination.routing_key",
+    "status": "http.response.status_code",
+    "waited_seconds": "findme.waited_seconds",
+}
+# Trace Context alone: baggage of strangers is not passed on.
+_PROPAGATOR = TraceContextTextMapPropagator()
+_OFF: Final = NoOpTracer()
 #: As with metrics there is one per process.
-_tracer: Tracer | None = None
+_tracer: Tracer = _OFF
 
 
 def is_on() -> bool:
     """Whether this process records spans."""
-    return _tracer is not None
+    return _tracer is not _OFF
 
 
 def span(
-    name: str, kind: Kind = "internal", **attributes: Unpack[Attributes]
+    name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: Unpack[Attributes]
 ) -> AbstractContextManager[Span]:
     """Work within the present span, or by itself where there is none."""
-    if _tracer is None:
-        return _NOTHING
-    return _tracer.span(name, kind, attributes)
+    return _recorded(name, kind, attributes)
 
 
 def detail(name: str, **attributes: Unpack[Attributes]) -> AbstractContextManager[Span]:
     """Work that is worth recording as a part of other work only."""
-    if _tracer is None or not _tracer.has_span():
-        return _NOTHING
-    return _tracer.span(name, "internal", attributes)
+    return _recorded(name, SpanKind.INTERNAL, attributes, is_wanted=_present().is_valid)
 
 
 def new_trace(name: str, **attributes: Unpack[Attributes]) -> AbstractContextManager[Span]:
     """Work with a trace of its own, linked to the present span."""
-    if _tracer is None:
-        return _NOTHING
-    return _tracer.span(name, "internal", attributes, parent={}, links_present=True)
+    return continued(name, {}, **attributes)
 
 
 def continued(
-    name: str, came_with: Headers, kind: Kind = "internal", **attributes: Unpack[Attributes]
+    name: str,
+    came_with: Headers,
+    kind: SpanKind = SpanKind.INTERNAL,
+    **attributes: Unpack[Attributes],
 ) -> AbstractContextManager[Span]:
-    """Work on what came with these headers: within its trace, or with one of its own."""
-    if _tracer is None:
-        return _NOTHING
-    return _tracer.span(name, kind, attributes, parent=came_with, links_present=True)
+    """Work on what came with these headers: within its trace, or with one of its own.
+
+    It is linked to the present span.
+    """
+    return _recorded(name, kind, attributes, parent=came_with)
 
 
 def joined(
     name: str, traceparent: str | None, **attributes: Unpack[Attributes]
 ) -> AbstractContextManager[Span]:
     """Work for another trace than the present one: then, and only then, a span in that."""
-    if _tracer is None or traceparent is None:
-        return _NOTHING
-    headers = {TRACEPARENT: traceparent}
-    if _tracer.is_in(headers):
-        return _NOTHING
-    return _tracer.span(name, "internal", attributes, parent=headers, links_present=True)
+    parent = {} if traceparent is None else {TRACEPARENT: traceparent}
+    other = trace.get_current_span(_PROPAGATOR.extract(parent, Context())).get_span_context()
+    is_other = traceparent is not None and other.trace_id != _present().trace_id
+    return _recorded(name, SpanKind.INTERNAL, attributes, parent=parent, is_wanted=is_other)
 
 
 def past(name: str, began_ns: int, ended_ns: int) -> None:
     """Record a part of the present work that was timed elsewhere, in nanoseconds of the epoch."""
-    if _tracer is not None:
-        _tracer.past(name, began_ns, ended_ns)
+    if is_on() and _present().is_valid:
+        _tracer.start_span(name, start_time=began_ns).end(end_time=ended_ns)
 
 
-def say(**attributes: Unpack[Attributes]) -> None:
-    """Say more of the present span."""
-    if _tracer is not None:
-        _tracer.present().set(**attributes)
+def set_attributes(of: Span | None = None, /, **attributes: Unpack[Attributes]) -> None:
+    """Say more of a span, of the present one unless another is given."""
+    told = trace.get_current_span() if of is None else of
+    told.set_attributes(_named(attributes))
+
+
+def set_failed(of: Span, error: BaseException | str) -> None:
+    """Mark a span as failed; an error that leaves its block does that by itself."""
+    if not of.is_recording():
+        return
+    kind = error if isinstance(error, str) else _kind(error)
+    of.set_status(Status(StatusCode.ERROR, kind))
+    of.set_attribute("error.type", kind)
+    if not isinstance(error, str):
+        of.add_event("exception", {"exception.type": kind, "exception.stacktrace": _places(error)})
 
 
 def headers() -> dict[str, str]:
     """Return what a message or request takes along, so that its work is within the span."""
-    return {} if _tracer is None else _tracer.headers()
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier
 
 
 def traceparent() -> str | None:
@@ -191,7 +165,10 @@ def traceparent() -> str | None:
 
 def ids() -> tuple[str, str] | None:
     """Return the ids of the present trace and span, as hexadecimal digits."""
-    return None if _tracer is None else _tracer.ids()
+    present = _present()
+    if not present.is_valid:
+        return None
+    return trace.format_trace_id(present.trace_id), trace.format_span_id(present.span_id)
 
 
 @contextmanager
@@ -227,15 +204,75 @@ async def running(service: str) -> AsyncIterator[None]:
         yield
         return
     try:
-        from libs.common.telemetry.tracing_otel import open_tracer
+        from libs.common.telemetry.tracing_export import Export
 
-        tracer = open_tracer(service)
+        export = Export(service)
     except Exception as error:  # noqa: BLE001 - whatever it is, photos matter more
         log.error("tracing_is_off", error=str(error))  # noqa: TRY400 - a sentence is enough
         yield
         return
     try:
-        with using(tracer):
+        with using(export.tracer):
             yield
     finally:
-        await asyncio.to_thread(tracer.shutdown)
+        await asyncio.to_thread(export.shutdown)
+
+
+@contextmanager
+def _recorded(
+    name: str,
+    kind: SpanKind,
+    attributes: Attributes,
+    *,
+    parent: Headers | None = None,
+    is_wanted: bool = True,
+) -> Iterator[Span]:
+    """A child of `parent` (of nobody, when that is empty), else of the present span."""
+    if not is_on() or not is_wanted:
+        yield INVALID_SPAN
+        return
+    links: Sequence[Link] | None = None
+    context = None
+    if parent is not None:
+        context = _PROPAGATOR.extract(parent, Context())
+        links = [Link(_present())] if _present().is_valid else None
+    with _tracer.start_as_current_span(
+        name,
+        context=context,
+        kind=kind,
+        attributes=_named(attributes),
+        links=links,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as started:
+        try:
+            yield started
+        except BaseException as error:
+            set_failed(started, error)
+            raise
+
+
+def _present() -> trace.SpanContext:
+    return trace.get_current_span().get_span_context()
+
+
+def _named(attributes: Attributes) -> dict[str, str | int | float]:
+    return {NAMES[name]: value for name, value in attributes.items()}  # type: ignore[misc]
+
+
+def _kind(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _places(error: BaseException) -> str:
+    """Return where the error and its causes were raised, without their messages."""
+    told: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        frames = traceback.extract_tb(cause.__traceback__)[-MAX_FRAMES:]
+        told.append("".join(traceback.format_list(frames)) + _kind(cause))
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\ncaused by:\n".join(told)

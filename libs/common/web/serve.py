@@ -1,16 +1,18 @@
 """Run one service's application in a process of its own."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
+from starlette.applications import Starlette
 
 from libs.common.setting_files import SettingUnreadable
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import logs
 from libs.common.web.graceful_server import GracefulServer
+from libs.common.web.http_protocol import HttpProtocol
 
 #: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
 GRACEFUL_SHUTDOWN_SECONDS = 20
@@ -30,16 +32,32 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
     GracefulServer(server_config(app, settings), [app.state.stopping]).run()
 
 
-def server_config(app: FastAPI, settings: CommonSettings) -> uvicorn.Config:
-    """Return how uvicorn runs a service."""
+class Listening(Protocol):
+    """The settings of where a server listens, and whom it believes."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def forwarded_allow_ips(self) -> str: ...
+
+
+def server_config(
+    app: Starlette, settings: Listening, *, graceful_seconds: int = GRACEFUL_SHUTDOWN_SECONDS
+) -> uvicorn.Config:
+    """Return how uvicorn runs a service, or all of them in one process."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         forwarded_allow_ips=settings.forwarded_allow_ips,
+        # Nothing here speaks WebSocket: such an offer is ignored like every other one.
+        http=HttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=graceful_seconds,
         timeout_keep_alive=75,
     )
 

@@ -13,13 +13,12 @@ from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
 from libs.common.web import errors, health
 from libs.common.web.health import Check
-from libs.common.web.metrics_middleware import MetricsMiddleware
+from libs.common.web.middleware import MetricsMiddleware, TracingMiddleware
 from libs.common.web.stopping import Stopping
 from libs.common.web.tokens import Tokens
-from libs.common.web.tracing_middleware import TracingMiddleware
 
 #: FastAPI's own spans would name paths and queries, and its log records quote errors: see
-#: tracing_middleware.py for ours.
+#: middleware.py for ours.
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,

@@ -46,7 +46,7 @@ def announcement(message: Message, viewer: Viewer) -> LiveEvent | None:
             | PhotoDeleted(photo_id=photo_id)
         ):
             return LiveEvent(message.topic, {"photo_id": photo_id})
-        case PhotoMatched(photo_id=photo_id, user_ids=user_ids) if message.is_news:
+        case PhotoMatched(photo_id=photo_id, user_ids=user_ids) if message.is_first_match:
             if viewer.runs_event:
                 return LiveEvent("photo.matched", {"photo_id": photo_id, "matched": len(user_ids)})
             if viewer.user_id in user_ids:

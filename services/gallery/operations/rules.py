@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from libs.common.telemetry.paid_calls import CHARGED
+from libs.common.telemetry.metrics import CHARGED
 from services.gallery.operations.repository import PaidCalls
 
 

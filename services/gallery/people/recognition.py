@@ -6,11 +6,12 @@ from typing import Self, TypeVar
 
 import httpx
 import structlog
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import Conflict, NotFound, Unavailable
 from libs.common.telemetry import tracing
-from libs.common.web.internal_client import internal_client
+from libs.common.web.internal import internal_client
 from services.gallery.settings import GallerySettings
 from services.gallery.web.paging import CursorInvalid, packed, unpacked
 
@@ -114,7 +115,7 @@ class RecognitionPeople:
 
     async def _ask(self, path: str, query: dict[str, int], kind: type[A], not_found: NotFound) -> A:
         try:
-            with tracing.span("ask for people", "client"):
+            with tracing.span("ask for people", SpanKind.CLIENT):
                 answer = await self._client.get(path, params=query, headers=tracing.headers())
             if answer.status_code == httpx.codes.NOT_FOUND:
                 raise not_found

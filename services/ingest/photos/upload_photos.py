@@ -94,13 +94,13 @@ async def _store(
         except Exception as error:
             # Whatever it was, the rest of the batch goes on.
             log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
-            span.failed(error)
+            tracing.set_failed(span, error)
             outcome = Rejected(name, OUR_FAULT, is_ours=True)
         finally:
             UPLOAD_SECONDS.observe(time.perf_counter() - started)
-        span.set(outcome=_label(outcome))
+        tracing.set_attributes(span, outcome=_label(outcome))
         if isinstance(outcome, Kept):
-            span.set(photo_id=outcome.photo_id)
+            tracing.set_attributes(span, photo_id=outcome.photo_id)
     return outcome
 
 

@@ -5,12 +5,13 @@ from typing import Protocol
 
 import httpx
 import structlog
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from libs.common.errors import InvalidInput, Unavailable
 from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.telemetry import tracing
-from libs.common.web.internal_client import internal_client
+from libs.common.web.internal import internal_client
 from services.ingest.settings import IngestSettings
 
 TIMEOUT_SECONDS = 30.0
@@ -53,7 +54,7 @@ class RecognitionFaceCheck:
 
     async def _ask(self, image: bytes) -> FaceVerdict:
         try:
-            with tracing.span("check face", "client"):
+            with tracing.span("check face", SpanKind.CLIENT):
                 headers = {"Content-Type": "application/octet-stream", **tracing.headers()}
                 answer = await self._client.post(FACE_CHECK_PATH, content=image, headers=headers)
                 answer.raise_for_status()

@@ -3,8 +3,7 @@
 Imported by every worker, so it imports image libraries and nothing else of the service.
 """
 
-import os
-import signal
+from collections.abc import Callable
 
 import pillow_heif
 import pyvips
@@ -30,14 +29,11 @@ class CannotDecode(Exception):
     """These bytes are no picture that we show; the message says why."""
 
 
-def prepare(niceness: int) -> None:
-    """Run once in each worker."""
-    # Ctrl-C goes to the whole process group; the parent decides when workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Recognition makes guests wait longer than a preview does: it goes first.
-    os.nice(niceness)
+def prepared() -> Callable[[str, int, int], bytes]:
+    """Return `render` in a process that is made ready for it: one picture on one core."""
     pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
+    return render
 
 
 def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:

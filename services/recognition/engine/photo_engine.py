@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pyvips
 
+from libs.common.workers.stages import stage
 from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
 from services.recognition.engine.decode import thumbhash
 from services.recognition.engine.decode.decode import PIXEL_LIMIT
@@ -13,7 +14,6 @@ from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.located_face import FaceDetector, LocatedFace
 from services.recognition.engine.detect.quality import quality
 from services.recognition.engine.embed.chips import ChipCutter, FaceChip, FaceEmbedder
-from services.recognition.engine.stages import stage
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0

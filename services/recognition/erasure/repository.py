@@ -4,7 +4,7 @@ Rows of deleted photos and selfies get here by a trigger, in the transaction tha
 them, so that no deletion by whatever cascade can leave a face behind.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, text
@@ -36,10 +36,11 @@ async def add(connection: AsyncConnection, event_id: int, keys: Iterable[FaceKey
         )
 
 
-async def take(connection: AsyncConnection) -> Removals | None:
+async def take(connection: AsyncConnection, *, without: Collection[int] = ()) -> Removals | None:
     """Lock the oldest faces of one event that no other replica has in hand."""
     oldest = (
         select(face_removals.c.event_id)
+        .where(face_removals.c.event_id.not_in(without))
         .order_by(face_removals.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -68,11 +69,16 @@ async def remove(connection: AsyncConnection, ids: Sequence[int]) -> None:
     await connection.execute(delete(face_removals).where(face_removals.c.id.in_(ids)))
 
 
-async def take_ended_event(connection: AsyncConnection) -> int | None:
+async def take_ended_event(
+    connection: AsyncConnection, *, without: Collection[int] = ()
+) -> int | None:
     """Lock the collection of an event that is gone, and return the event's id."""
     event_id: int | None = await connection.scalar(
         select(external_collections.c.event_id)
-        .where(~select(events.c.id).where(events.c.id == external_collections.c.event_id).exists())
+        .where(
+            ~select(events.c.id).where(events.c.id == external_collections.c.event_id).exists(),
+            external_collections.c.event_id.not_in(without),
+        )
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -91,15 +97,19 @@ _EMPTIED = """
 """
 
 
-async def take_emptied_event(connection: AsyncConnection) -> int | None:
+async def take_emptied_event(
+    connection: AsyncConnection, *, without: Collection[int] = ()
+) -> int | None:
     """Lock the collection of an event that another engine has taken over, as a whole."""
     event_id: int | None = await connection.scalar(
         text(
             f"""
-            SELECT c.event_id FROM external_collections c WHERE {_EMPTIED}
+            SELECT c.event_id FROM external_collections c
+            WHERE {_EMPTIED} AND c.event_id <> ALL(CAST(:without AS bigint[]))
             LIMIT 1 FOR UPDATE SKIP LOCKED
             """  # noqa: S608 - a text of ours
-        )
+        ),
+        {"without": list(without)},
     )
     return event_id
 

@@ -6,9 +6,10 @@ from functools import partial
 
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
-from services.recognition.engine.analysis import PhotoAnalysis
+from libs.common.workers.pool import WorkerPool
+from services.recognition.engine import workers
 from services.recognition.engine.profiles import EMBEDDED, PROFILES
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
@@ -27,7 +28,7 @@ ERASING = "erase external faces"
 async def open_index(
     settings: RecognitionSettings,
     database: Database,
-    pool: WorkerPool[PhotoAnalysis],
+    pool: EnginePool,
     background: BackgroundTasks,
 ) -> AsyncIterator[FaceIndex]:
     """Yield the index; `pool` runs the engine that is ours.
@@ -67,8 +68,10 @@ async def _rekognition_index(
     async with (
         WorkerPool(
             settings.photo_queue_workers,
+            partial(ImagePreparer, pixel_limit=settings.pixel_limit),
+            name=workers.NAME,
             timeout_seconds=settings.analyze_timeout_seconds,
-            engine_factory=partial(ImagePreparer, pixel_limit=settings.pixel_limit),
+            metrics=workers.METRICS,
         ) as images,
         _connected(settings, database) as (rekognition, collections),
     ):

@@ -28,13 +28,13 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
         users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
         with tracing.joined("match", photo.traceparent):
-            tracing.say(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
+            tracing.set_attributes(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
             unit.publish(
                 PhotoMatched(
                     event_id=photo.event_id,
                     photo_id=photo.id,
                     user_ids=users,
-                    is_news=not photo.is_known,
+                    is_first_match=not photo.is_known,
                 )
             )
         if not photo.is_known:

@@ -34,7 +34,9 @@ class Matcher:
 
 async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
     """Write the photo's matches and mark it done; a second run changes nothing."""
-    tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
+    tracing.set_attributes(
+        event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name
+    )
     async with using.database.read() as connection:
         photo = await repository.find_photo(connection, message.photo_id)
     if photo is None or not photo.waits_for(using.index.name):

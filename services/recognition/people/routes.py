@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 
 from libs.common.errors import NotFound
-from libs.common.web.internal_token import require_internal
+from libs.common.web.internal import require_internal
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.people.people import ListPosition, Person, PhotoFace
 

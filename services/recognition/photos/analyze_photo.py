@@ -13,8 +13,8 @@ from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUplo
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.telemetry import tracing
+from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
 from services.recognition import metrics
-from services.recognition.engine.workers import WorkerCrashed, WorkerTimedOut
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
 from services.recognition.matching.finish import finish_photos
@@ -68,7 +68,9 @@ async def analyze_photo(
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
     """
-    tracing.say(event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name)
+    tracing.set_attributes(
+        event_id=message.event_id, photo_id=message.photo_id, engine=using.index.name
+    )
     while (photo := await _next_turn(message, using)) is not None:
         if photo.lost_analyses >= MAX_LOST_ANALYSES:
             await _fail(photo, LOST_REASON, using)
@@ -127,7 +129,7 @@ async def _analyze(photo: PhotoRow, using: Analyzer, *, is_repeat: bool) -> bool
                     analysis = await using.index.index_photo(key, path)
             metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
         metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
-        tracing.say(faces=len(analysis.faces))
+        tracing.set_attributes(faces=len(analysis.faces))
         await _save(photo, analysis, using, is_repeat=is_repeat)
     return True
 
@@ -195,7 +197,7 @@ async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
                 unit.publish(PhotoFailed(event_id=photo.event_id, photo_id=photo.id, reason=reason))
     if is_failed:
         metrics.PHOTOS.labels("failed").inc()
-        tracing.say(outcome="failed")
+        tracing.set_attributes(outcome="failed")
         log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
 
 
@@ -205,5 +207,5 @@ async def _keep(photo: PhotoRow, reason: str, using: Analyzer) -> None:
         async with attempt as unit:
             await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
     metrics.PHOTOS.labels("kept").inc()
-    tracing.say(outcome="kept")
+    tracing.set_attributes(outcome="kept")
     log.warning("photo_not_reindexed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

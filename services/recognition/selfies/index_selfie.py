@@ -39,7 +39,7 @@ async def match_selfie(
     Raises Unavailable while another replica holds the claim: it may have died.
     """
     event_id, selfie_id = message.event_id, message.selfie_id
-    tracing.say(event_id=event_id, engine=using.matcher.index.name)
+    tracing.set_attributes(event_id=event_id, engine=using.matcher.index.name)
     selfie = SelfieKey(event_id, message.user_id, selfie_id)
     if not await index_selfie(selfie, last_attempt=last_attempt, using=using):
         return

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends, Request
 
 from libs.common.errors import TooLarge
 from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
-from libs.common.web.internal_token import require_internal
-from services.recognition.engine.analysis import PhotoAnalysis
+from libs.common.web.internal import require_internal
 from services.recognition.engine.profiles import PROFILES
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.selfies.check_face import check_face
 
@@ -22,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 @router.post(FACE_CHECK_PATH, dependencies=[Depends(require_internal)])
 async def face_check(request: Request) -> FaceVerdict:
     """Say whether the body, an image, can serve as a selfie, and what its face is found by."""
-    pool: WorkerPool[PhotoAnalysis] = request.app.state.pool
+    pool: EnginePool = request.app.state.pool
     index: FaceIndex = request.app.state.index
     # A paid service finds faces by ids of its own: ours only judge there.
     engine = index.name if index.name in PROFILES else None

@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import insert
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
 from libs.common.database.tables import dead_letters
-from libs.common.messaging import outbox
 from libs.common.messaging.bus.protocol import Death, Delivery, OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters import settle as settling
@@ -220,6 +220,26 @@ async def test_a_letter_that_nobody_can_decode_is_replayed_as_it_is(
     await many_letters(rows, 1)
     assert await settle_all(LANE, Settlement.REPLAYED, database=database) == 1
     assert [message.body for message in await sent(database)] == [b"0"]
+
+
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ("photo.uploaded", b'{"event_id": 1, "photo_id": 9223372036854775808}'),
+        ("photo.analyzed", b'{"event_id": 1, "photo_id": 1e40}'),
+        ("selfie.uploaded", b'{"event_id": 1, "user_id": 1, "selfie_id": 99999999999999999999}'),
+    ],
+)
+async def test_a_letter_about_what_cannot_be_holds_up_no_other_s_replay(
+    rows: Rows, database: Database, key: str, body: bytes
+) -> None:
+    await add(database, delivery("impossible", body=body, key=f"{key}.00"))
+    photo = PhotoUploaded(event_id=1, photo_id=7)
+    await letter(rows, photo)
+
+    assert await settle_all(None, Settlement.REPLAYED, database=database) == 2
+
+    assert {message.body for message in await sent(database)} == {body, photo.outgoing().body}
 
 
 async def test_letters_that_are_not_there_are_told_by_their_absence(

@@ -1,13 +1,13 @@
 from dataclasses import replace
 
 from libs.common.messaging.bus.rabbitmq.layout import layout, retry_queue_name, retry_routing_key
-from libs.common.messaging.bus.routing import matches
 from libs.common.messaging.bus.topology import (
     DEAD_LETTER_EXCHANGE,
     EVENTS_EXCHANGE,
     REQUEUE_EXCHANGE,
     RETRY_EXCHANGE,
     findme_topology,
+    matches,
 )
 
 TOPOLOGY = findme_topology()

@@ -4,8 +4,10 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import quote
 
+import aio_pika
 import httpx
 import pytest
+from aio_pika.abc import HeadersType
 from structlog.testing import capture_logs
 
 from libs.common.errors import PermanentError, TransientError
@@ -16,7 +18,7 @@ from libs.common.messaging.bus.rabbitmq.layout import layout
 from libs.common.messaging.bus.topology import DEAD_LETTER_EXCHANGE, DELIVERY_LIMIT, Queue, Topology
 from tests.support.dead_letters import crash_until_given_up, dead_letters
 from tests.support.handlers import Gate, Recorder
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rabbitmq import RabbitMQ
 
 #: RabbitMQ 3.10 loses a quorum queue when it is killed within half a second of making it.
@@ -46,16 +48,16 @@ class Management:
 
     async def close_connections(self) -> int:
         """Close the vhost's connections; return how many were known (they show up late)."""
-        async with httpx.AsyncClient() as client:
-            answer = await client.get(f"{self._url}/vhosts/{self._vhost}/connections", timeout=10)
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+            answer = await client.get(f"{self._url}/vhosts/{self._vhost}/connections")
             names = [connection["name"] for connection in answer.raise_for_status().json()]
         for name in names:
             await self._delete(f"connections/{quote(name, safe='')}")
         return len(names)
 
     async def _delete(self, path: str) -> None:
-        async with httpx.AsyncClient() as client:
-            (await client.delete(f"{self._url}/{path}", timeout=30)).raise_for_status()
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+            (await client.delete(f"{self._url}/{path}")).raise_for_status()
 
 
 @pytest.fixture
@@ -106,9 +108,9 @@ async def test_a_killed_broker_keeps_confirmed_messages_and_everybody_resumes(
     await bus.subscribe(topology.analyze[0], late_consumer)
     await asyncio.to_thread(rabbitmq_faults.start)
 
-    await eventually(lambda: set(late_consumer.bodies) >= set(sent), timeout=30)
-    await eventually(lambda: gaps == 1, timeout=30)
-    await eventually(is_healthy, timeout=30)
+    await eventually(lambda: set(late_consumer.bodies) >= set(sent))
+    await eventually(lambda: gaps == 1)
+    await eventually(is_healthy)
     await bus.publish(message("photo.analyzed.00", b"analyzed"))
     await bus.publish(message("photo.matched.00", b"matched", mandatory=False))
     await eventually(lambda: consumer.bodies == [b"analyzed"])
@@ -122,10 +124,10 @@ async def test_a_lost_connection_brings_the_message_in_hand_again(
     await bus.subscribe(topology.match[0], handler)
     await bus.publish(message("photo.analyzed.00", b"in hand"))
     await eventually(lambda: handler.got)
-    await eventually(management.close_connections, timeout=20)
+    await eventually(management.close_connections)
     # The handler that runs is not disturbed, and not joined by a second one.
     handler.open.set()
-    await eventually(lambda: len(handler.finished) == 2, timeout=20)
+    await eventually(lambda: len(handler.finished) == 2)
     assert handler.bodies == [b"in hand"] * 2
     assert [delivery.redelivered for delivery in handler.got] == [False, True]
 
@@ -161,6 +163,19 @@ async def test_a_message_that_crashes_consumers_after_a_retry_keeps_its_routing_
     assert dead.death is not None
     assert (dead.death.queue, dead.death.crashed) == (queue.name, True)
     assert dead.death.attempts == 1 + DELIVERY_LIMIT + 1
+
+
+@pytest.mark.parametrize("attempt", [10**12, 0, -5])
+async def test_a_strangers_dead_letter_is_taken_whatever_attempt_it_claims(
+    bus: Bus, declared: str, attempt: int
+) -> None:
+    async with await aio_pika.connect(declared) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(DEAD_LETTER_EXCHANGE)
+        headers: HeadersType = {"x-attempt": attempt, "x-dead-letter-queue": "theirs"}
+        await exchange.publish(aio_pika.Message(b"?", headers=headers), "whatever")
+    (dead,) = await dead_letters(bus, 1)
+    assert dead.death == Death("theirs", "unknown", attempts=1)
 
 
 async def test_a_dead_letter_that_cannot_be_kept_is_not_dropped(
@@ -207,7 +222,7 @@ async def test_a_queue_that_was_deleted_and_made_again_is_consumed_again(
         await eventually(lambda: any(entry["event"] == "queue_is_gone" for entry in logs))
     await declare(declared, topology)
     await bus.publish(message("photo.uploaded.00", b"new"))
-    await eventually(lambda: handler.bodies == [b"new"], timeout=20)
+    await eventually(lambda: handler.bodies == [b"new"])
 
 
 async def test_declaring_twice_changes_nothing(bus: Bus, topology: Topology, declared: str) -> None:

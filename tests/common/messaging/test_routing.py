@@ -1,6 +1,6 @@
 import pytest
 
-from libs.common.messaging.bus.routing import matches
+from libs.common.messaging.bus.topology import matches
 
 
 @pytest.mark.parametrize(

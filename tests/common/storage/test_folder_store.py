@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from libs.common.storage.checked_key import PARTS_DIRECTORY
 from libs.common.storage.folder import PART_MAX_AGE_SECONDS, FolderStore
 from libs.common.storage.folder_part import Part
+from libs.common.storage.keys import PARTS_DIRECTORY
 from libs.common.storage.protocol import StoreUnavailable
 
 KEY = "events/1/photos/a.jpg"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.common.storage.checked_key import InvalidKey
+from libs.common.storage.keys import InvalidKey
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from tests.support.stores import StoreProbe
 

@@ -12,7 +12,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from libs.common.telemetry import tracing
-from libs.common.telemetry.tracing_otel import FLUSH_SECONDS
+from libs.common.telemetry.tracing_export import FLUSH_SECONDS
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import free_port
 
 #: More than a processor's queue holds.
@@ -123,7 +124,7 @@ async def test_a_collector_that_is_away_costs_spans_and_nothing_else(
             for _ in range(MANY):
                 with tracing.span("work"):
                     pass
-            async with asyncio.timeout(FLUSH_SECONDS + 5):
+            async with asyncio.timeout(FLUSH_SECONDS + PATIENCE_SECONDS):
                 await stack.aclose()
 
 
@@ -153,7 +154,7 @@ async def test_a_protocol_that_is_not_spoken_is_told_and_the_service_runs(
 def test_without_a_collector_the_sdk_is_not_even_imported() -> None:
     program = """
 import asyncio, sys
-import cli.app, services.ingest.app, services.gallery.app, services.media.app
+import cli.app, standalone.serve, services.ingest.app, services.gallery.app, services.media.app
 import services.recognition.app
 from libs.common.telemetry import tracing
 async def run():

@@ -53,7 +53,7 @@ async def heard(spans: Spans, *photo_ids: int) -> None:
         told = {said(span, "photo_id") for span in spans.named("hear photo.matched")}
         return told >= set(photo_ids)
 
-    await eventually(all_heard, timeout=30, message=lambda: str([s.name for s in spans.all]))
+    await eventually(all_heard, message=lambda: str([s.name for s in spans.all]))
 
 
 def root_of(spans: Spans, photo_id: int) -> ReadableSpan:
@@ -152,7 +152,7 @@ async def test_a_dead_letter_and_its_replay_stay_in_the_photos_trace(
         async def replayed() -> bool:
             return bool(await settle_all(None, Settlement.REPLAYED, database=database))
 
-        await eventually(replayed, timeout=30)
+        await eventually(replayed)
         await heard(spans, photo_id)
     trace = spans.of_trace(root_of(spans, photo_id))
     replay = only(trace, "replay")

@@ -30,7 +30,7 @@ async def test_spans_hold_no_names_addresses_tokens_filenames_or_signatures(
         answer = await client.get("/api/my-photos", headers=guest.headers)
         return list(answer.json()) if answer.is_success else []
 
-    await eventually(found, timeout=30)
+    await eventually(found)
     (photo,) = await found()
     for url in (photo["url"], photo["url"] + "x", f"/api/image/{photo['filename']}"):
         await client.get(url, headers=guest.headers)

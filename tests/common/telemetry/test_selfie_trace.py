@@ -15,7 +15,7 @@ async def test_a_selfies_way_through_the_services_is_the_requests_trace(
         "/api/upload-selfie", headers=guest.headers, files={"file": selfie}
     )
     answer.raise_for_status()
-    await eventually(lambda: spans.named("hear selfie.matched"), timeout=30)
+    await eventually(lambda: spans.named("hear selfie.matched"))
     (request,) = spans.named("POST /api/upload-selfie")
     (judged,) = spans.named("POST /internal/face-check")
     (heard,) = spans.named("hear selfie.matched")

@@ -7,7 +7,6 @@ import pytest
 import structlog
 
 from libs.common.telemetry import logs, tracing
-from libs.common.telemetry.tracing_otel import NAMES
 from tests.support.spans import Spans, recording_spans, span_id, trace_id
 
 
@@ -18,14 +17,15 @@ def spans() -> Iterator[Spans]:
 
 
 def test_every_attribute_that_a_span_may_say_has_its_name() -> None:
-    assert set(NAMES) == set(tracing.Attributes.__annotations__)
+    assert set(tracing.NAMES) == set(tracing.Attributes.__annotations__)
 
 
 def test_off_nothing_is_done_and_nothing_goes_along() -> None:
     with tracing.span("work") as span, tracing.new_trace("photo"), tracing.detail("part"):
-        span.set(photo_id=1)
-        span.rename("other")
-        tracing.say(photo_id=1)
+        span.update_name("other")
+        tracing.set_attributes(span, photo_id=1)
+        tracing.set_attributes(photo_id=1)
+        tracing.set_failed(span, "no reason")
         tracing.past("stage", 1, 2)
         assert tracing.headers() == {}
         assert tracing.traceparent() is None

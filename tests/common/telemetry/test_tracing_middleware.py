@@ -6,7 +6,7 @@ from fastapi import FastAPI, HTTPException
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
-from libs.common.web.tracing_middleware import TracingMiddleware
+from libs.common.web.middleware import TracingMiddleware
 from tests.support.spans import Spans, recording_spans, trace_id
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -86,6 +86,6 @@ async def test_what_watchers_ask_for_and_what_lasts_for_hours_is_not_traced(
     assert not spans.all
 
 
-async def test_a_gateways_trace_is_gone_on_with(client: httpx.AsyncClient, spans: Spans) -> None:
+async def test_a_gateways_trace_is_resumed(client: httpx.AsyncClient, spans: Spans) -> None:
     await client.get("/busy", headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
     assert f"{trace_id(only(spans)):032x}" == TRACE

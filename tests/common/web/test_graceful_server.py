@@ -11,7 +11,7 @@ from libs.common.resources import Resources
 from libs.common.settings import CommonSettings
 from libs.common.web.graceful_server import GracefulServer
 from libs.common.web.service_app import build_app
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 
 class WorkInHand:
@@ -46,13 +46,15 @@ async def told_to_stop(
     serving = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS
+    ) as client:
         assert (await client.get("/readyz")).status_code == 200
         server.should_exit = True  # what its signal handler does
-        await asyncio.wait_for(work.is_stopping.wait(), 10)
+        await asyncio.wait_for(work.is_stopping.wait(), PATIENCE_SECONDS)
         yield client, serving
         work.may_finish.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, PATIENCE_SECONDS)
 
 
 async def test_it_answers_that_it_is_stopping_while_the_work_in_hand_is_finished(
@@ -65,7 +67,7 @@ async def test_it_answers_that_it_is_stopping_while_the_work_in_hand_is_finished
         assert (await client.get("/livez")).status_code == 200
         assert not serving.done()
         work.may_finish.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, PATIENCE_SECONDS)
         with pytest.raises(httpx.ConnectError):
             await client.get("/readyz", headers={"Connection": "close"})
 
@@ -74,4 +76,4 @@ async def test_work_that_fails_to_stop_does_not_keep_the_process(settings: Commo
     work = WorkInHand(RuntimeError("the broker is gone"))
     async with told_to_stop(settings, work) as (_, serving):
         work.may_finish.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, PATIENCE_SECONDS)

@@ -12,7 +12,7 @@ from standalone.gateway_routes import HIDDEN, service_for
 from tests.deploy.gateway.stub_services import CONTENT, Stub
 from tests.support.http_server import serving
 from tests.support.nginx import running_gateway
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.services import ServiceMissing
 
 MEGABYTE = 1024 * 1024
@@ -134,7 +134,10 @@ async def test_the_answer_to_an_upload_that_is_refused_at_once_arrives(
 
 
 async def test_a_live_event_arrives_at_once(gateway: httpx.AsyncClient, stubs: Stubs) -> None:
-    async with asyncio.timeout(5), gateway.stream("GET", "/api/events/1/stream") as answer:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        gateway.stream("GET", "/api/events/1/stream") as answer,
+    ):
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.aiter_lines()
         for text in ("first", "second", ""):
@@ -172,7 +175,7 @@ async def test_a_service_that_is_away_is_said_so(tmp_path: Path) -> None:
     nowhere = dict.fromkeys(("ingest", "gallery", "media"), "http://127.0.0.1:9")
     try:
         with running_gateway(nowhere, tmp_path) as url:
-            async with httpx.AsyncClient(base_url=url) as client:
+            async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
                 answer = await client.get("/api/me")
     except ServiceMissing as error:
         pytest.skip(str(error))

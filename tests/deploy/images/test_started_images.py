@@ -17,7 +17,7 @@ from tests.deployment.services import wait_until_ready
 from tests.support.compose import environment_of, read_compose
 from tests.support.images import Image, build
 from tests.support.nginx import running_gateway
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.s3 import S3Bucket
 from tests.support.services import ServiceMissing, free_port
 from tests.support.small_event import PASSWORD, SmallEvent
@@ -71,7 +71,6 @@ async def test_recognition_comes_out_of_its_steps_whole_and_ready(
     with image.running(given=given, log=log):
         await eventually(
             lambda: image.run(kind="HEALTHCHECK", given=given).returncode == 0,
-            timeout=60,
             poll_seconds=0.5,
             message=lambda: log.read_text()[-3000:],
         )
@@ -107,7 +106,7 @@ async def test_all_images_together_do_the_whole_job(
         result = await run_scenario(
             place, small_event.photos, small_event.guests(run), password=PASSWORD
         )
-        async with httpx.AsyncClient(base_url=gateway) as client:
+        async with httpx.AsyncClient(base_url=gateway, timeout=PATIENCE_SECONDS) as client:
             paths = ("/metrics", "/livez")
             answers = {path: (await client.get(path)).status_code for path in paths}
             login = await client.post(

@@ -76,7 +76,7 @@ async def test_a_service_answers_its_probes_and_ends_in_time(
     try:
         for probe in ("startup", "liveness", "readiness"):
             path = container[f"{probe}Probe"]["httpGet"]["path"]
-            await eventually(partial(answers, path), timeout=60, poll_seconds=0.1)
+            await eventually(partial(answers, path), poll_seconds=0.1)
         assert await answers("/metrics")
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(workload.spec["terminationGracePeriodSeconds"]):

@@ -44,7 +44,7 @@ async def test_all_queues_are_added_up_with_what_is_in_hand(
     vhost = urlsplit(amqp_url).path.removeprefix("/")
 
     async def hold(_: Delivery) -> None:
-        await eventually(lambda: released, timeout=60)
+        await eventually(lambda: released)
 
     released: list[bool] = []
     async with open_bus(amqp_url, topology) as bus:
@@ -54,7 +54,6 @@ async def test_all_queues_are_added_up_with_what_is_in_hand(
         subscription = await bus.subscribe(queues[3], hold)
         await eventually(
             lambda: asked(rabbitmq_server, vhost, trigger) == 12,
-            timeout=30,
             poll_seconds=0.5,
             message=lambda: f"asked: {asked(rabbitmq_server, vhost, trigger)}",
         )

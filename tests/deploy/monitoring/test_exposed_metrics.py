@@ -13,7 +13,7 @@ from libs.common.messaging.bus.topology import findme_topology
 from tests.support import promql
 from tests.support.exposed import registered, series
 from tests.support.monitoring import FOREIGN, MONITORING, TARGET_LABELS, Known, expressions
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rabbitmq import RabbitMQ
 
 USES = [use for expr in expressions().values() for use in promql.uses(expr)]
@@ -23,7 +23,7 @@ UNSEEN_LABELS = {"status"}
 
 @pytest.fixture(scope="module")
 def page(used_findme: str) -> str:
-    return httpx.get(f"{used_findme}/metrics").raise_for_status().text
+    return httpx.get(f"{used_findme}/metrics", timeout=PATIENCE_SECONDS).raise_for_status().text
 
 
 def exposed(text: str) -> dict[str, Known]:
@@ -95,7 +95,7 @@ async def test_the_broker_exposes_every_metric_that_is_asked_of_it(
             return "queue" in found["rabbitmq_detailed_queue_consumers"].labels
 
         # New queues show after a collection interval of the plugin.
-        await eventually(tells_of_queues, timeout=40, poll_seconds=0.5)
+        await eventually(tells_of_queues, poll_seconds=0.5)
         there = await fetched()
     for name, known in FOREIGN.items():
         if name.startswith("rabbitmq_"):

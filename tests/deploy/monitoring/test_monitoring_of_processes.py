@@ -4,8 +4,6 @@ import signal
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
-
 from demo.scenario import Place, run_scenario
 from tests.deployment.services import make_event, migrate, running_services, wait_until_ready
 from tests.support import promql
@@ -16,8 +14,6 @@ from tests.support.prometheus import Prometheus, running_prometheus
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.small_event import PASSWORD, SmallEvent
 from tests.support.visit import visit
-
-pytestmark = pytest.mark.timeout(300)
 
 #: Panels of Rekognition, which is not used, and of what did not happen.
 MAY_BE_EMPTY = {
@@ -85,15 +81,13 @@ async def test_every_panel_shows_the_work_and_the_end_of_recognition_is_noticed(
 
             await eventually(
                 lambda: empty() <= MAY_BE_EMPTY,
-                timeout=60,
                 poll_seconds=1,
                 message=lambda: f"empty: {empty() - MAY_BE_EMPTY}",
             )
-            await eventually(lambda: alerts(prometheus) == set(), timeout=60, poll_seconds=0.5)
+            await eventually(lambda: alerts(prometheus) == set(), poll_seconds=0.5)
             processes["recognition"].send_signal(signal.SIGTERM)
             await eventually(
                 lambda: alerts(prometheus) >= WITHOUT_RECOGNITION,
-                timeout=60,
                 poll_seconds=0.5,
                 message=lambda: f"noticed: {alerts(prometheus)}",
             )

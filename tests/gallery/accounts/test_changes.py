@@ -23,7 +23,7 @@ from tests.gallery.streams import open_stream
 from tests.gallery.world import World
 from tests.support.http_server import serving
 from tests.support.people import Person
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ async def test_streams_of_a_deleted_event_end_and_so_do_those_of_a_deleted_accou
     await world.join(leaving, other)
     async with (
         serving(world.app) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client,
         open_stream(client, event, guest.headers) as stays,
         open_stream(client, event, leaving.headers) as leaves,
         open_stream(client, other, leaving.headers) as elsewhere,

@@ -14,6 +14,7 @@ from tests.gallery.streams import open_stream
 from tests.gallery.world import World
 from tests.support.http_server import serving
 from tests.support.people import Person
+from tests.support.polling import PATIENCE_SECONDS
 
 BOX = {"left": 0.125, "top": 0.25, "width": 0.5, "height": 0.375}
 
@@ -221,7 +222,10 @@ async def test_the_guests_to_choose_from_are_told_without_their_addresses(
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(world.app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with (
+        serving(world.app) as url,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client,
+    ):
         yield client
 
 

@@ -37,8 +37,6 @@ async def an_event_with_many_photos(
     guest = await world.person(joined=event_id)
     selfie_ids = [await world.selfie(guest) for _ in range(20)]
     async with world.database.unit_of_work() as unit:
-        # VACUUM takes rows for visible only once their commit is on disk.
-        await unit.connection.execute(text("SET LOCAL synchronous_commit = on"))
         await unit.connection.execute(
             text(
                 "INSERT INTO photos (event_id, filename, original_filename, content_type,"

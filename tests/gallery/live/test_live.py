@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -19,13 +18,16 @@ from services.gallery.live.updates import LiveUpdates
 from tests.gallery.streams import open_stream
 from tests.gallery.world import World
 from tests.support.http_server import serving
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service on a real socket."""
-    async with serving(world.app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with (
+        serving(world.app) as url,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client,
+    ):
         yield client
 
 
@@ -183,5 +185,4 @@ async def test_open_streams_end_when_the_service_stops(
     guest = await world.person(joined=event_id)
     async with open_stream(client, event_id, guest.headers) as stream:
         live_of(world).close()
-        async with asyncio.timeout(5):
-            await eventually(lambda: stream.has_ended)
+        await eventually(lambda: stream.has_ended)

@@ -6,6 +6,7 @@ from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
 from services.gallery.live.rules import GAP, LiveEvent, Viewer
 from services.gallery.live.updates import LiveUpdates, Subscription
+from tests.support.polling import PATIENCE_SECONDS
 
 GUEST = Viewer(7, runs_event=False)
 
@@ -16,7 +17,7 @@ def numbered(count: int) -> list[LiveEvent]:
 
 async def read(subscription: Subscription, count: int) -> list[LiveEvent]:
     events: list[LiveEvent] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for event in subscription:
             events.append(event)
             if len(events) == count:

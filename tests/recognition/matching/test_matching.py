@@ -84,7 +84,7 @@ async def test_photos_and_selfies_in_any_order_at_once_lose_no_match_and_make_no
             unit.publish(message)
 
     await asyncio.gather(*(publish(message) for message in everything))
-    await eventually(lambda: settled(world), timeout=30)
+    await eventually(lambda: settled(world))
     assert await world.matches(event) == {
         (user, photo)
         for user, person in guests.items()
@@ -123,7 +123,7 @@ async def test_a_photo_that_kills_its_worker_twice_fails_and_the_others_are_fini
     event = await world.event()
     deadly = await world.photo(event, "crash")
     others = [await world.photo(event, "people 1") for _ in range(4)]
-    await eventually(lambda: settled(world), timeout=60)
+    await eventually(lambda: settled(world))
     row = await world.photo_row(deadly)
     assert row.processing_status == "failed"
     assert "cannot be processed" in row.processing_error

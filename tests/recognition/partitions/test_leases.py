@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.recognition.partition_world import PARTITIONS, Fleet, running_fleet
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres
 
 HANDLED = re.compile(r"\d+-\d+")
@@ -46,7 +46,7 @@ async def wait_for_owners(fleet: Fleet, wanted: dict[str | None, int]) -> None:
     async def owned() -> bool:
         return await fleet.owners() == wanted
 
-    await eventually(owned, timeout=20)
+    await eventually(owned)
 
 
 async def test_a_killed_replicas_partitions_are_taken_over_when_its_lease_ends(
@@ -94,7 +94,7 @@ async def test_a_frozen_replica_is_replaced_and_handles_nothing_when_it_wakes(
 async def next_handled(process: asyncio.subprocess.Process) -> str:
     """The next message of which the process says that it was handled; it prints logs as well."""
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while line := (await process.stdout.readline()).decode().strip():
             if HANDLED.fullmatch(line):
                 return line
@@ -115,7 +115,7 @@ async def test_without_the_database_it_handles_until_the_lease_ends_and_later_re
     for partition in PARTITIONS:
         await fleet.publish(partition)
     await asyncio.to_thread(postgres_faults.start)
-    await eventually(fleet.is_all_handled, timeout=20)
+    await eventually(fleet.is_all_handled)
     assert handled <= len(PARTITIONS)
     await wait_for_owners(fleet, {"a": 16})
     fleet.assert_nothing_lost_doubled_or_reordered()
@@ -134,7 +134,7 @@ async def test_a_handler_that_outlasts_the_lease_is_cut_short_and_its_message_co
     assert fleet.ledger.in_hand == set()
     fleet.ledger.seconds = 0
     await asyncio.to_thread(postgres_faults.start)
-    await eventually(fleet.is_all_handled, timeout=20)
+    await eventually(fleet.is_all_handled)
     fleet.assert_nothing_lost_doubled_or_reordered()
 
 

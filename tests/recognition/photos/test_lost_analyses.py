@@ -16,7 +16,7 @@ from libs.common.database.tables import photos
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
 from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import IndexedPhoto, PhotoKey
 from services.recognition.partitions.repository import announce
@@ -308,7 +308,7 @@ async def test_a_shutdown_in_the_middle_of_an_analysis_is_not_held_against_the_p
 ) -> None:
     event = await world.event()
     photo = await world.photo(event, "people 1", publish=False)
-    async with WorkerPool(1, engine_factory=partial(ScriptedEngine, seconds=60)) as pool:
+    async with engine_pool(1, partial(ScriptedEngine, seconds=60)) as pool:
         index = EmbeddedIndex(world.database, pool, EMBEDDED, photos_at_once=1)
         claims = AnalysisClaims(
             world.database, claimant="mine", lease_seconds=60, replica_lease_seconds=60

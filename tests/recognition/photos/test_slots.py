@@ -1,6 +1,7 @@
 import asyncio
 
 from services.recognition.photos.claims import AnalysisSlots
+from tests.support.polling import PATIENCE_SECONDS
 
 
 async def test_a_suspect_is_analysed_alone_and_others_side_by_side() -> None:
@@ -18,7 +19,7 @@ async def test_a_suspect_is_analysed_alone_and_others_side_by_side() -> None:
 
     names = [f"photo {number}" for number in range(9)]
     suspects = {names[2], names[3], names[7]}
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         for name in names:
             group.create_task(analyse(name, alone=name in suspects))
 
@@ -34,5 +35,5 @@ async def test_a_suspect_that_gives_up_waiting_leaves_all_slots_free() -> None:
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-    async with asyncio.timeout(5), slots.all():
+    async with asyncio.timeout(PATIENCE_SECONDS), slots.all():
         pass

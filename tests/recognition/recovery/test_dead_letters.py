@@ -62,7 +62,7 @@ async def the_letter(world: World) -> DeadLetterRow:
     async def is_there() -> bool:
         return len(await letters(world)) == 1
 
-    await eventually(is_there, timeout=20)
+    await eventually(is_there)
     return (await letters(world))[0]
 
 
@@ -74,7 +74,7 @@ async def photo_is(world: World, photo: int, status: str) -> None:
     async def has_status() -> bool:
         return bool((await world.photo_row(photo)).processing_status == status)
 
-    await eventually(has_status, timeout=20, message=f"the photo never was {status}")
+    await eventually(has_status, message=f"the photo never was {status}")
 
 
 def lane(resources: Resources, event: int) -> Queue:
@@ -170,7 +170,7 @@ async def test_a_selfie_that_ended_every_process_is_failed_by_the_collector(
         async def matched() -> bool:
             return await world.matches(event) == {(guest, photo)}
 
-        await eventually(matched, timeout=20)
+        await eventually(matched)
         assert await letters(world) == []
 
 

@@ -1,7 +1,7 @@
 """Another engine takes over events that have photos, guests and matches."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -14,6 +14,7 @@ from libs.common.resources import Resources
 from libs.common.rights.guest_photos import ADDED, NOT_ME
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Feeder, ReindexLimits
+from services.recognition.reindex.repository import lead
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import EMBEDDED, OPENCV, is_settled, running_engine
 from tests.support.handlers import Recorder
@@ -25,7 +26,7 @@ LIMITS = ReindexLimits(photos_at_once=3, lease_seconds=60, patience_seconds=60)
 
 
 async def settled(world: World, engine: str) -> None:
-    await eventually(partial(is_settled, world, engine), timeout=60)
+    await eventually(partial(is_settled, world, engine))
 
 
 async def engines_of_faces(world: World) -> set[str]:
@@ -58,7 +59,7 @@ async def test_an_event_ends_with_the_same_matches_and_no_guest_misses_a_photo_m
                 assert await world.matches(event) == truth
                 return await is_settled(world, engine)
 
-            await eventually(all_are_there_until_it_is_done, timeout=60)
+            await eventually(all_are_there_until_it_is_done)
         assert await engines_of_faces(world) == {engine}
         assert await world.matches(event) == truth
 
@@ -152,6 +153,17 @@ async def live(world: World, replica: str, *, engine: str | None) -> None:
 async def stop(world: World, replica: str) -> None:
     async with world.database.unit_of_work() as unit:
         await withdraw(unit.connection, replica)
+
+
+async def between_feeds(world: World, act: Callable[[], Awaitable[None]]) -> None:
+    """Do something while no feeder is in the middle of a look: each later one sees it."""
+    async with world.database.unit_of_work() as unit:
+
+        async def leads() -> bool:
+            return await lead(unit.connection)
+
+        await eventually(leads)
+        await act()
 
 
 async def on_their_way(world: World) -> set[int]:
@@ -326,13 +338,13 @@ async def test_a_new_photo_is_matched_before_the_old_ones_are(
         async def has_begun() -> bool:
             return bool(await on_their_way(world))
 
-        await eventually(has_begun, timeout=30, poll_seconds=0.005)
+        await eventually(has_begun, poll_seconds=0.005)
         new = await world.photo(event, "people 1")
 
         async def is_matched() -> bool:
             return (guest, new) in await world.matches(event)
 
-        await eventually(is_matched, timeout=30, poll_seconds=0.005)
+        await eventually(is_matched, poll_seconds=0.005)
         left = await world.scalar("SELECT count(*) FROM photos WHERE engine = 'embedded'")
         assert left > 0
         await settled(world, OPENCV)
@@ -344,9 +356,12 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
     event = await world.event()
     guest = await world.guest(event, 1)
     photo = await world.photo(event, "people 1")
-    async with running_engine(EMBEDDED, settings, resources):
+    patient = settings.model_copy(update={"partition_lease_seconds": 600.0})
+    async with running_engine(EMBEDDED, patient, resources):
         await settled(world, EMBEDDED)
-        # A replica of the new engine has analysed it, and this one owns its partition.
+        # Beside another engine's replica, this one's feeder leaves alone what it did not see.
+        await between_feeds(world, partial(live, world, "new", engine=OPENCV))
+        # That replica has analysed the photo, and this one owns its partition.
         await world.execute(
             text(
                 "UPDATE photos SET engine = 'opencv', processing_status = 'analyzed'"
@@ -366,9 +381,9 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
         assert (await world.photo_row(photo)).processing_status == "analyzed"
         await live(world, "old", engine=EMBEDDED)
         feeder = Feeder(world.database, engine=OPENCV, limits=LIMITS)
-        await live(world, "new", engine=OPENCV)
         assert not await feeder.feed()
     await stop(world, "old")
+    await live(world, "new", engine=OPENCV)
     await world.execute(text("UPDATE photos SET enqueued_at = now() - interval '5 seconds'"))
     await feeder.feed()
     async with running_engine(OPENCV, settings, resources):

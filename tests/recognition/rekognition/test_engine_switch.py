@@ -34,7 +34,7 @@ async def running(
 
 
 async def settled(album: Album, engine: str) -> None:
-    await eventually(partial(is_settled, album, engine), timeout=60)
+    await eventually(partial(is_settled, album, engine))
 
 
 async def nothing_is_left(album: Album, server: RekognitionServer) -> bool:
@@ -71,7 +71,7 @@ async def test_there_and_back_again_the_matches_are_the_same_and_nothing_is_left
     async with running(EMBEDDED, settings, resources):
         await settled(album, EMBEDDED)
         assert await album.matches(event) == truth
-        await eventually(partial(nothing_is_left, album, server), timeout=30)
+        await eventually(partial(nothing_is_left, album, server))
     assert await album.scalar("SELECT count(*) FROM faces WHERE embedding IS NULL") == 0
 
 
@@ -96,11 +96,11 @@ async def test_what_was_left_there_is_erased_as_soon_as_there_are_credentials(
         without.delenv("AWS_SECRET_ACCESS_KEY")
         without.setenv("AWS_EC2_METADATA_DISABLED", "true")
         async with running(EMBEDDED, settings, resources):
-            await eventually(lambda: refused._value.get() > before, timeout=30)
+            await eventually(lambda: refused._value.get() > before)
             # All else works.
             await album.guest(event, 3)
             await album.picture(event, 3)
             await settled(album, EMBEDDED)
         assert not await nothing_is_left(album, server)
     async with running(EMBEDDED, settings, resources):
-        await eventually(partial(nothing_is_left, album, server), timeout=30)
+        await eventually(partial(nothing_is_left, album, server))

@@ -66,6 +66,22 @@ async def test_a_deleted_event_takes_its_collection_with_it(
     await eventually(forgotten)
 
 
+async def test_an_event_whose_deletion_is_refused_keeps_no_other_from_being_erased(
+    album: Album, server: RekognitionServer
+) -> None:
+    event, refused = await album.event(), await album.event()
+    photo = await album.picture(event, 1)
+    await album.picture(refused, 1)
+    await album.settled()
+    server.fail("DeleteCollection", *[Fault.INVALID] * 1000)
+    await album.delete(events, refused)
+    await eventually(lambda: "DeleteCollection" in [call.operation for call in server.calls])
+    await album.delete(photos, photo)
+    await eventually(lambda: server.faces(f"event_{event}") == [])
+    assert f"event_{refused}" in server.collections.faces
+    assert server.count()["DeleteCollection"] < 3
+
+
 @pytest.mark.parametrize("table", [photos, events])
 async def test_a_deletion_during_the_indexing_leaves_no_face(
     album: Album, server: RekognitionServer, table: object

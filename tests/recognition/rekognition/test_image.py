@@ -18,7 +18,7 @@ from services.recognition.indexes.rekognition.image import (
 def prepare(folder: Path, image: Image.Image, **options: object) -> PreparedImage:
     path = folder / "photo.jpg"
     image.save(path, "JPEG", quality=95, **options)
-    return ImagePreparer().analyze(path)
+    return ImagePreparer()(path)
 
 
 def opened(prepared: PreparedImage) -> Image.Image:
@@ -57,4 +57,4 @@ def test_what_is_no_photo_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"no photo")
     with pytest.raises(UndecodablePhoto):
-        ImagePreparer().analyze(path)
+        ImagePreparer()(path)

@@ -7,7 +7,7 @@ from libs.common.messaging.messages import PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.pictures import picture_of
 from tests.support.rekognition_server import Fault, RekognitionServer
@@ -144,7 +144,7 @@ async def test_what_was_counted_last_is_written_at_the_end(
     app = create_app(settings, resources, engine_factory=ScriptedEngine)
     async with app.router.lifespan_context(app):
         await album.picture(event, 1)
-        await asyncio.wait_for(album.settled(), 30)
+        await asyncio.wait_for(album.settled(), PATIENCE_SECONDS)
     assert await album.scalar("SELECT sum(calls) FROM aws_usage") == 2
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 
 from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.protocol import Delivery, Handler
@@ -21,17 +22,17 @@ class Done:
     """The handler succeeded."""
 
 
-class LetGo:
+class Requeue:
     """The consumer stops between two attempts; the message goes back as it came."""
 
 
 DONE: Final = Done()
-LET_GO: Final = LetGo()
+REQUEUE: Final = Requeue()
 
 
 async def handle(
     queue: Queue, handler: Handler, delivery: Delivery, *, stopping: asyncio.Event
-) -> tuple[Delivery, Decision | Done | LetGo]:
+) -> tuple[Delivery, Decision | Done | Requeue]:
     """Run the handler; return the last attempt and what the adapter has to do with it.
 
     Where the queue's order counts, further attempts are made here, after a pause each, so
@@ -44,7 +45,7 @@ async def handle(
         metrics.count(queue.name, metrics.Outcome.RETRIED)
         await unless_set(asyncio.sleep(decision.delay_seconds), stopping)
         if stopping.is_set():
-            return delivery, LET_GO
+            return delivery, REQUEUE
         delivery = replace(delivery, attempt=delivery.attempt + 1)
 
 
@@ -59,12 +60,12 @@ async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decisi
     return DONE
 
 
-def _span(delivery: Delivery) -> AbstractContextManager[tracing.Span]:
+def _span(delivery: Delivery) -> AbstractContextManager[Span]:
     """One per attempt, all of them below the span that published the message."""
     return tracing.continued(
         f"process {delivery.routing_key.rpartition('.')[0]}",
         delivery.headers,
-        "consumer",
+        SpanKind.CONSUMER,
         queue=delivery.queue,
         routing_key=delivery.routing_key,
         message_id=delivery.message_id,

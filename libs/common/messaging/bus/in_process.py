@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from libs.common.messaging.bus import metrics
-from libs.common.messaging.bus.handling import Done, LetGo, handle
+from libs.common.messaging.bus.handling import Done, Requeue, handle
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import (
     BusUnavailable,
@@ -21,9 +21,8 @@ from libs.common.messaging.bus.protocol import (
     Unroutable,
 )
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
-from libs.common.messaging.bus.routing import matches
 from libs.common.messaging.bus.running import RunningSubscription, unless_set
-from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Queue, Topology
+from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Queue, Topology, matches
 from libs.common.messaging.bus.work_queue import WorkQueue
 
 #: Messages per queue, of a few hundred bytes each; the rest waits in the outbox.
@@ -166,7 +165,7 @@ class _Consumer:
                 last, result = await handle(
                     self._queue, self._handler, delivery, stopping=self._stopping
                 )
-                is_settled = not isinstance(result, LetGo) and await self._settle(last, result)
+                is_settled = not isinstance(result, Requeue) and await self._settle(last, result)
             except asyncio.CancelledError:
                 self._source.give_back(delivery)
                 raise

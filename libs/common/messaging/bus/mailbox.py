@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.protocol import Delivery, Handler
@@ -67,7 +68,9 @@ class Mailbox:
 
     async def _handle(self, delivery: Delivery) -> None:
         topic, key = delivery.routing_key.rpartition(".")[0], delivery.routing_key
-        with tracing.continued(f"hear {topic}", delivery.headers, "consumer", routing_key=key):
+        with tracing.continued(
+            f"hear {topic}", delivery.headers, SpanKind.CONSUMER, routing_key=key
+        ):
             await self._handler(delivery)
 
     @staticmethod

@@ -1,14 +1,19 @@
-"""A running consumer as a task that can be asked to stop, in both adapters."""
+"""Running consumers as tasks that can be asked to stop, one by one and all together."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
+from libs.common.messaging.bus.protocol import Intake
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+#: Longer than nearly every photo takes, shorter than Kubernetes' usual patience of 30 s.
+STOP_DEADLINE_SECONDS = 20.0
 
 
 async def unless_set(work: Coroutine[Any, Any, T], *events: asyncio.Event) -> T | None:
@@ -60,6 +65,17 @@ class RunningSubscription:
         self._stopping.set()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def stop_all(
+    intakes: Sequence[Intake], *, deadline_seconds: float = STOP_DEADLINE_SECONDS
+) -> None:
+    """Let all finish the message in hand; what is not done by the deadline goes back."""
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            await asyncio.gather(*(intake.stop() for intake in intakes))
+    except TimeoutError:
+        log.warning("work_returned_at_shutdown", deadline_seconds=deadline_seconds)
 
 
 def _log_death(task: asyncio.Task[None]) -> None:

@@ -1,18 +1,12 @@
-"""Subscriptions that last as long as their process, and stopping several of them together."""
+"""Subscriptions that last as long as their process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import NoReturn, Self
 
-import structlog
-
 from libs.common.errors import FindMeError
-from libs.common.messaging.bus.protocol import Intake, Subscription
-
-log = structlog.get_logger(__name__)
-
-#: Longer than nearly every photo takes, shorter than Kubernetes' usual patience of 30 s.
-STOP_DEADLINE_SECONDS = 20.0
+from libs.common.messaging.bus.protocol import Subscription
+from libs.common.messaging.bus.running import stop_all
 
 
 class SubscriptionEnded(FindMeError):
@@ -60,14 +54,3 @@ class LastingSubscription:
         self._is_stopping = True
         if self._subscription is not None:
             await self._subscription.stop()
-
-
-async def stop_all(
-    intakes: Sequence[Intake], *, deadline_seconds: float = STOP_DEADLINE_SECONDS
-) -> None:
-    """Let all finish the message in hand; what is not done by the deadline goes back."""
-    try:
-        async with asyncio.timeout(deadline_seconds):
-            await asyncio.gather(*(intake.stop() for intake in intakes))
-    except TimeoutError:
-        log.warning("work_returned_at_shutdown", deadline_seconds=deadline_seconds)

@@ -122,3 +122,14 @@ def findme_topology(
         retry=RetryPolicy(retry_delays_seconds),
     )
     return Topology(analyze=analyze, match=match, cleanup=cleanup)
+
+
+def matches(pattern: str, routing_key: str) -> bool:
+    """Whether a binding pattern covers a routing key: the part of AMQP's topic rules that we use.
+
+    `*` stands for one dot-separated word.
+    """
+    wanted, words = pattern.split("."), routing_key.split(".")
+    return len(wanted) == len(words) and all(
+        want in ("*", word) for want, word in zip(wanted, words, strict=True)
+    )

@@ -11,8 +11,8 @@ from enum import StrEnum
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database import outbox
 from libs.common.database.database import Database
-from libs.common.messaging import outbox
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.reopen import reopen

@@ -11,7 +11,7 @@ from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.detect.selfie_check import own_face
 from services.recognition.engine.embed.similarity import to_bytes
 from services.recognition.engine.profiles import EngineProfile
-from services.recognition.engine.workers import WorkerPool
+from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.selfie_cache import SelfieCache
 from services.recognition.indexes.face_index import (
@@ -36,7 +36,7 @@ class EmbeddedIndex:
     def __init__(
         self,
         database: Database,
-        pool: WorkerPool[PhotoAnalysis],
+        pool: EnginePool,
         engine: EngineProfile,
         *,
         photos_at_once: int,
@@ -52,13 +52,13 @@ class EmbeddedIndex:
         """See `FaceIndex.index_photo`; raises WorkerCrashed and WorkerTimedOut, too."""
         del photo  # the analysis is the same, whichever photo the file is
         metrics.ENGINE_CALLS.labels("analyze_photo").inc()
-        return indexed_photo(await self._pool.analyze(path))
+        return indexed_photo(await self._pool.run(path))
 
     async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
         """See `FaceIndex.index_selfie`; raises WorkerCrashed and WorkerTimedOut, too."""
         del selfie
         metrics.ENGINE_CALLS.labels("index_selfie").inc()
-        analysis = await self._pool.analyze(path)
+        analysis = await self._pool.run(path)
         own = own_face(analysis.faces)
         if own is None:
             msg = "No face was found in the selfie. Send another one."

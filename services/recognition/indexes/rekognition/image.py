@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pyvips
 
+from libs.common.workers.stages import stage
 from services.recognition.engine.decode import thumbhash
 from services.recognition.engine.decode.decode import PIXEL_LIMIT, decode
-from services.recognition.engine.stages import stage
 
 #: The smallest face that the service finds grows with the image (40 px on 1920 x 1080), so a
 #: larger one would only be slower to send.
@@ -37,7 +37,7 @@ class ImagePreparer:
         pyvips.cache_set_max(0)
         self._pixel_limit = pixel_limit
 
-    def analyze(self, path: Path) -> PreparedImage:
+    def __call__(self, path: Path) -> PreparedImage:
         """Prepare one photo; raises `UndecodablePhoto` for a file that is none."""
         with stage("decode"):
             photo = decode(path, long_side=LONG_SIDE, pixel_limit=self._pixel_limit)

@@ -7,8 +7,8 @@ import structlog
 
 from libs.common.database.database import Database
 from libs.common.errors import FindMeError, PermanentError
+from libs.common.workers.pool import WorkerPool
 from services.recognition import metrics
-from services.recognition.engine.workers import WorkerPool
 from services.recognition.indexes.face_index import (
     FaceKey,
     IndexedFace,
@@ -48,7 +48,7 @@ class RekognitionIndex:
         database: Database,
         rekognition: Rekognition,
         collections: Collections,
-        images: WorkerPool[PreparedImage],
+        images: WorkerPool[[Path], PreparedImage],
         *,
         max_results: int = MAX_SEARCH_RESULTS,
     ) -> None:
@@ -64,7 +64,7 @@ class RekognitionIndex:
     async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
         """See `FaceIndex.index_photo`; raises what may pass, too (RekognitionFailed)."""
         metrics.ENGINE_CALLS.labels("analyze_photo").inc()
-        image = await self._images.analyze(path)
+        image = await self._images.run(path)
         found = await self._index(
             photo.event_id, image, photo_image(photo.photo_id), max_faces=MAX_FACES_OF_PHOTO
         )
@@ -90,7 +90,7 @@ class RekognitionIndex:
     async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
         """See `FaceIndex.index_selfie`: the largest face is the guest's."""
         metrics.ENGINE_CALLS.labels("index_selfie").inc()
-        image = await self._images.analyze(path)
+        image = await self._images.run(path)
         found = await self._index(selfie.event_id, image, _image_name(selfie), max_faces=1)
         if not found.faces:
             msg = "No face was found in the selfie. Send another one."

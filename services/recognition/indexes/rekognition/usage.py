@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database.database import Database
-from libs.common.telemetry.paid_calls import CHARGED
+from libs.common.telemetry.metrics import CHARGED
 from services.recognition import metrics
 from services.recognition.indexes.rekognition import repository
 

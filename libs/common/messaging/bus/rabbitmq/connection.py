@@ -9,6 +9,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.connection import Connection, make_url
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
+from libs.common.background import FIRST_PAUSE_SECONDS, BackgroundTask
 from libs.common.messaging.bus.protocol import BusUnavailable
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ class Link:
         self._connection: AbstractConnection | None = None
         self._is_up = asyncio.Event()
         self._is_lost = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._keeper: BackgroundTask | None = None
 
     async def open(self) -> None:
         """Connect, and stay connected from now on. Raises BusUnavailable."""
@@ -59,13 +60,14 @@ class Link:
         return self._is_up.is_set()
 
     def _start_keeping(self) -> None:
-        self._keeper = asyncio.create_task(self._keep(), name=f"amqp link: {self._name}")
+        self._keeper = BackgroundTask(
+            "amqp link", self._keep, first_pause_seconds=FIRST_PAUSE_SECONDS
+        )
 
     async def close(self) -> None:
         """Disconnect for good."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await self._keeper.stop()
         self._is_up.clear()
         await self._discard()
 

@@ -8,7 +8,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus import metrics
-from libs.common.messaging.bus.handling import Done, LetGo, handle
+from libs.common.messaging.bus.handling import Done, Requeue, handle
 from libs.common.messaging.bus.protocol import Delivery, Handler
 from libs.common.messaging.bus.rabbitmq import envelope
 from libs.common.messaging.bus.rabbitmq.channels import ChannelUser, Intake
@@ -51,7 +51,7 @@ class Consumer(ChannelUser):
             last, result = await handle(
                 self._queue, self._handler, delivery, stopping=self.stopping
             )
-            if not isinstance(result, LetGo):
+            if not isinstance(result, Requeue):
                 await self._settle(intake, message, last, result)
 
     async def _settle(

@@ -7,6 +7,7 @@ from libs.common.messaging.bus.protocol import Death, Delivery, OutgoingMessage
 from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, DELIVERY_LIMIT
 
 ATTEMPT = "x-attempt"
+MAX_ATTEMPT = 2**31 - 1
 #: A message that went through a retry queue arrives under another routing key.
 ROUTING_KEY = "x-routing-key"
 DEAD_QUEUE = "x-dead-letter-queue"
@@ -72,7 +73,8 @@ def for_dead_letters(delivery: Delivery, reason: str) -> Message:
 
 def _attempt(headers: HeadersType) -> int:
     attempt = headers.get(ATTEMPT, 1)
-    return attempt if isinstance(attempt, int) else 1
+    # A stranger may write any number: one that no row takes would keep its letter from being kept.
+    return attempt if isinstance(attempt, int) and 1 <= attempt <= MAX_ATTEMPT else 1
 
 
 def _death(headers: HeadersType) -> Death:

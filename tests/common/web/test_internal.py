@@ -1,4 +1,4 @@
-from libs.common.web.internal_token import internal_token, verify_internal_token
+from libs.common.web.internal import internal_token, verify_internal_token
 
 SECRET = "a secret that is used by the tests only"
 

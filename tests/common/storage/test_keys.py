@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.common.storage.checked_key import InvalidKey, checked_folder, checked_key, checked_prefix
+from libs.common.storage.keys import InvalidKey, checked_folder, checked_key, checked_prefix
 
 REFUSED = [
     "",

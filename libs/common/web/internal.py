@@ -1,4 +1,4 @@
-"""What one service shows another on a route that is not for the public.
+"""Routes that are for our own services alone: the token that opens them, and who shows it.
 
 The token is derived from the services' common secret, so that nothing more need be configured,
 and tells nobody the secret itself.
@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from typing import Annotated
 
+import httpx
 from fastapi import Header, Request
 
 from libs.common.errors import NotAllowed
@@ -25,6 +26,24 @@ def verify_internal_token(token: str, secret: str) -> bool:
     """Whether the token is ours; takes as long for a wrong one as for the right one."""
     # As bytes: compare_digest refuses text that is not ASCII, and a header may be anything.
     return hmac.compare_digest(token.encode(), internal_token(secret).encode())
+
+
+def internal_client(
+    base_url: str,
+    *,
+    secret: str,
+    timeout_seconds: float,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """Return the one client of the process; `transport` reaches a service without a socket."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        transport=transport,
+        timeout=timeout_seconds,
+        headers={INTERNAL_TOKEN_HEADER: internal_token(secret)},
+        # A service next door: no proxy of the environment lies between.
+        trust_env=False,
+    )
 
 
 async def require_internal(

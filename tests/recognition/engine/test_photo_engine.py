@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from libs.common.workers.stages import take_stages
 from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.decode.decode import UndecodablePhoto
 from services.recognition.engine.decode.photo_scales import PhotoScales
 from services.recognition.engine.detect.located_face import LocatedFace
 from services.recognition.engine.embed.chips import FaceChip
 from services.recognition.engine.photo_engine import PhotoEngine
-from services.recognition.engine.stages import stage, take_stages
 from tests.support.image_files import image_file
 
 
@@ -53,12 +53,3 @@ def test_a_stage_that_fails_is_told_and_is_the_last(engine: PhotoEngine, tmp_pat
     with pytest.raises(UndecodablePhoto):
         engine.analyze(photo)
     assert [one.name for one in take_stages()] == ["decode"]
-
-
-def test_stages_are_measured_in_their_own_time() -> None:
-    take_stages()
-    with stage("outer"), stage("inner"):
-        pass
-    inner, outer = take_stages()
-    assert (inner.name, outer.name) == ("inner", "outer")
-    assert outer.began_ns <= inner.began_ns <= inner.ended_ns <= outer.ended_ns

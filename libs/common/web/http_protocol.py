@@ -1,0 +1,65 @@
+"""HTTP/1.1 as uvicorn speaks it, but for `Upgrade`: that is ignored, as RFC 9110 7.8 allows."""
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Reads a request that offers another protocol as one that does not.
+
+    The parser takes what follows the head of such a request (of stock Java clients, of
+    `curl --http2`) for the other protocol, and uvicorn goes on without its body: a login had no
+    name and no password. Here the head is read once more, without the offer, by a new parser;
+    what follows is then the body that it is.
+    """
+
+    _is_offered = False
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and a new one wherever a request in the data offers to upgrade."""
+        self._unset_keepalive_if_required()
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self._is_offered:  # CONNECT, which a proxy would take
+                    self._unsupported_upgrade_warning()
+                    return
+                data = self._head() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            else:
+                return
+
+    def on_headers_complete(self) -> None:
+        """Begin the request, unless its head is to be read once more."""
+        self._is_offered = self.parser.should_upgrade() and self._get_upgrade() is not None
+        if not self._is_offered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End the request's body."""
+        if not self._is_offered:
+            super().on_message_complete()
+
+    def _head(self) -> bytes:
+        """Return the head that was read, without what it says of other protocols."""
+        line = b"%b %b HTTP/%b" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        headers = [
+            b"%b: %b" % (name, _without_upgrade(value) if name == b"connection" else value)
+            for name, value in self.headers
+            if name != b"upgrade"
+        ]
+        return b"\r\n".join([line, *headers, b"", b""])
+
+
+def _without_upgrade(connection: bytes) -> bytes:
+    options = [option.strip() for option in connection.split(b",")]
+    return b", ".join(option for option in options if option.lower() != b"upgrade")

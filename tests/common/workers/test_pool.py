@@ -1,0 +1,292 @@
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from libs.common.errors import PermanentError, TransientError
+from libs.common.telemetry import tracing
+from libs.common.workers.pool import PoolMetrics, WorkerPool
+from libs.common.workers.process import (
+    WorkerCrashed,
+    WorkerNotStarted,
+    WorkersStopped,
+    WorkerTimedOut,
+)
+from tests.common.workers.obedient import (
+    CannotStart,
+    Done,
+    NoPicture,
+    die,
+    obedient_pool,
+    refuse,
+)
+from tests.support.polling import eventually
+from tests.support.spans import recording_spans
+from tests.support.worker_processes import workers
+
+
+async def test_tasks_are_done_in_other_processes_that_give_way() -> None:
+    async with obedient_pool(2) as pool:
+        results = await asyncio.gather(*(pool.run(Path(f"photo{i}")) for i in range(20)))
+    assert [result.name for result in results] == [f"photo{i}" for i in range(20)]
+    assert {result.worker for result in results}.isdisjoint({psutil.Process().pid})
+    assert all(result.niceness >= 10 for result in results)
+
+
+async def test_an_answer_larger_than_the_pipe_arrives() -> None:
+    async with obedient_pool() as pool:
+        assert len((await pool.run(Path("large"))).name) == 1_000_000
+
+
+async def test_a_crash_costs_only_the_task_that_caused_it() -> None:
+    async with obedient_pool(2) as pool:
+        names = ["good", "crash", "good", "crash", "good", "crash", "good"]
+        results = await asyncio.gather(
+            *(pool.run(Path(name)) for name in names), return_exceptions=True
+        )
+    kinds = ["good" if isinstance(result, Done) else type(result) for result in results]
+    assert kinds == [WorkerCrashed if name == "crash" else "good" for name in names]
+    assert issubclass(WorkerCrashed, TransientError)
+
+
+async def test_an_idle_worker_that_is_killed_is_replaced() -> None:
+    async with obedient_pool() as pool:
+        first = (await pool.run(Path("photo"))).worker
+        psutil.Process(first).kill()
+        psutil.Process(first).wait()
+        assert (await pool.run(Path("photo"))).worker != first
+
+
+async def test_a_task_that_takes_too_long_is_given_up_and_its_worker_killed(
+    tmp_path: Path,
+) -> None:
+    async with obedient_pool(timeout_seconds=0.3) as pool:
+        with pytest.raises(WorkerTimedOut, match=r"a test worker gave no answer in 0\.3 seconds"):
+            await pool.run(tmp_path / "hang")
+        assert (await pool.run(Path("photo"))).name == "photo"
+
+
+async def test_a_cancelled_task_frees_its_worker(tmp_path: Path) -> None:
+    async with obedient_pool() as pool:
+        task = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await pool.run(Path("photo"))).name == "photo"
+
+
+async def test_a_task_that_is_cancelled_while_it_waits_takes_no_worker(tmp_path: Path) -> None:
+    async with obedient_pool() as pool:
+        hanging = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        waiting = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not hanging.done()
+        hanging.cancel()
+        (tmp_path / "hanging").unlink()
+        assert (await pool.run(Path("photo"))).name == "photo"
+        assert not (tmp_path / "hanging").exists()
+
+
+async def test_a_bad_task_is_refused_in_its_own_words() -> None:
+    async with obedient_pool() as pool:
+        with pytest.raises(PermanentError, match=r"^The file is empty\.") as caught:
+            await pool.run(Path("bad"))
+        assert type(caught.value) is NoPicture
+        assert str(caught.value) == "The file is empty."
+        assert (await pool.run(Path("photo"))).name == "photo"
+
+
+async def test_a_bug_comes_with_the_worker_s_traceback() -> None:
+    async with obedient_pool() as pool:
+        with pytest.raises(ZeroDivisionError, match="a bug") as caught:
+            await pool.run(Path("bug"))
+    assert "in obey" in "".join(caught.value.__notes__)
+
+
+async def test_what_cannot_be_made_in_a_worker_is_told_at_the_start() -> None:
+    with pytest.raises(CannotStart, match="the model is missing"):
+        async with WorkerPool(2, refuse, name="test worker"):
+            pass
+
+
+async def test_workers_that_die_at_the_start_are_told() -> None:
+    with pytest.raises(WorkerNotStarted, match="a test worker did not start"):
+        async with WorkerPool(1, die, name="test worker"):
+            pass
+
+
+async def test_a_worker_that_does_not_start_is_no_crash_of_the_task() -> None:
+    async with WorkerPool(1, die, name="test worker", is_lazy=True) as pool:
+        for _ in range(2):
+            with pytest.raises(WorkerNotStarted):
+                await pool.run(Path("photo"))
+
+
+async def test_a_lazy_pool_starts_no_more_workers_than_are_needed(tmp_path: Path) -> None:
+    async with obedient_pool(2, is_lazy=True) as pool:
+        assert not workers()
+        first = (await pool.run(Path("photo"))).worker
+        assert {(await pool.run(Path("photo"))).worker for _ in range(3)} == {first}
+        hanging = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        assert (await pool.run(Path("photo"))).worker != first
+        hanging.cancel()
+
+
+async def test_a_worker_is_replaced_after_its_last_task() -> None:
+    async with obedient_pool(max_tasks=2) as pool:
+        did = [(await pool.run(Path("photo"))).worker for _ in range(5)]
+    assert did[0] == did[1] != did[2] == did[3] != did[4]
+
+
+async def test_no_worker_is_left_behind_and_its_task_is_not_blamed(tmp_path: Path) -> None:
+    async with obedient_pool() as pool:
+        tasks = [asyncio.create_task(pool.run(tmp_path / "hang")) for _ in range(2)]
+        await eventually((tmp_path / "hanging").exists)
+        assert workers()
+    for task in tasks:
+        with pytest.raises(WorkersStopped):
+            await task
+    assert not workers()
+
+
+def test_one_pool_serves_one_event_loop_after_the_other(tmp_path: Path) -> None:
+    async def crowd() -> set[int]:
+        hanging = asyncio.create_task(pool.run(tmp_path / "hang"))
+        waiting = [asyncio.create_task(pool.run(Path("photo"))) for _ in range(3)]
+        await eventually((tmp_path / "hanging").exists)
+        hanging.cancel()
+        return {done.worker for done in await asyncio.gather(*waiting)}
+
+    async def leave_a_task_behind() -> None:
+        (tmp_path / "hanging").unlink()
+        task = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        task.cancel()
+
+    pool = obedient_pool()
+    pool.start()
+    try:
+        assert len(asyncio.run(crowd())) == 1
+        asyncio.run(leave_a_task_behind())
+        (tmp_path / "hanging").unlink()
+        assert len(asyncio.run(crowd())) == 1
+    finally:
+        pool.stop()
+    assert not workers()
+
+
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from tests.common.workers.obedient import obedient_pool
+
+async def main():
+    async with obedient_pool(2) as pool:
+        task = asyncio.create_task(pool.run(Path(sys.argv[1])))
+        print((await pool.run(Path("photo"))).worker, flush=True)
+        await task
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+async def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen(  # noqa: ASYNC220 - starts in milliseconds
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "hang")], stdout=subprocess.PIPE
+    )
+    with parent:
+        assert parent.stdout is not None
+        assert await asyncio.to_thread(parent.stdout.readline)
+        await eventually((tmp_path / "hanging").exists)
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert len(children) >= 2
+        parent.kill()
+    await eventually(lambda: not any(child.is_running() for child in children))
+
+
+async def test_a_task_s_stages_are_told_within_its_caller_s_span() -> None:
+    with recording_spans() as spans:
+        async with obedient_pool() as pool:
+            with tracing.span("good"):
+                await pool.run(Path("photo"))
+            with tracing.span("refused"), pytest.raises(NoPicture):
+                await pool.run(Path("bad"))
+            await pool.run(Path("photo"))
+
+    def parts_of(name: str) -> list[str]:
+        (span,) = spans.named(name)
+        return [part.name for part in spans.children(span)]
+
+    assert parts_of("good") == ["decode", "look"]
+    assert parts_of("refused") == ["decode"]
+    assert len(spans.all) == 5
+
+
+async def test_the_gauges_tell_how_many_workers_there_are_and_how_many_are_busy(
+    tmp_path: Path, metrics: PoolMetrics, value: Callable[..., float]
+) -> None:
+    async with obedient_pool(2, metrics=metrics) as pool:
+        assert (value("workers"), value("busy")) == (2, 0)
+        hanging = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        assert (value("workers"), value("busy")) == (2, 1)
+        hanging.cancel()
+        await asyncio.gather(hanging, return_exceptions=True)
+        await eventually(lambda: value("busy") == 0)
+    assert value("workers") == 0
+
+
+async def test_workers_that_died_with_a_task_are_counted_by_cause_others_are_not(
+    tmp_path: Path, metrics: PoolMetrics, value: Callable[..., float]
+) -> None:
+    def lost() -> tuple[float, float]:
+        return value("lost_total", cause="crashed"), value("lost_total", cause="timed_out")
+
+    async with obedient_pool(timeout_seconds=0.3, metrics=metrics) as pool:
+        with pytest.raises(WorkerCrashed):
+            await pool.run(Path("crash"))
+        with pytest.raises(WorkerTimedOut):
+            await pool.run(tmp_path / "hang")
+    assert lost() == (1, 1)
+    (tmp_path / "hanging").unlink()
+    async with obedient_pool(metrics=metrics) as pool:
+        given_up = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        idle = psutil.Process((await pool.run(Path("photo"))).worker)
+        idle.kill()
+        idle.wait()
+        await pool.run(Path("photo"))
+    assert lost() == (1, 1)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> PoolMetrics:
+    return PoolMetrics(
+        Gauge("workers", "there", registry=registry),
+        Gauge("busy", "with a task", registry=registry),
+        Counter("lost", "died over a task", ["cause"], registry=registry),
+    )
+
+
+@pytest.fixture
+def value(registry: CollectorRegistry) -> Callable[..., float]:
+    return lambda name, **labels: registry.get_sample_value(name, labels) or 0.0

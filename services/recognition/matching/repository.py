@@ -89,7 +89,8 @@ _DELETE_OUTDATED = text(
     WHERE p.id = m.photo_id AND i.selfie_id = m.selfie_id AND i.event_id = m.event_id
       AND i.status IN ('indexed', 'done') AND i.engine = p.engine
       AND (m.photo_id = ANY(CAST(:photos AS bigint[]))
-           OR m.selfie_id = ANY(CAST(:selfies AS bigint[])))
+           -- One that was analysed during the selfie's scan has not been compared with it yet.
+           OR m.selfie_id = ANY(CAST(:selfies AS bigint[])) AND p.processing_status = 'done')
       AND m.event_id = :event_id
       AND NOT EXISTS (SELECT FROM faces f WHERE f.id = m.face_id)
     RETURNING m.photo_id, m.user_id
@@ -106,8 +107,9 @@ async def delete_outdated(
 ) -> dict[int, set[int]]:
     """Remove what another engine had found of these photos or selfies.
 
-    Only once both sides have been compared by one engine: until then the match stands. Its
-    face is gone by then, which tells it from what was found anew. Returns guests by photo.
+    Only once both sides have been compared by one engine: until then the match stands, and is
+    left to a photo that waits to be matched. Its face is gone by then, which tells it from what
+    was found anew. Returns guests by photo.
     """
     gone: dict[int, set[int]] = {}
     values = {"photos": list(photo_ids), "selfies": list(selfie_ids), "event_id": event_id}

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common.database.database import Database, TransactionConflict, is_away
+from libs.common.database.database import Database, TransactionConflict
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded
 from libs.common.storage.keys import photo_key
@@ -156,7 +157,8 @@ async def _fails(
             raise PermanentError(msg) from error
         case WorkerCrashed() | WorkerTimedOut() | Unavailable() | TransactionConflict():
             return False
-        case _ if last_attempt and not is_away(error):
+        # What the database says is no fault of the photo's, and its words are for nobody's eyes.
+        case _ if last_attempt and not isinstance(error, (SQLAlchemyError, OSError)):
             await _fail(photo, f"The analysis failed repeatedly: {error}", using)
     return False
 

@@ -3,13 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.background import FIRST_PAUSE_SECONDS, BackgroundTask
 from libs.common.database.database import Database
+from libs.common.errors import FindMeError
 from libs.common.telemetry.metrics import CHARGED
 from services.recognition import metrics
 from services.recognition.indexes.rekognition import repository
@@ -53,13 +56,13 @@ class Usage:
 async def counting(database: Database, *, price_per_call: float) -> AsyncIterator[Usage]:
     """Yield a counter that is flushed all along, and at the end."""
     usage = Usage(database, price_per_call=price_per_call)
-    flusher = asyncio.create_task(_keep_flushing(usage), name="aws-usage")
+    flusher = BackgroundTask(
+        "aws usage", partial(_keep_flushing, usage), first_pause_seconds=FIRST_PAUSE_SECONDS
+    )
     try:
         yield usage
     finally:
-        flusher.cancel()
-        with suppress(asyncio.CancelledError):
-            await flusher
+        await flusher.stop()
         await _flush(usage)
 
 
@@ -72,5 +75,5 @@ async def _keep_flushing(usage: Usage) -> None:
 async def _flush(usage: Usage) -> None:
     try:
         await usage.flush()
-    except (SQLAlchemyError, OSError) as error:
+    except (FindMeError, SQLAlchemyError, OSError) as error:
         log.warning("aws_usage_not_written", error=str(error))

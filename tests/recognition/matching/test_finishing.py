@@ -1,4 +1,4 @@
-"""How much is asked of the database, and of the event loop, by events of any size."""
+"""What finishing and rematching write, and what events of any size ask of database and loop."""
 
 import asyncio
 import threading
@@ -146,6 +146,25 @@ async def test_each_guest_is_told_in_how_many_photos_they_are(rows: Rows) -> Non
     async with rows.database.read() as connection:
         found = await connection.execute(text("SELECT selfie_id, matched FROM selfie_indexes"))
         assert {row.selfie_id: row.matched for row in found} == counts
+
+
+async def test_what_another_engine_found_stands_until_the_photo_was_compared_anew(
+    rows: Rows,
+) -> None:
+    event_id = await rows.event()
+    owner, selfie = await guest(rows, event_id, 1)
+    # Analysed anew, its old faces are gone, while the selfie's scan had passed it.
+    photo_id = await photo(rows, event_id, 2)
+    await rows.execute(text("UPDATE photos SET finished_at = now() - interval '1 hour'"))
+    await rows.match(owner, event_id, [photo_id], selfie, face_id=10**9)
+    async with rows.database.unit_of_work() as unit:
+        await finish_selfies(event_id, [selfie], unit=unit)
+    assert await rows.scalar("SELECT count(*) FROM matches") == 1
+    async with rows.database.unit_of_work() as unit:
+        found = await find_photo(unit.connection, photo_id)
+        assert found is not None
+        await finish_photos([found], unit=unit)
+    assert await rows.scalar("SELECT count(*) FROM matches") == 0
 
 
 async def test_a_rematch_finds_the_same_however_it_is_cut_into_chunks(

@@ -30,8 +30,8 @@ from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
 from services.recognition.recovery.collect_dead_letter import collecting
 from services.recognition.recovery.reconcile import Reconciler
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
-from services.recognition.rounds.batching import BatchLimits
-from services.recognition.rounds.rounds import Rounds
+from services.recognition.rekognition_rounds.batching import BatchLimits
+from services.recognition.rekognition_rounds.rounds import Rounds
 from services.recognition.selfies import routes
 from services.recognition.selfies.index_selfie import SelfieIndexer
 from services.recognition.settings import RecognitionSettings

@@ -23,7 +23,7 @@ from libs.common.web.stopping import Stopping
 from services.recognition.matching.match import match_photo, rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
-from services.recognition.rounds.rounds import Rounds
+from services.recognition.rekognition_rounds.rounds import Rounds
 from services.recognition.selfies.index_selfie import SelfieIndexer, match_selfie
 
 

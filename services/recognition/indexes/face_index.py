@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.recognition.matching.rules import Match
+from services.recognition.matching.compare import Match
 
 
 @dataclass(frozen=True, slots=True)

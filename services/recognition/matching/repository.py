@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import matches, photos
 from libs.common.rights.guest_photos import UNCERTAIN_BAND, guest_photos, threshold_of
-from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
-from services.recognition.matching.rules import Match
+from services.recognition.engine.profiles import CALIBRATED_SIMILARITY
+from services.recognition.matching.compare import Match
 
 
 async def threshold(connection: AsyncConnection, event_id: int) -> float:

@@ -18,9 +18,9 @@ from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
 from libs.common.messaging.bus.topology import Queue
 from services.recognition import metrics
 from services.recognition.partitions import repository as leases
+from services.recognition.partitions.assignment import plan_moves, seconds_until_next_look
 from services.recognition.partitions.holding import Holding
 from services.recognition.partitions.repository import Claimed
-from services.recognition.partitions.rules import plan_moves, seconds_until_next_look
 
 log = structlog.get_logger(__name__)
 

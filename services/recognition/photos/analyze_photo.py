@@ -18,7 +18,7 @@ from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
-from services.recognition.matching.finish import finish_photos
+from services.recognition.matching.match import finish_photos
 from services.recognition.photos import repository
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots, Holder
 from services.recognition.photos.repository import PhotoRow

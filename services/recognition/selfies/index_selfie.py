@@ -12,8 +12,7 @@ from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.finish import finish_selfies
-from services.recognition.matching.match import Matcher
+from services.recognition.matching.match import Matcher, finish_selfies
 from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.repository import Claim, ClaimOutcome
 

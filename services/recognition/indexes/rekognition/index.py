@@ -30,7 +30,7 @@ from services.recognition.indexes.rekognition.client import (
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.image import PreparedImage
 from services.recognition.indexes.rekognition.search import Searcher
-from services.recognition.matching.rules import Match
+from services.recognition.matching.compare import Match
 
 #: The same face of the same image, indexed twice.
 SAME_FACE_SIMILARITY = 99.0

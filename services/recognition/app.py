@@ -81,19 +81,18 @@ def create_app(
             app.state.people = people
             app.state.checks = app.state.checks | {"bus": Check(bus.check)}
 
-            analyzer = _analyzer(settings, connected, index, replica)
-            indexer = _indexer(settings, connected, index, replica)
-            rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)
-            consumers = Consumers(topology, analyzer, indexer, rounds)
             partitions = PartitionOwner(
                 database,
                 bus,
                 topology.match,
-                consumers.match,
                 replica=replica,
                 times=_lease_times(settings),
                 engine=index.name,
             )
+            analyzer = _analyzer(settings, connected, index, replica)
+            indexer = _indexer(settings, connected, index, replica)
+            rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)
+            consumers = Consumers(topology, analyzer, indexer, rounds)
             reconciler = _reconciler(
                 settings, connected, leads=lambda: LEADERS_PARTITION in partitions.owned
             )

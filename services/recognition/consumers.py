@@ -55,7 +55,7 @@ class Consumers:
         with _waiting_for_the_database():
             await analyze_photo(
                 PhotoUploaded.decode(delivery.body),
-                attempt=delivery.attempt,
+                delivery_attempt=delivery.attempt,
                 last_attempt=delivery.attempt >= max_attempts,
                 is_repeat=delivery.attempt > 1 or delivery.redelivered,
                 using=self._analyzer,
@@ -151,7 +151,7 @@ async def consuming(
             )
             running.append(subscription)
             background.start(f"lane {lane.name}", subscription.run)
-        background.start("match partitions", partitions.run)
+        background.start("match partitions", partial(partitions.run, consumers.match))
         running.append(partitions)
         if rounds is not None:
             background.start("match events", rounds.tasks.run)

@@ -123,7 +123,7 @@ async def _index(
             if not is_saved:
                 await removals.add(unit.connection, selfie.event_id, [key])
     if is_saved:
-        await matcher.index.tidy(selfie, [key], is_repeat=claim.is_repeat)
+        await matcher.index.remove_leftovers(selfie, [key], is_repeat=claim.is_repeat)
         metrics.SELFIES_INDEXED.labels("indexed").inc()
     return is_saved
 

@@ -68,10 +68,10 @@ class EmbeddedIndex:
             raise PermanentError(msg)
         return FaceKey(embedding=to_bytes(analysis.faces[own].embedding))
 
-    async def tidy(
+    async def remove_leftovers(
         self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
     ) -> None:
-        """See `FaceIndex.tidy`: what is not committed is nowhere."""
+        """See `FaceIndex.remove_leftovers`: what is not committed is nowhere."""
 
     async def match(
         self,

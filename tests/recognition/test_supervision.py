@@ -46,7 +46,8 @@ async def readiness(app: FastAPI) -> tuple[int, str]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/readyz")
-    return answer.status_code, str(answer.json()["checks"].get("tasks"))
+    checks = answer.json()["checks"]
+    return answer.status_code, f"{checks.get('tasks')} {checks.get('partitions')}"
 
 
 async def becomes_unready(app: FastAPI, task: str) -> None:
@@ -110,7 +111,7 @@ async def test_a_task_that_ends_is_missed_and_begun_again(
         ("forgetting", "listener"),
         ("dead letters", "findme.dlq"),
         ("lane findme.analyze.{lane:02d}", "findme.analyze.{lane:02d}"),
-        ("match partitions", "findme.match.{bucket:02d}"),
+        ("match partition {bucket} ", "findme.match.{bucket:02d}"),
     ],
 )
 async def test_a_subscription_that_ends_is_missed_and_made_again(

@@ -63,6 +63,8 @@ class Reconciler:
 
     async def run(self) -> NoReturn:
         """Reconcile on a timer until cancelled."""
+        for kind in ("photo", "selfie"):
+            metrics.REPUBLISHED.labels(kind)  # there before anything is lost
         while True:
             try:
                 if self.leads():

@@ -27,11 +27,10 @@ from tests.support.rows import Rows
 from tests.support.world import World
 
 TOPOLOGY = findme_topology()
-NOW = datetime.now(UTC)
 
 
 def ago(**span: float) -> datetime:
-    return NOW - timedelta(**span)
+    return datetime.now(UTC) - timedelta(**span)
 
 
 @dataclass(frozen=True)

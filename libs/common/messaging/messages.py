@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.protocol import OutgoingMessage
+from libs.common.messaging.bus.topology import bucket_of
 
 #: An id that a row may have. A message that names another one is about nothing, and says so
 #: when it is decoded, not when the database refuses the number and all that goes with it.

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships
 from libs.common.errors import NotAllowed, NotFound
-from libs.common.web.tokens import Principal, Role
+from libs.common.web.auth import Principal, Role
 
 
 async def is_enrolled(connection: AsyncConnection, user_id: int, event_id: int) -> bool:

@@ -7,8 +7,7 @@ from pydantic import BaseModel, Field
 
 from libs.common.errors import NotFound
 from libs.common.messaging.messages import RematchRequested
-from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, require
-from libs.common.web.tokens import Principal, Role
+from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, Principal, Role, require
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.matching import repository as thresholds

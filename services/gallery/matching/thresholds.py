@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from libs.common.database.database import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import MatchChanged, RematchRequested
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events.access import require_visible_event
 from services.gallery.matching import repository as thresholds
 from services.gallery.matching.repository import EventThreshold

@@ -5,8 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from libs.common.web.auth import PhotographerOrAdmin, require
-from libs.common.web.tokens import Role
+from libs.common.web.auth import PhotographerOrAdmin, Role, require
 from services.gallery.gallery import CurrentGallery
 from services.gallery.lists.encode import list_answer
 from services.gallery.people.face_groups import faces_of_guest, groups_of_event

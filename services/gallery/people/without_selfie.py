@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery

@@ -10,8 +10,7 @@ from libs.common.errors import NotFound
 from libs.common.rights.access import may_view_event
 from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
-from libs.common.web.auth import CurrentPrincipal
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import CurrentPrincipal, Principal
 from services.media.photos import repository
 from services.media.photos.repository import PhotoRecord
 from services.media.responses.object_response import ObjectResponse

@@ -7,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.resources import Resources
-from libs.common.web.auth import CurrentPrincipal
-from libs.common.web.tokens import Principal, Role
+from libs.common.web.auth import CurrentPrincipal, Principal, Role
 from services.media.photos.routes import MAX_ID
 from services.media.responses.object_response import ObjectResponse
 from services.media.selfies import repository

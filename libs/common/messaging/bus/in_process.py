@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from libs.common.messaging.bus import metrics
-from libs.common.messaging.bus.handling import Done, Requeue, handle
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import (
     BusUnavailable,
@@ -21,7 +20,13 @@ from libs.common.messaging.bus.protocol import (
     Unroutable,
 )
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
-from libs.common.messaging.bus.running import RunningSubscription, unless_set
+from libs.common.messaging.bus.subscriptions import (
+    Done,
+    Requeue,
+    RunningSubscription,
+    handle,
+    unless_set,
+)
 from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Queue, Topology, matches
 from libs.common.messaging.bus.work_queue import WorkQueue
 

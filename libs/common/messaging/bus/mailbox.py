@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind
 
 from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.protocol import Delivery, Handler
-from libs.common.messaging.bus.running import unless_set
+from libs.common.messaging.bus.subscriptions import unless_set
 from libs.common.telemetry import tracing
 
 log = structlog.get_logger(__name__)

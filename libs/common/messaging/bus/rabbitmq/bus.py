@@ -14,13 +14,10 @@ from libs.common.messaging.bus.protocol import (
     Subscription,
 )
 from libs.common.messaging.bus.rabbitmq import envelope
-from libs.common.messaging.bus.rabbitmq.channels import ChannelUser
-from libs.common.messaging.bus.rabbitmq.connection import Link
-from libs.common.messaging.bus.rabbitmq.consumer import Consumer
+from libs.common.messaging.bus.rabbitmq.connection import ChannelUser, Link, Publisher
+from libs.common.messaging.bus.rabbitmq.consumers import Consumer, Listener
 from libs.common.messaging.bus.rabbitmq.declare import count_waiting, verify
-from libs.common.messaging.bus.rabbitmq.listener import Listener
-from libs.common.messaging.bus.rabbitmq.publisher import Publisher
-from libs.common.messaging.bus.running import RunningSubscription
+from libs.common.messaging.bus.subscriptions import RunningSubscription
 from libs.common.messaging.bus.topology import EVENTS_EXCHANGE, Queue, Topology
 
 log = structlog.get_logger(__name__)

@@ -1,6 +1,7 @@
-"""A consumer of one work queue: one channel, serial where the order counts."""
+"""Who takes messages: a consumer of a work queue, and a listener with a queue of its own."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
@@ -8,16 +9,25 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus import metrics
-from libs.common.messaging.bus.handling import Done, Requeue, handle
+from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import Delivery, Handler
 from libs.common.messaging.bus.rabbitmq import envelope
-from libs.common.messaging.bus.rabbitmq.channels import ChannelUser, Intake
-from libs.common.messaging.bus.rabbitmq.connection import Link
+from libs.common.messaging.bus.rabbitmq.connection import (
+    OPERATION_SECONDS,
+    ChannelUser,
+    Feed,
+    Link,
+    Publisher,
+)
 from libs.common.messaging.bus.rabbitmq.layout import retry_routing_key
-from libs.common.messaging.bus.rabbitmq.publisher import Publisher
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
-from libs.common.messaging.bus.running import unless_set
-from libs.common.messaging.bus.topology import DEAD_LETTER_EXCHANGE, RETRY_EXCHANGE, Queue
+from libs.common.messaging.bus.subscriptions import Done, Requeue, handle, unless_set
+from libs.common.messaging.bus.topology import (
+    DEAD_LETTER_EXCHANGE,
+    EVENTS_EXCHANGE,
+    RETRY_EXCHANGE,
+    Queue,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -38,25 +48,25 @@ class Consumer(ChannelUser):
         self._queue = queue
         self._handler = handler
 
-    async def work(self, intake: Intake) -> None:
-        await intake.consume(self._queue.name)
+    async def work(self, feed: Feed) -> None:
+        await feed.consume(self._queue.name)
         self.is_set_up()
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._queue.workers):
-                workers.create_task(self._work(intake))
+                workers.create_task(self._work(feed))
 
-    async def _work(self, intake: Intake) -> None:
-        while message := await intake.next(self.stopping):
+    async def _work(self, feed: Feed) -> None:
+        while message := await feed.next(self.stopping):
             delivery = envelope.delivered(message, self._queue.name)
             last, result = await handle(
                 self._queue, self._handler, delivery, stopping=self.stopping
             )
             if not isinstance(result, Requeue):
-                await self._settle(intake, message, last, result)
+                await self._settle(feed, message, last, result)
 
     async def _settle(
         self,
-        intake: Intake,
+        feed: Feed,
         message: AbstractIncomingMessage,
         delivery: Delivery,
         result: Decision | Done,
@@ -70,8 +80,8 @@ class Consumer(ChannelUser):
                 outcome = metrics.Outcome.DEAD_LETTERED
         if not isinstance(result, Done):
             while not await self._is_passed_on(delivery, result):
-                await unless_set(asyncio.sleep(HOLD_SECONDS), self.stopping, intake.ended)
-                if self.stopping.is_set() or intake.ended.is_set():
+                await unless_set(asyncio.sleep(HOLD_SECONDS), self.stopping, feed.ended)
+                if self.stopping.is_set() or feed.ended.is_set():
                     return
         try:
             await message.ack()
@@ -102,3 +112,31 @@ class Consumer(ChannelUser):
             log.error("message_held", queue=delivery.queue, error=str(error))  # noqa: TRY400
             return False
         return True
+
+
+class Listener(ChannelUser):
+    """Copies matching messages into a mailbox; a lost connection is a gap."""
+
+    def __init__(self, link: Link, patterns: Sequence[str], mailbox: Mailbox) -> None:
+        super().__init__(link, name=f"exchange {EVENTS_EXCHANGE}")
+        self._patterns = tuple(patterns)
+        self._mailbox = mailbox
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(super().run())
+            tasks.create_task(self._mailbox.run(self.stopping))
+
+    async def work(self, feed: Feed) -> None:
+        queue = await feed.channel.declare_queue(
+            exclusive=True, auto_delete=True, timeout=OPERATION_SECONDS
+        )
+        for pattern in self._patterns:
+            await queue.bind(EVENTS_EXCHANGE, routing_key=pattern, timeout=OPERATION_SECONDS)
+        # Unacknowledged, as nothing is kept for a listener anyway; the mailbox bounds the memory.
+        await feed.consume(queue.name, no_ack=True)
+        if self.is_late:
+            self._mailbox.report_gap()
+        self.is_set_up()
+        while message := await feed.next(self.stopping):
+            self._mailbox.offer(envelope.delivered(message, queue=""))

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -16,10 +17,8 @@ from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header
 from services.ingest.metrics import UPLOAD_BYTES
 from services.ingest.photos import repository
 from services.ingest.photos.digesting_writer import Digest, DigestingWriter, digesting
-from services.ingest.photos.outcomes import Kept
 from services.ingest.photos.repository import AlreadyRecorded, LostClaim, NewPhoto, StoredPhoto
-from services.ingest.uploads.multipart import Part
-from services.ingest.uploads.request_body import in_megabytes
+from services.ingest.request_body import Part, in_megabytes
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +37,16 @@ class Uploader:
 
     event_id: int
     user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The photo is safe. A duplicate carries the ids of the photo that was there before."""
+
+    name: str
+    status: Literal["queued", "duplicate"]
+    job_id: str
+    photo_id: int
 
 
 async def store_photo(

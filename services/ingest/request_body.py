@@ -14,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.types import Receive
 
 from libs.common.errors import InvalidInput, TooLarge
-from services.ingest.settings import MEGABYTE
+from libs.common.settings import MEGABYTE
 
 
 class BrokenBody(InvalidInput):

@@ -18,8 +18,8 @@ from services.gallery.lists.encode import (
     encode_long,
     encode_page,
     long_list,
-    photo_view,
 )
+from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View
 from services.gallery.web.paging import Page
 

@@ -16,6 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from libs.common.errors import InvalidInput
 from libs.common.images.formats import TAKEN, ImageFormat, RefusedFormat, sniff
+from libs.common.settings import MEGAPIXEL
 from services.ingest.images.containers import (
     ExifFacts,
     facts_of,
@@ -72,7 +73,7 @@ def read_header(prefix: bytes, *, max_pixels: int) -> ImageHeader:
         raise _damaged(image_format)
     if width * height > max_pixels:
         msg = (
-            f"The image has {width} x {height} pixels; at most {max_pixels / 1_000_000:g} million"
+            f"The image has {width} x {height} pixels; at most {max_pixels / MEGAPIXEL:g} million"
             " are taken. Export it smaller."
         )
         raise UnusableImage(msg)

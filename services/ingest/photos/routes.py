@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
+from libs.common.messaging.messages import MAX_ID
 from libs.common.rights.access import require_event_owner
 from libs.common.web.auth import PhotographerOrAdmin
 from services.ingest.context import IngestContext
@@ -19,8 +20,6 @@ from services.ingest.photos.upload_photos import (
     upload_photos,
 )
 from services.ingest.request_body import check_announced_size, multipart_form
-
-MAX_ID = 2**63 - 1
 
 router = APIRouter(tags=["uploads"])
 

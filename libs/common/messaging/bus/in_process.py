@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import (
     BusUnavailable,
@@ -22,8 +21,10 @@ from libs.common.messaging.bus.protocol import (
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
 from libs.common.messaging.bus.subscriptions import (
     Done,
+    Outcome,
     Requeue,
     RunningSubscription,
+    count_outcome,
     handle,
     unless_set,
 )
@@ -183,11 +184,11 @@ class _Consumer:
         match result:
             case Done():
                 self._source.settle()
-                metrics.count(name, metrics.Outcome.ACKED)
+                count_outcome(name, Outcome.ACKED)
             case Retry(delay_seconds):
                 again = replace(delivery, attempt=delivery.attempt + 1)
                 self._source.retry_later(again, delay_seconds)
-                metrics.count(name, metrics.Outcome.RETRIED)
+                count_outcome(name, Outcome.RETRIED)
             case DeadLetter(reason):
                 # Held while there is no room, as a broker's consumer holds it: never dropped.
                 while not self._dead_letters.offer(_dead_letter(delivery, reason)):
@@ -195,7 +196,7 @@ class _Consumer:
                     if self._stopping.is_set():
                         return False
                 self._source.settle()
-                metrics.count(name, metrics.Outcome.DEAD_LETTERED)
+                count_outcome(name, Outcome.DEAD_LETTERED)
         return True
 
 

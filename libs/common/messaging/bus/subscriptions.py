@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any, Final, NoReturn, Self, TypeVar
 
 import structlog
 from opentelemetry.trace import Span, SpanKind
+from prometheus_client import Counter, Histogram
 
 from libs.common.errors import FindMeError
-from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.protocol import Delivery, Handler, Intake, Subscription
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry, decide
 from libs.common.messaging.bus.topology import Queue
@@ -18,11 +19,39 @@ from libs.common.telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
-
 T = TypeVar("T")
 
 #: Longer than nearly every photo takes, shorter than Kubernetes' usual patience of 30 s.
 STOP_DEADLINE_SECONDS = 20.0
+
+
+class Outcome(StrEnum):
+    """What became of one attempt at a message."""
+
+    ACKED = "acked"
+    RETRIED = "retried"
+    DEAD_LETTERED = "dead_lettered"
+
+
+MESSAGES = Counter(
+    "findme_bus_messages_total",
+    "Attempts at messages, by what became of them.",
+    ["queue", "outcome"],
+)
+HANDLING_SECONDS = Histogram(
+    "findme_bus_handling_seconds",
+    "Seconds a handler took for one attempt.",
+    ["queue"],
+    buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+)
+LISTENER_GAPS = Counter(
+    "findme_bus_listener_gaps_total", "Times that a listener may have missed messages."
+)
+
+
+def count_outcome(queue: str, outcome: Outcome) -> None:
+    """Count one attempt."""
+    MESSAGES.labels(queue, outcome.value).inc()
 
 
 class Done:
@@ -49,7 +78,7 @@ async def handle(
         decision = await _attempt(queue, handler, delivery)
         if not isinstance(decision, Retry) or not queue.retry.keeps_order:
             return delivery, decision
-        metrics.count(queue.name, metrics.Outcome.RETRIED)
+        count_outcome(queue.name, Outcome.RETRIED)
         await unless_set(asyncio.sleep(decision.delay_seconds), stopping)
         if stopping.is_set():
             return delivery, REQUEUE
@@ -58,7 +87,7 @@ async def handle(
 
 async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decision | Done:
     try:
-        with metrics.HANDLING_SECONDS.labels(queue.name).time(), _span(delivery):
+        with HANDLING_SECONDS.labels(queue.name).time(), _span(delivery):
             await handler(delivery)
     except Exception as error:  # noqa: BLE001 - whatever it is, the table decides
         decision = decide(error, delivery.attempt, queue.retry)

@@ -8,7 +8,6 @@ from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from libs.common.errors import FindMeError
-from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import Delivery, Handler
 from libs.common.messaging.bus.rabbitmq import envelope
@@ -21,7 +20,14 @@ from libs.common.messaging.bus.rabbitmq.connection import (
 )
 from libs.common.messaging.bus.rabbitmq.layout import retry_routing_key
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
-from libs.common.messaging.bus.subscriptions import Done, Requeue, handle, unless_set
+from libs.common.messaging.bus.subscriptions import (
+    Done,
+    Outcome,
+    Requeue,
+    count_outcome,
+    handle,
+    unless_set,
+)
 from libs.common.messaging.bus.topology import (
     DEAD_LETTER_EXCHANGE,
     EVENTS_EXCHANGE,
@@ -73,11 +79,11 @@ class Consumer(ChannelUser):
     ) -> None:
         match result:
             case Done():
-                outcome = metrics.Outcome.ACKED
+                outcome = Outcome.ACKED
             case Retry():
-                outcome = metrics.Outcome.RETRIED
+                outcome = Outcome.RETRIED
             case DeadLetter():
-                outcome = metrics.Outcome.DEAD_LETTERED
+                outcome = Outcome.DEAD_LETTERED
         if not isinstance(result, Done):
             while not await self._is_passed_on(delivery, result):
                 await unless_set(asyncio.sleep(HOLD_SECONDS), self.stopping, feed.ended)
@@ -90,7 +96,7 @@ class Consumer(ChannelUser):
                 "ack_lost", queue=delivery.queue, message_id=delivery.message_id, error=str(error)
             )
         else:
-            metrics.count(self._queue.name, outcome)
+            count_outcome(self._queue.name, outcome)
 
     async def _is_passed_on(self, delivery: Delivery, decision: Decision) -> bool:
         """Publish the copy that replaces the message; only then may the original be acked."""

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from libs.common.messaging.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.messaging.bus.retry import DEFAULT_RETRY_DELAYS_SECONDS
 from libs.common.setting_files import FileOrVariableSettings
 
 MIN_SECRET_LENGTH = 32

@@ -10,12 +10,11 @@ from services.media.settings import MediaSettings
 from services.recognition.settings import RecognitionSettings
 
 SECRET = "a secret that is used by the tests only"
+REQUIRED: dict[str, Any] = {"database_url": "postgresql://db/findme", "secret_key": SECRET}
 
 
 def settings(**values: Any) -> CommonSettings:
-    return CommonSettings(
-        **{"database_url": "postgresql://db/findme", "secret_key": SECRET} | values
-    )
+    return CommonSettings(**REQUIRED | values)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -77,9 +76,8 @@ def test_proxies_that_no_address_could_be_are_refused(proxies: str) -> None:
 
 
 def test_a_megabyte_is_the_same_in_every_setting() -> None:
-    given = {"database_url": "postgresql://db/findme", "secret_key": SECRET}
-    ingest = IngestSettings(**given, max_photo_mb=3, max_request_mb=3, max_selfie_mb=3)
-    gallery = GallerySettings(**given, list_cache_mb=3)
+    ingest = IngestSettings(**REQUIRED, max_photo_mb=3, max_request_mb=3, max_selfie_mb=3)
+    gallery = GallerySettings(**REQUIRED, list_cache_mb=3)
 
     assert {
         ingest.max_photo_bytes,
@@ -93,6 +91,6 @@ def test_a_megabyte_is_the_same_in_every_setting() -> None:
 def test_half_a_megapixel_more_is_understood_by_all_who_look_at_photos(
     service: type[CommonSettings],
 ) -> None:
-    given = {"database_url": "postgresql://db/findme", "secret_key": SECRET}
-
-    assert service(**given, max_photo_megapixels=12.5).model_dump()["max_photo_megapixels"] == 12.5
+    assert (
+        service(**REQUIRED, max_photo_megapixels=12.5).model_dump()["max_photo_megapixels"] == 12.5
+    )

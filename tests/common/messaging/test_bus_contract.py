@@ -6,8 +6,9 @@ import pytest
 
 from libs.common.errors import PermanentError, TransientError
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery, OutgoingMessage, Unroutable
+from libs.common.messaging.bus.retry import RetryPolicy
 from libs.common.messaging.bus.subscriptions import MESSAGES
-from libs.common.messaging.bus.topology import RetryPolicy, Topology
+from libs.common.messaging.bus.topology import Topology
 from tests.common.messaging.conftest import Deployment
 from tests.support.dead_letters import crash, dead_letters
 from tests.support.handlers import Gate, Recorder

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pyvips
 
-from libs.common.workers.stages import stage
+from libs.common.workers.process import stage
 from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
 from services.recognition.engine.decode import thumbhash
 from services.recognition.engine.decode.decode import PIXEL_LIMIT

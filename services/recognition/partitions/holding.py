@@ -8,8 +8,7 @@ import structlog
 
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.protocol import Subscription
-from libs.common.messaging.bus.running import unless_set
-from libs.common.messaging.bus.subscriptions import SubscriptionEnded
+from libs.common.messaging.bus.subscriptions import SubscriptionEnded, unless_set
 
 log = structlog.get_logger(__name__)
 

@@ -17,9 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import FindMeError
-from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.protocol import Bus
-from libs.common.messaging.bus.topology import Queue, Topology
+from libs.common.messaging.bus.topology import Queue, Topology, bucket_of
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.telemetry import tracing
 from services.recognition import metrics

@@ -23,10 +23,9 @@ from rich.table import Table
 from benchmarks.report import Goal, Report, finish
 from demo import scenes
 from services.recognition.engine.analysis import Engine, FloatArray, PhotoAnalysis
-from services.recognition.engine.decode.decode import PIXEL_LIMIT
-from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
+from services.recognition.engine.decode import PIXEL_LIMIT
 from services.recognition.engine.engines import ENGINES, make_engine
-from services.recognition.engine.profiles import PROFILES
+from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, PROFILES
 
 GOALS = {
     "precision": Goal(">=", 1.0),

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.private_services import PrivateServices
 from libs.common.background import BackgroundTasks
@@ -119,8 +120,8 @@ async def _owner(
         open_bus(services.amqp_url, findme_topology()) as bus,
         BackgroundTasks() as background,
     ):
-        owner = PartitionOwner(database, bus, queues, handle, replica=name, times=TIMES)
-        background.start("match partitions", owner.run)
+        owner = PartitionOwner(database, bus, queues, replica=name, times=TIMES)
+        background.start("match partitions", partial(owner.run, handle))
         try:
             yield owner
         finally:

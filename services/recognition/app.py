@@ -30,8 +30,8 @@ from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
 from services.recognition.recovery.collect_dead_letter import collecting
 from services.recognition.recovery.reconcile import Reconciler
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
-from services.recognition.rounds.batching import BatchLimits
-from services.recognition.rounds.rounds import Rounds
+from services.recognition.rekognition_rounds.batching import BatchLimits
+from services.recognition.rekognition_rounds.rounds import Rounds
 from services.recognition.selfies import routes
 from services.recognition.selfies.index_selfie import SelfieIndexer
 from services.recognition.settings import RecognitionSettings
@@ -81,19 +81,18 @@ def create_app(
             app.state.people = people
             app.state.checks = app.state.checks | {"bus": Check(bus.check)}
 
-            analyzer = _analyzer(settings, connected, index, replica)
-            indexer = _indexer(settings, connected, index, replica)
-            rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)
-            consumers = Consumers(topology, analyzer, indexer, rounds)
             partitions = PartitionOwner(
                 database,
                 bus,
                 topology.match,
-                consumers.match,
                 replica=replica,
                 times=_lease_times(settings),
                 engine=index.name,
             )
+            analyzer = _analyzer(settings, connected, index, replica)
+            indexer = _indexer(settings, connected, index, replica)
+            rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)
+            consumers = Consumers(topology, analyzer, indexer, rounds)
             reconciler = _reconciler(
                 settings, connected, leads=lambda: LEADERS_PARTITION in partitions.owned
             )

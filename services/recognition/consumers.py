@@ -22,7 +22,7 @@ from libs.common.web.stopping import Stopping
 from services.recognition.matching.match import match_photo, rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
-from services.recognition.rounds.rounds import Rounds
+from services.recognition.rekognition_rounds.rounds import Rounds
 from services.recognition.selfies.index_selfie import SelfieIndexer, match_selfie
 
 
@@ -54,7 +54,7 @@ class Consumers:
         with _waiting_for_the_database():
             await analyze_photo(
                 PhotoUploaded.decode(delivery.body),
-                attempt=delivery.attempt,
+                delivery_attempt=delivery.attempt,
                 last_attempt=delivery.attempt >= max_attempts,
                 is_repeat=delivery.attempt > 1 or delivery.redelivered,
                 using=self._analyzer,
@@ -150,7 +150,7 @@ async def consuming(
             )
             running.append(subscription)
             background.start(f"lane {lane.name}", subscription.run)
-        background.start("match partitions", partitions.run)
+        background.start("match partitions", partial(partitions.run, consumers.match))
         running.append(partitions)
         if rounds is not None:
             background.start("match events", rounds.tasks.run)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import text
 
@@ -84,11 +85,9 @@ class Fleet:
             await self.ledger.handle(name, delivery)
             on_handled(delivery)
 
-        owner = PartitionOwner(
-            database, bus, self.topology.match, handle, replica=name, times=times
-        )
+        owner = PartitionOwner(database, bus, self.topology.match, replica=name, times=times)
         background = await life.enter_async_context(BackgroundTasks(first_pause_seconds=0.05))
-        background.start("match partitions", owner.run)
+        background.start("match partitions", partial(owner.run, handle))
         self.replicas[name], self._lives[name] = owner, life
         return owner
 
@@ -136,9 +135,16 @@ class Fleet:
             assert self.ledger.handled[partition] == list(range(count)), partition
         assert self.ledger.overlaps == []
 
-    async def epochs(self) -> dict[int, int]:
+    async def epochs(self, *, owner: str | None = None) -> dict[int, int]:
+        """The epoch of each partition, or of those of one owner."""
         async with self.database.read() as connection:
-            rows = await connection.execute(text("SELECT partition, epoch FROM match_partitions"))
+            rows = await connection.execute(
+                text(
+                    "SELECT partition, epoch FROM match_partitions"
+                    " WHERE CAST(:owner AS text) IS NULL OR owner = :owner"
+                ),
+                {"owner": owner},
+            )
             return {row.partition: row.epoch for row in rows}
 
     async def owners(self) -> Counter[str | None]:

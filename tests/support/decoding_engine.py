@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.recognition.engine import thumbhash
 from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.engine.decode import thumbhash
-from services.recognition.engine.decode.photo_scales import PhotoScales
+from services.recognition.engine.decode import PhotoScales
 
 
 @dataclass(frozen=True)

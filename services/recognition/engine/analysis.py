@@ -20,7 +20,7 @@ class DetectedFace:
     height: float
     confidence: float  # 0..1
     embedding: FloatArray  # (d,), d is the engine's
-    #: 0..1, see quality.py: below MIN_QUALITY a face says too little about who it is.
+    #: 0..1, see `found_face.quality`: below MIN_QUALITY a face says too little about who it is.
     quality: float = 1.0
 
 

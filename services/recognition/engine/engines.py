@@ -7,7 +7,7 @@ them, without loading a model, in profiles.py.
 from pathlib import Path
 
 from services.recognition.engine.analysis import Engine
-from services.recognition.engine.decode.decode import PIXEL_LIMIT
+from services.recognition.engine.decode import PIXEL_LIMIT
 from services.recognition.engine.detect.hog import HogDetector
 from services.recognition.engine.detect.yunet import YuNetDetector
 from services.recognition.engine.embed.dlib import DlibChipCutter, DlibEmbedder

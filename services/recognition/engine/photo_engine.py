@@ -1,22 +1,49 @@
-"""What all engines that run on this machine have in common: one photo's way through them."""
+"""What all engines that run on this machine have in common: one photo's way through them.
 
+An engine is a detector, which finds faces, a cutter, which cuts them out upright as aligned chips,
+and an embedder, which makes embeddings of chips.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
 import pyvips
 
 from libs.common.workers.process import stage
+from services.recognition.engine import thumbhash
 from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
-from services.recognition.engine.decode import thumbhash
-from services.recognition.engine.decode.decode import PIXEL_LIMIT
-from services.recognition.engine.decode.photo_scales import PhotoScales
-from services.recognition.engine.detect.located_face import FaceDetector, LocatedFace
-from services.recognition.engine.detect.quality import quality
-from services.recognition.engine.embed.chips import ChipCutter, FaceChip, FaceEmbedder
+from services.recognition.engine.decode import PIXEL_LIMIT, PhotoScales
+from services.recognition.engine.detect.found_face import FaceDetector, LocatedFace, Points, quality
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaceChip:
+    """An aligned square chip, RGB, and how far the head is turned (see `head_turn`)."""
+
+    pixels: npt.NDArray[np.uint8]
+    turn: float
+
+
+class ChipCutter(Protocol):
+    """Cuts faces out as its embedder was trained on them."""
+
+    def cut(self, pixels: npt.NDArray[np.uint8], face: LocatedFace) -> FaceChip:
+        """Align a face of an RGB picture."""
+        ...
+
+
+class FaceEmbedder(Protocol):
+    """Makes embeddings (n, d) of chips (n, side, side, 3)."""
+
+    def embed(self, chips: npt.NDArray[np.uint8]) -> FloatArray: ...
 
 
 class PhotoEngine:
@@ -71,6 +98,27 @@ def use_one_thread() -> None:
     # vips caches operations by file name, and would answer with a temporary file's former content.
     pyvips.cache_set_max(0)
     cv2.setNumThreads(1)
+
+
+def open_session(model: bytes) -> ort.InferenceSession:
+    """A session on the CPU, on one thread; raises what ONNX Runtime raises for a damaged model."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def fit_similarity(source: Points, target: Points) -> tuple[complex, complex]:
+    """The turn, scale and shift that take points (n, 2) onto others best, in least squares.
+
+    They are `turn * (x + iy) + shift`, never a mirror image. Umeyama's problem, which complex
+    numbers make linear.
+    """
+    before, after = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
+    centred = before - before.mean()
+    turn = np.vdot(centred, after - after.mean()) / np.vdot(centred, centred)
+    return complex(turn), complex(after.mean() - turn * before.mean())
 
 
 def _detected(

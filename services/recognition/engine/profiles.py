@@ -1,8 +1,37 @@
-"""What the rest of the service needs to know of an engine, without loading its models."""
+"""What the rest of the service needs to know of an engine, without loading its models.
 
+Its name, how alike two of its embeddings are, and how embeddings are kept.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY, Calibration
+import numpy as np
+
+from services.recognition.engine.analysis import FloatArray
+
+#: Where every engine's calibration is anchored: two faces so alike are of one person with the same
+#: certainty in each. Which similarity an event asks for is a setting; its default is in the schema.
+CALIBRATED_SIMILARITY = 85.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """An engine's points (distance, similarity), distances rising; straight lines between.
+
+    Fitted so that the same similarity means the same care in every engine.
+    """
+
+    distances: tuple[float, ...]
+    similarities: tuple[float, ...]
+
+    def similarity(self, distance: float) -> float:
+        """0..100, falling with the distance."""
+        return float(np.interp(distance, self.distances, self.similarities))
+
+    def distance_of(self, similarity: float) -> float:
+        """The largest distance that still has this similarity."""
+        return float(np.interp(similarity, self.similarities[::-1], self.distances[::-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +58,16 @@ OPENCV = EngineProfile(
 )
 
 PROFILES = {profile.name: profile for profile in (EMBEDDED, OPENCV)}
+
+
+def to_bytes(embedding: FloatArray) -> bytes:
+    """float32, little endian: what the database keeps."""
+    if embedding.ndim != 1:
+        raise ValueError(f"an embedding has one dimension, not {embedding.ndim}")
+    return embedding.astype("<f4").tobytes()
+
+
+def stacked(embeddings: Sequence[bytes], size: int) -> FloatArray:
+    """Kept embeddings, alone or joined, as a matrix (n, size); read-only."""
+    matrix = np.frombuffer(b"".join(embeddings), "<f4").astype(np.float32, copy=False)
+    return matrix.reshape(-1, size)

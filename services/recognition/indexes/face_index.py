@@ -1,11 +1,19 @@
-"""What a face engine does for FindMe: index photos and selfies, and say who is in which photo."""
+"""The interface by which photos and selfies are indexed, and matched with each other.
+
+Four words that are close to each other: the *provider* is the setting FACE_RECOGNIZER_PROVIDER,
+one of three names. It chooses the *index*, which finds, keeps and compares faces: `EmbeddedIndex`
+for `embedded` and `opencv`, `RekognitionIndex` for `rekognition`. An *engine* finds and embeds the
+faces of one picture; `EmbeddedIndex` runs one in worker processes, and the *profile*
+(`engine/profiles.py`) is what it has to know of that engine. The provider's name is also what is
+stored with every face, in columns called `engine`.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.recognition.matching.rules import Match
+from services.recognition.matching.compare import Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class IndexedPhoto:
 
 
 class FaceIndex(Protocol):
-    """One engine's way to index and match. Faces of different engines are never compared."""
+    """Indexes and matches faces. Those of different engines are never compared."""
 
     @property
     def name(self) -> str:
@@ -77,12 +85,13 @@ class FaceIndex(Protocol):
         """Find the guest's face. Raises PermanentError, with a sentence for the guest."""
         ...
 
-    async def tidy(
+    async def remove_leftovers(
         self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
     ) -> None:
-        """Remove what an earlier attempt may have left behind of the same photo or selfie.
+        """Remove the faces that earlier attempts indexed for this photo or selfie.
 
-        Called once `keys` are committed: what no row refers to then is left over.
+        `keys` are the faces that were committed: they stay. `is_repeat` says that an earlier
+        attempt may have indexed faces and not committed them.
         """
         ...
 

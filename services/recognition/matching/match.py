@@ -1,19 +1,30 @@
 """Match an analysed photo's faces with the event's selfies, or all of an event again.
 
+What has been matched is marked as done, and the guests are told.
+
 The faces were committed before this looks at the selfies, and a selfie's embedding is
 committed before its own scan looks at the faces: whichever commits later sees the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from libs.common.database.database import Database
-from libs.common.messaging.messages import PhotoAnalyzed, RematchRequested
+from libs.common.database.database import Database, UnitOfWork
+from libs.common.messaging.messages import (
+    PhotoAnalyzed,
+    PhotoMatched,
+    RematchRequested,
+    SelfieMatched,
+)
 from libs.common.telemetry import tracing
+from services.recognition import metrics
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.finish import finish_photos, finish_selfies
 from services.recognition.photos import repository
+from services.recognition.photos.repository import PhotoRow
+from services.recognition.selfies import repository as selfie_repository
 
 #: Selfies, with a message to each guest, of one transaction.
 SELFIES_AT_ONCE = 1_000
@@ -73,3 +84,48 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
         async for attempt in using.database.attempts():
             async with attempt as unit:
                 await finish_selfies(event_id, chunk, unit=unit)
+
+
+async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None:
+    """Mark an event's photos done; a second time changes nothing but tells everybody again."""
+    if not photos:
+        return
+    event_id, photo_ids = photos[0].event_id, [photo.id for photo in photos]
+    lost: dict[int, set[int]] = {}
+    if known := [photo.id for photo in photos if photo.is_known]:
+        lost = await stored_matches.delete_outdated(unit.connection, event_id, photo_ids=known)
+    guests = await stored_matches.guests_in_photos(unit.connection, event_id, photo_ids)
+    await repository.mark_photos_done(unit.connection, photo_ids)
+    now = datetime.now(UTC)
+    for photo in photos:
+        users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
+        # Photos that are matched together have a trace each.
+        with tracing.joined("match", photo.traceparent):
+            tracing.set_attributes(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
+            unit.publish(
+                PhotoMatched(
+                    event_id=photo.event_id,
+                    photo_id=photo.id,
+                    user_ids=users,
+                    is_first_match=not photo.is_known,
+                )
+            )
+        if not photo.is_known:
+            metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
+    metrics.MATCHES.inc(sum(map(len, guests.values())))
+
+
+async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:
+    """Mark the selfies done, with what they are matched with; those that are gone are left out."""
+    if not selfie_ids:
+        return
+    await stored_matches.delete_outdated(unit.connection, event_id, selfie_ids=selfie_ids)
+    for done in await selfie_repository.finish_selfies(unit.connection, event_id, selfie_ids):
+        unit.publish(
+            SelfieMatched(
+                event_id=event_id,
+                user_id=done.user_id,
+                selfie_id=done.selfie_id,
+                matched=done.matched,
+            )
+        )

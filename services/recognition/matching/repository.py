@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import matches, photos
 from libs.common.rights.counted_matches import UNCERTAIN_BAND, guest_photos, threshold_of
-from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
-from services.recognition.matching.rules import Match
+from services.recognition.engine.profiles import CALIBRATED_SIMILARITY
+from services.recognition.matching.compare import Match
 
 
 async def threshold(connection: AsyncConnection, event_id: int) -> float:
@@ -105,11 +105,12 @@ async def delete_outdated(
     photo_ids: Sequence[int] = (),
     selfie_ids: Sequence[int] = (),
 ) -> dict[int, set[int]]:
-    """Remove what another engine had found of these photos or selfies.
+    """Delete matches that another engine found, and this one did not find again.
 
-    Only once both sides have been compared by one engine: until then the match stands, and is
-    left to a photo that waits to be matched. Its face is gone by then, which tells it from what
-    was found anew. Returns guests by photo.
+    Such a match is told by its face: the analysis by this engine has deleted it, while a match
+    that was found again has a new face. A match stands until its selfie and its photo have been
+    compared by this engine; that of a photo which waits to be matched is left to that.
+    Returns, by photo, the guests who lost a match.
     """
     gone: dict[int, set[int]] = {}
     values = {"photos": list(photo_ids), "selfies": list(selfie_ids), "event_id": event_id}

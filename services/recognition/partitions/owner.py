@@ -1,4 +1,4 @@
-"""Keeps this replica's share of the match partitions: claims, renews, hands over, lets go."""
+"""Carries out what `assignment.py` decides: claims, renews and gives back match partitions."""
 
 import asyncio
 import time
@@ -18,9 +18,9 @@ from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
 from libs.common.messaging.bus.topology import Queue
 from services.recognition import metrics
 from services.recognition.partitions import repository as leases
+from services.recognition.partitions.assignment import plan_moves, seconds_until_next_look
 from services.recognition.partitions.holding import Holding
 from services.recognition.partitions.repository import Claimed
-from services.recognition.partitions.rules import plan_moves, seconds_until_next_look
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,6 @@ class PartitionOwner:
         database: Database,
         bus: Bus,
         queues: Sequence[Queue],
-        handler: Handler,
         *,
         replica: str,
         times: LeaseTimes,
@@ -80,7 +79,6 @@ class PartitionOwner:
         self._database = database
         self._bus = bus
         self._queues = queues
-        self._handler = handler
         self._replica = replica
         self._times = times
         self._engine = engine
@@ -101,8 +99,10 @@ class PartitionOwner:
             partition for partition, holding in self._holdings.items() if not holding.has_ended
         )
 
-    async def run(self) -> NoReturn:
+    async def run(self, handler: Handler) -> NoReturn:
         """Claim, renew and hand over until cancelled; the first claims are made at once.
+
+        The messages of owned partitions go to `handler`.
 
         The work of a background task, which may begin it again: what is held stays held, as long
         as the leases last. Raises what ended the consumer of a partition, once that is free.
@@ -110,7 +110,7 @@ class PartitionOwner:
         self._has_begun = True
         while not self._has_left.is_set():
             try:
-                await self._stay_connected()
+                await self._stay_connected(handler)
             except _PASSING_ERRORS as error:
                 log.warning("partitions_database_lost", error=str(error) or type(error).__name__)
             else:
@@ -144,7 +144,7 @@ class PartitionOwner:
             if self._lease_timer is not None:
                 self._lease_timer.cancel()
 
-    async def _stay_connected(self) -> None:
+    async def _stay_connected(self, handler: Handler) -> None:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._times.statement_seconds):
                 connection = await stack.enter_async_context(self._database.read())
@@ -155,7 +155,7 @@ class PartitionOwner:
             while True:
                 self._wake.clear()
                 async with asyncio.timeout(self._times.statement_seconds):
-                    seconds = await self._look(connection)
+                    seconds = await self._look(connection, handler)
                 if self._has_withdrawn and not self._holdings:
                     return
                 await self._sleep(seconds)
@@ -172,7 +172,7 @@ class PartitionOwner:
 
         await driver.add_listener(leases.NOTIFY_CHANNEL, on_notify)
 
-    async def _look(self, connection: AsyncConnection) -> float:
+    async def _look(self, connection: AsyncConnection, handler: Handler) -> float:
         """Renew, release, and make the moves that are due; return when to look again."""
         changed = await self._renew(connection)
         changed |= await self._release(connection)
@@ -193,7 +193,7 @@ class PartitionOwner:
                 moves.claim,
                 lease_seconds=self._times.lease_seconds,
             ):
-                self._take(claimed)
+                self._take(claimed, handler)
         return seconds_until_next_look(
             rows, me=self._replica, renew_seconds=self._times.renew_seconds
         )
@@ -238,7 +238,7 @@ class PartitionOwner:
                 raise holding.failure
         return True
 
-    def _take(self, claimed: Claimed) -> None:
+    def _take(self, claimed: Claimed, handler: Handler) -> None:
         is_takeover = claimed.previous not in (None, self._replica)
         metrics.PARTITION_MOVES.labels("taken_over" if is_takeover else "claimed").inc()
         metrics.PARTITIONS_OWNED.inc()
@@ -260,7 +260,11 @@ class PartitionOwner:
         holding = Holding(
             claimed.partition,
             claimed.epoch,
-            partial(self._bus.subscribe, self._queues[claimed.partition], self._handle),
+            partial(
+                self._bus.subscribe,
+                self._queues[claimed.partition],
+                partial(self._handle, handler),
+            ),
             on_start=on_start,
             on_end=self._wake.set,
         )
@@ -310,12 +314,12 @@ class PartitionOwner:
                     holding, why="the lease was not renewed", patience_seconds=patience_seconds
                 )
 
-    async def _handle(self, delivery: Delivery) -> None:
+    async def _handle(self, handler: Handler, delivery: Delivery) -> None:
         if time.monotonic() >= self._lease_ends:
             # A process that was frozen past its lease has just woken, with a message at hand.
             # The timer is due as well and ends this wait; the message goes back.
             await asyncio.Event().wait()
-        await self._handler(delivery)
+        await handler(delivery)
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):

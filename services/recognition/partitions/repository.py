@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.recognition.partitions.rules import PartitionRow
+from services.recognition.partitions.assignment import PartitionRow
 
 #: Somebody came, went or freed a partition: the others look at once.
 NOTIFY_CHANNEL = "findme_partitions"

@@ -18,7 +18,7 @@ from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
-from services.recognition.matching.finish import finish_photos
+from services.recognition.matching.match import finish_photos
 from services.recognition.photos import repository
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots, Holder
 from services.recognition.photos.repository import PhotoRow
@@ -27,8 +27,9 @@ log = structlog.get_logger(__name__)
 
 #: A photo that kills its worker is tried once more, in case the machine was to blame.
 MAX_CRASHES = 2
-#: Analyses that ended with their whole process before the photo is given up. The broker counts
-#: each of them against the photos in hand beside it, too, and gives those up after more.
+#: A photo is given up after so many analyses in which the whole process died. The broker counts
+#: such a death against every photo that the process had in hand. It must give up later than this,
+#: or it would give up the innocent ones, too.
 MAX_LOST_ANALYSES = 3
 #: So many leases of a replica a photo in other hands is waited for; a dead one is found by then.
 PATIENCE_LEASES = 1.5
@@ -56,7 +57,7 @@ class Analyzer:
 async def analyze_photo(
     message: PhotoUploaded,
     *,
-    attempt: int,
+    delivery_attempt: int,
     last_attempt: bool,
     is_repeat: bool,
     using: Analyzer,
@@ -64,7 +65,8 @@ async def analyze_photo(
     """Analyse a queued photo; one that is analysed, failed or deleted is left alone.
 
     So is one of another engine, unless the message asks for ours to analyse it again.
-    `is_repeat`: an earlier attempt may have come far, and died without a word.
+    `delivery_attempt` numbers the message's deliveries, from 1. `is_repeat`: an earlier one may
+    have indexed faces and died before they were committed.
     Raises Unavailable while somebody else has it in hand: they may be dying with it.
     Raises PermanentError after recording that a photo killed its workers, so that its
     message is kept for the operators; other errors that may pass are the caller's to retry.
@@ -81,7 +83,7 @@ async def analyze_photo(
             if await _analyze(photo, using, is_repeat=is_repeat or photo.lost_analyses > 0):
                 return
         except Exception as error:
-            if not await _fails(photo, error, attempt, using, last_attempt=last_attempt):
+            if not await _fails(photo, error, delivery_attempt, using, last_attempt=last_attempt):
                 raise
             return
 
@@ -136,7 +138,12 @@ async def _analyze(photo: PhotoRow, using: Analyzer, *, is_repeat: bool) -> bool
 
 
 async def _fails(
-    photo: PhotoRow, error: Exception, attempt: int, using: Analyzer, *, last_attempt: bool
+    photo: PhotoRow,
+    error: Exception,
+    delivery_attempt: int,
+    using: Analyzer,
+    *,
+    last_attempt: bool,
 ) -> bool:
     """Record that the photo cannot be analysed; False when a further attempt may do it.
 
@@ -151,9 +158,9 @@ async def _fails(
         case PermanentError():
             await _fail(photo, str(error), using)
             return True
-        case WorkerCrashed() | WorkerTimedOut() if attempt >= MAX_CRASHES:
+        case WorkerCrashed() | WorkerTimedOut() if delivery_attempt >= MAX_CRASHES:
             await _fail(photo, f"The photo cannot be processed: {error}", using)
-            msg = f"photo {photo.id} failed {attempt} times in a worker: {error}"
+            msg = f"photo {photo.id} failed {delivery_attempt} times in a worker: {error}"
             raise PermanentError(msg) from error
         case WorkerCrashed() | WorkerTimedOut() | Unavailable() | TransactionConflict():
             return False
@@ -183,13 +190,15 @@ async def _save(
             else:
                 await finish_photos([photo], unit=unit)
     if is_saved:
-        await using.index.tidy(PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat)
+        await using.index.remove_leftovers(
+            PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat
+        )
         metrics.PHOTOS.labels("analyzed").inc()
 
 
 async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     if photo.status != "queued":
-        await _keep(photo, reason, using)
+        await _keep_without_embeddings(photo, reason, using)
         return
     is_failed = False
     async for attempt in using.database.attempts():
@@ -203,11 +212,13 @@ async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:
         log.warning("photo_failed", photo_id=photo.id, event_id=photo.event_id, reason=reason)
 
 
-async def _keep(photo: PhotoRow, reason: str, using: Analyzer) -> None:
+async def _keep_without_embeddings(photo: PhotoRow, reason: str, using: Analyzer) -> None:
     """A photo that guests have does not become a failed one by a change of the engine."""
     async for attempt in using.database.attempts():
         async with attempt as unit:
-            await repository.keep_analysis(unit.connection, photo, engine=using.index.name)
+            await repository.keep_without_embeddings(
+                unit.connection, photo, engine=using.index.name
+            )
     metrics.PHOTOS.labels("kept").inc()
     tracing.set_attributes(outcome="kept")
     log.warning("photo_not_reindexed", photo_id=photo.id, event_id=photo.event_id, reason=reason)

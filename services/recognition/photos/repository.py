@@ -27,8 +27,9 @@ class PhotoRow:
     engine: str | None = None
     #: It was finished before: guests know it.
     is_known: bool = False
-    #: The replica that analyses it, and since when; without the former, when one last did.
+    #: The replica that analyses it, None when none does.
     claimed_by: str | None = None
+    #: When the latest analysis of it began, whether or not that is still running.
     claimed_at: datetime | None = None
 
     def waits_for(self, engine: str) -> bool:
@@ -211,11 +212,13 @@ async def save_analysis(
     return True
 
 
-async def keep_analysis(connection: AsyncConnection, photo: PhotoRow, *, engine: str) -> bool:
-    """Leave a photo that this engine cannot read as another one has found it.
+async def keep_without_embeddings(
+    connection: AsyncConnection, photo: PhotoRow, *, engine: str
+) -> bool:
+    """Keep the boxes and matches that another engine made of a photo this one cannot read.
 
-    Its boxes and matches stay. What its faces are found by goes, as nothing can be compared
-    with it any more. False when somebody else was first, or it is gone.
+    The embeddings of its faces are deleted, or their ids at a service: this engine compares
+    nothing with them. False when somebody else was first, or the photo is gone.
     """
     updated = await connection.execute(
         update(photos)

@@ -12,8 +12,7 @@ from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.finish import finish_selfies
-from services.recognition.matching.match import Matcher
+from services.recognition.matching.match import Matcher, finish_selfies
 from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.repository import Claim, ClaimOutcome
 
@@ -124,7 +123,7 @@ async def _index(
             if not is_saved:
                 await removals.add(unit.connection, selfie.event_id, [key])
     if is_saved:
-        await matcher.index.tidy(selfie, [key], is_repeat=claim.is_repeat)
+        await matcher.index.remove_leftovers(selfie, [key], is_repeat=claim.is_repeat)
         metrics.SELFIES_INDEXED.labels("indexed").inc()
     return is_saved
 

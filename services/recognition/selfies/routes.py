@@ -5,15 +5,19 @@ from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
 
-from libs.common.errors import TooLarge
+from libs.common.errors import PermanentError, TooLarge
 from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.web.internal import require_internal
-from services.recognition.engine.profiles import PROFILES
+from libs.common.workers.process import WorkerCrashed
+from services.recognition import metrics
+from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.detect.selfie_check import check_selfie
+from services.recognition.engine.profiles import PROFILES, to_bytes
 from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.face_index import FaceIndex
-from services.recognition.selfies.check_face import check_face
 
 MAX_SELFIE_BYTES = 5 * 1024 * 1024
+UNREADABLE = "This picture cannot be read. Send another one."
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,4 +38,38 @@ async def face_check(request: Request) -> FaceVerdict:
                 raise TooLarge(msg)
             file.write(chunk)
         file.flush()
-        return await check_face(Path(file.name), pool=pool, engine=engine)
+        return await verdict_on(Path(file.name), pool=pool, engine=engine)
+
+
+async def verdict_on(path: Path, *, pool: EnginePool, engine: str | None) -> FaceVerdict:
+    """Detect faces in a worker and apply the rule for selfies.
+
+    `engine` is the name of the pool's engine where embeddings of its are matched, None where it
+    only judges. Raises what may pass (WorkerTimedOut).
+    """
+    metrics.ENGINE_CALLS.labels("check_face").inc()
+    try:
+        analysis = await _analyze(path, pool)
+    except PermanentError as error:
+        return FaceVerdict(valid=False, reason=str(error))
+    verdict = check_selfie(analysis.width, analysis.height, analysis.faces)
+    if verdict.face is None:
+        return FaceVerdict(valid=False, reason=verdict.problem)
+    if engine is None:
+        return FaceVerdict(valid=True)
+    embedding = to_bytes(analysis.faces[verdict.face].embedding)
+    return FaceVerdict(valid=True, engine=engine, embedding=embedding)
+
+
+async def _analyze(path: Path, pool: EnginePool) -> PhotoAnalysis:
+    """As a photo, a picture that kills its worker is tried once more: the machine may be to blame.
+
+    Raises PermanentError, with a sentence for the guest, when it does so again.
+    """
+    try:
+        return await pool.run(path)
+    except WorkerCrashed:
+        try:
+            return await pool.run(path)
+        except WorkerCrashed as error:
+            raise PermanentError(UNREADABLE) from error

@@ -1,6 +1,6 @@
 from libs.common.telemetry import tracing
 from libs.common.web.auth import Role
-from services.recognition.matching.finish import finish_photos
+from services.recognition.matching.match import finish_photos
 from services.recognition.photos import repository
 from tests.support.spans import Spans, trace_id
 from tests.support.stack import Stack

@@ -8,7 +8,7 @@ import pyvips
 from PIL import Image
 
 from libs.common.errors import PermanentError
-from services.recognition.engine.decode.decode import LONG_SIDE, UndecodablePhoto, decode
+from services.recognition.engine.decode import LONG_SIDE, UndecodablePhoto, decode
 from tests.support.faces import astronaut
 
 pillow_heif.register_heif_opener()

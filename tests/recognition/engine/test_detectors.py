@@ -6,13 +6,13 @@ import onnx
 import pytest
 from PIL import Image
 
-from services.recognition.engine.decode.photo_scales import PhotoScales
+from services.recognition.engine.decode import PhotoScales
+from services.recognition.engine.detect.found_face import LocatedFace, without_repeats
 from services.recognition.engine.detect.hog import (
     NEARLY_TOO_SMALL,
     HogDetector,
     rows_to_search_again,
 )
-from services.recognition.engine.detect.located_face import LocatedFace, without_repeats
 from services.recognition.engine.detect.yunet import YuNetDetector
 from services.recognition.engine.models.files import ModelUnusable, find_yunet
 from tests.support.faces import astronaut, grace_hopper, yunet_model

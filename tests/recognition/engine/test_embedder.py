@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 
 from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.decode.photo_scales import PhotoScales
+from services.recognition.engine.decode import PhotoScales
 from services.recognition.engine.detect.hog import HogDetector
 from services.recognition.engine.embed.dlib import (
     MODEL_NAME,

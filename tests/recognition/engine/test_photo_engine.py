@@ -6,11 +6,9 @@ import pytest
 
 from libs.common.workers.process import take_stages
 from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.decode.decode import UndecodablePhoto
-from services.recognition.engine.decode.photo_scales import PhotoScales
-from services.recognition.engine.detect.located_face import LocatedFace
-from services.recognition.engine.embed.chips import FaceChip
-from services.recognition.engine.photo_engine import PhotoEngine
+from services.recognition.engine.decode import PhotoScales, UndecodablePhoto
+from services.recognition.engine.detect.found_face import LocatedFace
+from services.recognition.engine.photo_engine import FaceChip, PhotoEngine
 from tests.support.image_files import image_file
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.engine.decode.photo_scales import PhotoScales
+from services.recognition.engine.decode import PhotoScales
+from services.recognition.engine.detect.found_face import MIN_QUALITY, head_turn, quality
 from services.recognition.engine.detect.hog import HogDetector
-from services.recognition.engine.detect.quality import MIN_QUALITY, head_turn, quality
 from services.recognition.engine.embed.dlib import DlibChipCutter
 from services.recognition.engine.engines import EmbeddedEngine
 from tests.support.faces import astronaut, grace_hopper

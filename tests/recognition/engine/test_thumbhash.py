@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from services.recognition.engine.decode import thumbhash
+from services.recognition.engine import thumbhash
 from tests.support.faces import astronaut
 
 RGB = npt.NDArray[np.uint8]

@@ -5,7 +5,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from libs.common.workers.process import WorkerCrashed
-from services.recognition.engine.decode.decode import UndecodablePhoto
+from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.workers import engine_pool

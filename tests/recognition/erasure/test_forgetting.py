@@ -10,8 +10,7 @@ from libs.common.database.tables import events, selfies
 from libs.common.messaging.messages import EventDeleted, Message, SelfieDeleted
 from services.recognition.engine.profiles import EMBEDDED
 from services.recognition.indexes.embedded import repository as face_sets
-from services.recognition.indexes.embedded.index import EmbeddedIndex
-from services.recognition.indexes.embedded.selfie_cache import SelfieCache
+from services.recognition.indexes.embedded.index import EmbeddedIndex, SelfieCache
 from tests.support.polling import eventually
 from tests.support.world import World
 

@@ -14,14 +14,18 @@ from sqlalchemy import insert, text
 from libs.common.database.database import Database
 from libs.common.database.tables import faces
 from libs.common.messaging.messages import RematchRequested
-from services.recognition.engine.embed.similarity import alike_pairs, to_bytes
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.profiles import EMBEDDED, to_bytes
 from services.recognition.indexes.embedded import index as embedded_index
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex
-from services.recognition.matching import rules
-from services.recognition.matching.finish import finish_photos, finish_selfies
-from services.recognition.matching.match import Matcher, rematch_event
+from services.recognition.matching import compare
+from services.recognition.matching.compare import alike_pairs
+from services.recognition.matching.match import (
+    Matcher,
+    finish_photos,
+    finish_selfies,
+    rematch_event,
+)
 from services.recognition.photos.repository import find_photo
 from services.recognition.settings import RecognitionSettings
 from tests.support.rows import Rows
@@ -218,7 +222,7 @@ async def test_the_event_loop_goes_on_while_faces_are_compared(
         compared.append(has_beaten.wait(timeout=20))
         return alike_pairs(*args)
 
-    monkeypatch.setattr(rules, "alike_pairs", compare_once_the_loop_has_moved)
+    monkeypatch.setattr(compare, "alike_pairs", compare_once_the_loop_has_moved)
     rematch = asyncio.create_task(
         rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
     )

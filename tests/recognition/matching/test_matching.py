@@ -10,7 +10,7 @@ from libs.common.database.tables import match_overrides, photos, selfies
 from libs.common.messaging.messages import Message, PhotoUploaded, RematchRequested, SelfieUploaded
 from libs.common.rights.counted_matches import NOT_ME
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.rules import Match
+from services.recognition.matching.compare import Match
 from tests.support.polling import eventually
 from tests.support.world import World
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.partitions.rules import assign, weight
+from services.recognition.partitions.assignment import assign, weight
 
 PARTITIONS = range(16)
 names = st.text(st.characters(codec="ascii"), min_size=1, max_size=12)

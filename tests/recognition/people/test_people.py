@@ -16,7 +16,7 @@ from libs.common.errors import Unavailable
 from libs.common.resources import Resources
 from libs.common.rights.counted_matches import ADDED, NOT_ME
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, internal_token
-from services.recognition.engine.detect.quality import MIN_QUALITY
+from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.profiles import EMBEDDED, OPENCV
 from services.recognition.people import find_people
 from services.recognition.people.find_people import PeopleFinder

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from services.recognition.engine.detect.quality import MIN_QUALITY
-from services.recognition.engine.embed.similarity import CALIBRATED_SIMILARITY
+from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, EMBEDDED
 from services.recognition.people.grouping import group_faces
 from services.recognition.people.people import People, SeenFace
 from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_model

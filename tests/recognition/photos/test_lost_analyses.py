@@ -77,7 +77,7 @@ class Replica:
         return asyncio.create_task(
             analyze_photo(
                 PhotoUploaded(event_id=event_id, photo_id=photo_id),
-                attempt=attempt,
+                delivery_attempt=attempt,
                 last_attempt=attempt >= 4,
                 is_repeat=attempt > 1,
                 using=self.using,
@@ -317,7 +317,7 @@ async def test_a_shutdown_in_the_middle_of_an_analysis_is_not_held_against_the_p
         analysis = asyncio.create_task(
             analyze_photo(
                 PhotoUploaded(event_id=event, photo_id=photo),
-                attempt=1,
+                delivery_attempt=1,
                 last_attempt=False,
                 is_repeat=False,
                 using=analyzer,

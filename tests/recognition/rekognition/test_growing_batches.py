@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from libs.common.messaging.bus.topology import bucket_of
 from libs.common.resources import Resources
 from services.recognition.app import create_app
-from services.recognition.rounds import event_tasks
+from services.recognition.rekognition_rounds import event_tasks
 from services.recognition.settings import RecognitionSettings
 from tests.support.polling import eventually
 from tests.support.rekognition.album import Album

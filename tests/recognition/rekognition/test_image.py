@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.recognition.engine.decode.decode import UndecodablePhoto
+from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.indexes.rekognition.image import (
     LONG_SIDE,
     MAX_BYTES,

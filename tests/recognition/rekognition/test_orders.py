@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.recognition.indexes.rekognition.planner import Comparisons
-from services.recognition.rounds.batching import FIRST_SEARCHES, LONG_QUIET_SECONDS
+from services.recognition.rekognition_rounds.batching import FIRST_SEARCHES, LONG_QUIET_SECONDS
 from tests.support.rekognition.timeline import (
     ANALYSIS_SECONDS,
     Arrivals,

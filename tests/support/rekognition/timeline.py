@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.recognition.indexes.rekognition.planner import Comparisons, Plan, Sides, plan_searches
-from services.recognition.rounds.batching import (
+from services.recognition.rekognition_rounds.batching import (
     FIRST_SEARCHES,
     BatchLimits,
     Burst,

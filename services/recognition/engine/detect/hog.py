@@ -5,8 +5,8 @@ import dlib
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.decode.photo_scales import PhotoScales
-from services.recognition.engine.detect.located_face import LocatedFace, without_repeats
+from services.recognition.engine.decode import PhotoScales
+from services.recognition.engine.detect.found_face import LocatedFace, without_repeats
 
 # The detector's window: smaller faces are not found.
 SMALLEST_FACE = 80.0

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import onnx
 
 from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.decode.photo_scales import PhotoScales
-from services.recognition.engine.detect.located_face import LocatedFace, without_repeats
+from services.recognition.engine.decode import PhotoScales
+from services.recognition.engine.detect.found_face import LocatedFace, without_repeats
 from services.recognition.engine.models.files import ModelUnusable
-from services.recognition.engine.models.sessions import open_session
+from services.recognition.engine.photo_engine import open_session
 
 # Measured on composed groups and labelled photos: real faces from 0.68, anything else up to 0.62.
 MIN_CONFIDENCE = 0.65

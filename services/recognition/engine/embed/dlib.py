@@ -17,14 +17,12 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.detect.located_face import LocatedFace, Points
-from services.recognition.engine.detect.quality import head_turn
-from services.recognition.engine.embed.chips import FaceChip, fit_similarity
+from services.recognition.engine.detect.found_face import LocatedFace, Points, head_turn
 from services.recognition.engine.models import dlib_weights, onnx_export
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.models.files import ModelUnusable, default_model_dir, dlib_file
 from services.recognition.engine.models.onnx_export import CHIP_SIZE
-from services.recognition.engine.models.sessions import open_session
+from services.recognition.engine.photo_engine import FaceChip, fit_similarity, open_session
 
 ChipArray = npt.NDArray[np.uint8]
 

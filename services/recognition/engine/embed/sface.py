@@ -11,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.detect.located_face import LocatedFace
-from services.recognition.engine.detect.quality import head_turn
-from services.recognition.engine.embed.chips import FaceChip, fit_similarity
+from services.recognition.engine.detect.found_face import LocatedFace, head_turn
 from services.recognition.engine.models.files import ModelUnusable
-from services.recognition.engine.models.sessions import open_session
+from services.recognition.engine.photo_engine import FaceChip, fit_similarity, open_session
 
 EMBEDDING_SIZE = 128
 CHIP_SIZE = 112

@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from cachetools import LRUCache
+
 from libs.common.database.database import Database
 from libs.common.errors import PermanentError
 from services.recognition import metrics
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.detect.selfie_check import own_face
-from services.recognition.engine.embed.similarity import to_bytes
-from services.recognition.engine.profiles import EngineProfile
+from services.recognition.engine.profiles import EngineProfile, to_bytes
 from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.embedded import repository as face_sets
-from services.recognition.indexes.embedded.selfie_cache import SelfieCache
 from services.recognition.indexes.face_index import (
     FaceKey,
     IndexedFace,
@@ -21,10 +22,12 @@ from services.recognition.indexes.face_index import (
     PhotoKey,
     SelfieKey,
 )
-from services.recognition.matching.rules import FaceSet, Match, SelfieSet, best_matches
+from services.recognition.matching.compare import FaceSet, Match, SelfieSet, best_matches
 
 #: Selfies whose embeddings are compared with the whole event before the next ones are read.
 SELFIES_AT_ONCE = 5_000
+#: Of selfies' embeddings that are held in memory.
+DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
 
 class EmbeddedIndex:
@@ -65,10 +68,10 @@ class EmbeddedIndex:
             raise PermanentError(msg)
         return FaceKey(embedding=to_bytes(analysis.faces[own].embedding))
 
-    async def tidy(
+    async def remove_leftovers(
         self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
     ) -> None:
-        """See `FaceIndex.tidy`: what is not committed is nowhere."""
+        """See `FaceIndex.remove_leftovers`: what is not committed is nowhere."""
 
     async def match(
         self,
@@ -116,9 +119,61 @@ class EmbeddedIndex:
         )
 
 
-def _chunks(selfie_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for first in range(0, len(selfie_ids), SELFIES_AT_ONCE):
-        yield selfie_ids[first : first + SELFIES_AT_ONCE]
+class SelfieCache:
+    """The copy of an event's selfies in memory, checked against the database at every use.
+
+    A selfie never changes under its id, so the list of ids (an index-only read) decides
+    what to load and what to forget: exact, whoever else writes.
+    """
+
+    def __init__(self, *, engine: EngineProfile, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._engine = engine
+        self._sets: LRUCache[int, SelfieSet] = LRUCache(
+            max_bytes, getsizeof=lambda selfies: selfies.embeddings.nbytes + 512
+        )
+        #: How often something was forgotten: what is being read meanwhile may be that.
+        self._forgotten = 0
+
+    async def current(self, database: Database, event_id: int) -> SelfieSet:
+        """Return the event's indexed selfies as they are committed now."""
+        forgotten = self._forgotten
+        async with database.read() as connection:
+            ids = await face_sets.live_selfie_ids(connection, event_id, engine=self._engine.name)
+            known = self._sets.get(event_id)
+            if known is not None and known.selfie_ids.tolist() == ids:
+                return known
+            held = set() if known is None else set(known.selfie_ids.tolist())
+            fresh = await face_sets.load_selfies(
+                connection,
+                event_id,
+                [selfie for selfie in ids if selfie not in held],
+                engine=self._engine,
+            )
+        selfies = fresh if known is None else _merge(known, fresh, keep=set(ids))
+        if forgotten == self._forgotten:
+            self._sets[event_id] = selfies
+        return selfies
+
+    def forget(self, event_id: int, selfie_id: int | None = None) -> None:
+        """Drop a removed selfie's embedding from memory, or those of an event that is gone."""
+        self._forgotten += 1
+        known = self._sets.get(event_id)
+        if known is None:
+            return
+        if selfie_id is None:
+            del self._sets[event_id]
+        elif selfie_id in known.selfie_ids:
+            self._sets[event_id] = _select(known, known.selfie_ids != selfie_id)
+
+    def forget_all(self) -> None:
+        """Drop everything; it is read anew when it is needed."""
+        self._forgotten += 1
+        self._sets.clear()
+
+    def knows(self, event_id: int) -> list[int]:
+        """Return the ids of the event's selfies that are in memory."""
+        known = self._sets.get(event_id)
+        return [] if known is None else known.selfie_ids.tolist()
 
 
 def indexed_photo(analysis: PhotoAnalysis) -> IndexedPhoto:
@@ -139,4 +194,27 @@ def indexed_photo(analysis: PhotoAnalysis) -> IndexedPhoto:
             )
             for face in analysis.faces
         ),
+    )
+
+
+def _chunks(selfie_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(selfie_ids), SELFIES_AT_ONCE):
+        yield selfie_ids[first : first + SELFIES_AT_ONCE]
+
+
+def _merge(known: SelfieSet, fresh: SelfieSet, *, keep: set[int]) -> SelfieSet:
+    kept = _select(known, np.isin(known.selfie_ids, np.fromiter(keep, np.int64, len(keep))))
+    order = np.argsort(np.concatenate([kept.selfie_ids, fresh.selfie_ids]))
+    return SelfieSet(
+        selfie_ids=np.concatenate([kept.selfie_ids, fresh.selfie_ids])[order],
+        user_ids=np.concatenate([kept.user_ids, fresh.user_ids])[order],
+        embeddings=np.concatenate([kept.embeddings, fresh.embeddings])[order],
+    )
+
+
+def _select(selfies: SelfieSet, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> SelfieSet:
+    return SelfieSet(
+        selfie_ids=selfies.selfie_ids[mask],
+        user_ids=selfies.user_ids[mask],
+        embeddings=selfies.embeddings[mask],
     )

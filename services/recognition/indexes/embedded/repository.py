@@ -7,10 +7,9 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import faces, photos, selfie_indexes
-from services.recognition.engine.detect.quality import MIN_QUALITY
-from services.recognition.engine.embed.similarity import stacked
-from services.recognition.engine.profiles import EngineProfile
-from services.recognition.matching.rules import FaceSet, SelfieSet
+from services.recognition.engine.detect.found_face import MIN_QUALITY
+from services.recognition.engine.profiles import EngineProfile, stacked
+from services.recognition.matching.compare import FaceSet, SelfieSet
 
 #: Photos whose faces are read at once when selfies are matched against an event: at ten faces
 #: each, 5 MB of embeddings.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyvips
 
 from libs.common.workers.process import stage
-from services.recognition.engine.decode import thumbhash
-from services.recognition.engine.decode.decode import PIXEL_LIMIT, decode
+from services.recognition.engine import thumbhash
+from services.recognition.engine.decode import PIXEL_LIMIT, decode
 
 #: The smallest face that the service finds grows with the image (40 px on 1920 x 1080), so a
 #: larger one would only be slower to send.

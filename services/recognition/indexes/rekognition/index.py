@@ -30,7 +30,7 @@ from services.recognition.indexes.rekognition.client import (
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.image import PreparedImage
 from services.recognition.indexes.rekognition.search import Searcher
-from services.recognition.matching.rules import Match
+from services.recognition.matching.compare import Match
 
 #: The same face of the same image, indexed twice.
 SAME_FACE_SIMILARITY = 99.0
@@ -97,10 +97,10 @@ class RekognitionIndex:
             raise PermanentError(msg)
         return FaceKey(external_face_id=found.faces[0].face_id)
 
-    async def tidy(
+    async def remove_leftovers(
         self, of: PhotoKey | SelfieKey, keys: Sequence[FaceKey], *, is_repeat: bool
     ) -> None:
-        """See `FaceIndex.tidy`; costs a search per face, and only where it is needed."""
+        """See `FaceIndex.remove_leftovers`; a search per face, and only where needed."""
         name = _image_name(of)
         is_unsure = (of.event_id, name) in self._unsure
         self._unsure.discard((of.event_id, name))

@@ -5,10 +5,13 @@ graph; its edges are the pairs that have not been compared yet: new selfies with
 all selfies with new faces, but for those that a selfie was compared with while they waited (see
 `Comparisons`). Searches must cover every edge, from either end.
 
-A cover that leaves out one new selfie holds all faces. Any other holds all new selfies; what is
-left is a chain graph, in which an earlier selfie lacks all that a later one lacks. There a
-minimal cover is cut at one moment: the faces younger than it, and the selfies that lack older
-ones. So the cheapest of all faces and of every such cut is the cheapest there is.
+Which covers are the cheapest? A new selfie has an edge to every face. So a cover without some
+new selfie has to hold every face: that is the first plan to try. Every other cover holds all new
+selfies, and only the edges between old selfies and new faces are left to cover. A selfie that was
+last compared at some moment has edges to all faces first seen after it, so a selfie compared
+earlier has all the edges of one compared later. In such a graph (a chain graph) a minimal cover is
+given by one moment: it holds the faces first seen after that moment, and the selfies that have an
+edge to a face first seen before or at it. These are the other plans to try, one for each moment.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -76,7 +79,10 @@ class Comparisons:
             self._compared.clear()
 
     def compared_with_all(self, waiting_faces: int) -> int:
-        """Estimate how many selfies were compared with so many waiting faces, all there are."""
+        """Return how many selfies were compared with every face that waits now.
+
+        0 where `waiting_faces`, their number, shows that faces came or went since the last round.
+        """
         if not self._first_seen or waiting_faces != len(self._first_seen):
             return 0
         last = max(self._first_seen.values())

@@ -20,7 +20,7 @@ from services.recognition.indexes.rekognition.client import (
 )
 from services.recognition.indexes.rekognition.planner import Comparisons, Sides, plan_searches
 from services.recognition.indexes.rekognition.repository import KnownFace, KnownFaces, KnownSelfie
-from services.recognition.matching.rules import Match, best_of_each
+from services.recognition.matching.compare import Match, best_of_each
 
 #: Searches made because a result was cut off; beyond, the most similar faces must do.
 MAX_FALLBACK_SEARCHES = 4096

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.partitions.rules import (
+from services.recognition.partitions.assignment import (
     PartitionRow,
     plan_moves,
     seconds_until_next_look,

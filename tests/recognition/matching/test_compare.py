@@ -4,8 +4,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.matching import rules
-from services.recognition.matching.rules import FaceSet, Match, SelfieSet, best_matches
+from services.recognition.matching import compare
+from services.recognition.matching.compare import FaceSet, Match, SelfieSet, best_matches
 from tests.support.scripted_engine import embedding_of
 
 people = st.lists(st.integers(0, 5), max_size=8)
@@ -98,8 +98,8 @@ def test_the_matches_are_those_of_comparing_every_pair_whatever_the_tiles(
     tiles: tuple[int, int],
     threshold: float,
 ) -> None:
-    monkeypatch.setattr(rules, "TILE_SELFIES", tiles[0])
-    monkeypatch.setattr(rules, "TILE_FACES", tiles[1])
+    monkeypatch.setattr(compare, "TILE_SELFIES", tiles[0])
+    monkeypatch.setattr(compare, "TILE_FACES", tiles[1])
     random = np.random.default_rng(seed)
     people = [embedding_of(person) for person in range(3)]
 

@@ -4,14 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.embed.similarity import (
-    CALIBRATED_SIMILARITY,
-    alike_pairs,
-    stacked,
-    to_bytes,
-)
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, EMBEDDED, stacked, to_bytes
+from services.recognition.matching.compare import alike_pairs
 
 CALIBRATION = EMBEDDED.calibration
 distances = st.floats(0, 3)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database.tables import faces, photos
 from services.recognition.indexes.rekognition.repository import ENGINE, waits_to_be_matched
 from services.recognition.photos.repository import PhotoRow
-from services.recognition.rounds.batching import Waiting
+from services.recognition.rekognition_rounds.batching import Waiting
 
 _WAITING = text(
     """

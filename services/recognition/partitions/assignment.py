@@ -1,4 +1,4 @@
-"""Which replica should own which partition, and what it claims and gives back for that. No IO.
+"""Decides which replica owns which partition, and what it claims and gives back for that. No IO.
 
 Method: highest random weight, Thaler and Ravishankar, "Using name-based mappings to increase hit
 rates", IEEE/ACM Transactions on Networking 6(1), 1998; the shares are ours.

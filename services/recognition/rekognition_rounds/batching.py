@@ -1,12 +1,16 @@
 """When a batch of analysed photos is matched, given what that costs.
 
-Searching from a photo's faces costs as much now as later, searching from all selfies as much
-for one photo as for thousands. So photos wait for others, as long as each further round would
-cost a search per guest; but guests should see photos arrive. In a burst of photos a guest is
-therefore searched for twice: once on the way, as soon as that shows them something (a selfie
-that comes during the burst at once, the others when a batch has waited), and once at its end.
-A few photos are shown early besides. Whatever comes in whatever order within `longest_seconds`
-costs at most 2 x selfies + FIRST_SEARCHES searches, if it does not pause for LONG_QUIET_SECONDS.
+A round searches from the faces of its photos or from the guests' selfies, whichever costs less.
+Searches from faces cost the same now or later. Searches from selfies cost the same for one photo as
+for thousands, so that photos should wait for others; but guests should see photos arrive.
+
+In a burst of photos each guest is therefore searched for twice. The first search is made during the
+burst: for a selfie that arrives then at once, for the others when a batch has waited long enough.
+The second is made when the burst has ended. The first few photos are matched early, by
+at most FIRST_SEARCHES searches from their faces.
+
+So what arrives within `longest_seconds`, in whatever order, costs at most 2 x selfies +
+FIRST_SEARCHES searches, unless the burst pauses for LONG_QUIET_SECONDS.
 """
 
 from collections.abc import Mapping

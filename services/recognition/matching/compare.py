@@ -1,4 +1,4 @@
-"""Which guest is in which photo: a pure rule over embeddings."""
+"""Compare the embeddings of selfies and of photos' faces: which pairs are alike, and how much."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,11 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.embed.similarity import AlikePairs, Calibration, alike_pairs
+from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.profiles import Calibration
 
 #: Selfies and faces that are compared at once: 8 MB of similarities, whatever the event.
 TILE_SELFIES = 512
 TILE_FACES = 4096
+
+# |a|² + |b|² - 2ab in float32 is wrong by about 1e-6: far less than this slack, within which the
+# candidates' distances are computed directly.
+_SQUARED_DISTANCE_SLACK = 1e-4
 
 Embeddings = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -49,6 +54,15 @@ class Match:
     selfie_id: int
     face_id: int
     similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlikePairs:
+    """Pairs of a selfie (row of the first matrix) and a face (row of the second), each (k,)."""
+
+    selfies: npt.NDArray[np.int64]
+    faces: npt.NDArray[np.int64]
+    similarities: npt.NDArray[np.float64]
 
 
 def best_of_each(found: Iterable[Match]) -> list[Match]:
@@ -91,6 +105,28 @@ def best_matches(
     ]
 
 
+def alike_pairs(
+    selfies: FloatArray,
+    faces: FloatArray,
+    calibration: Calibration,
+    threshold: float,
+) -> AlikePairs:
+    """All pairs of `selfies` (n, d) and `faces` (m, d) that are at least `threshold` alike.
+
+    One float32 matrix product, (n, m) in memory; pairs are in the order of the selfies.
+    """
+    squared = (selfies * np.float32(-2)) @ faces.T
+    squared += _squared_lengths(faces)
+    squared += _squared_lengths(selfies)[:, np.newaxis]
+    rows, columns = np.nonzero(
+        squared <= calibration.distance_of(threshold) ** 2 + _SQUARED_DISTANCE_SLACK
+    )
+    distances = np.linalg.norm(selfies[rows] - faces[columns], axis=1)
+    similarities = np.interp(distances, calibration.distances, calibration.similarities)
+    enough = similarities >= threshold
+    return AlikePairs(rows[enough], columns[enough], similarities[enough])
+
+
 def _alike(
     selfies: SelfieSet, faces: FaceSet, threshold: float, calibration: Calibration
 ) -> Iterator[AlikePairs]:
@@ -105,3 +141,8 @@ def _alike(
             )
             if len(pairs.faces):
                 yield AlikePairs(pairs.selfies + row, pairs.faces + column, pairs.similarities)
+
+
+def _squared_lengths(embeddings: FloatArray) -> FloatArray:
+    lengths: FloatArray = np.einsum("ij,ij->i", embeddings, embeddings)
+    return lengths

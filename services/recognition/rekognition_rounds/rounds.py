@@ -25,11 +25,10 @@ from services.recognition.indexes.face_index import SelfieKey
 from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.indexes.rekognition.planner import Comparisons
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.finish import finish_photos, finish_selfies
-from services.recognition.matching.match import Matcher
+from services.recognition.matching.match import Matcher, finish_photos, finish_selfies
 from services.recognition.photos.repository import PhotoRow
-from services.recognition.rounds import repository
-from services.recognition.rounds.batching import (
+from services.recognition.rekognition_rounds import repository
+from services.recognition.rekognition_rounds.batching import (
     FIRST_SEARCHES,
     BatchLimits,
     Burst,
@@ -37,7 +36,7 @@ from services.recognition.rounds.batching import (
     Waiting,
     first_photos,
 )
-from services.recognition.rounds.event_tasks import EventTasks, Outlook
+from services.recognition.rekognition_rounds.event_tasks import EventTasks, Outlook
 from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.recognition.rounds.batching import (
+from services.recognition.rekognition_rounds.batching import (
     FIRST_SEARCHES,
     FIRST_SECONDS,
     LONG_QUIET_SECONDS,

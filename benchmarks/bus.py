@@ -19,10 +19,9 @@ from benchmarks.partition_handover import hand_over
 from benchmarks.private_services import PrivateServices, private_services
 from benchmarks.report import Goal, Report, main
 from libs.common.database.database import Database
-from libs.common.messaging.buckets import bucket_of, lane_of
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Delivery
-from libs.common.messaging.bus.topology import findme_topology
+from libs.common.messaging.bus.topology import bucket_of, findme_topology, lane_of
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.messaging.relay import Relay
 from libs.common.telemetry import logs

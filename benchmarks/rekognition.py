@@ -25,7 +25,7 @@ import httpx
 from benchmarks.report import Goal, Report, main
 from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.ingest.app import create_app as create_ingest
 from services.ingest.settings import IngestSettings
 from services.recognition.app import create_app as create_recognition

@@ -22,7 +22,7 @@ from benchmarks.private_services import PrivateServices, private_services
 from benchmarks.replicas import Replicas
 from benchmarks.report import Goal, Report, main
 from libs.common.database.database import Database
-from libs.common.messaging.buckets import bucket_of, lane_of
+from libs.common.messaging.bus.topology import bucket_of, lane_of
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.folder import FolderStore
 from tests.support.polling import eventually

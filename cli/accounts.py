@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from cli.options import DataDir, settings_with
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts.rules import NewAccount
 from standalone.operators import add_account, add_event, operator_database
 

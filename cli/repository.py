@@ -17,7 +17,7 @@ from libs.common.database.tables import (
     selfies,
     users,
 )
-from libs.common.messaging.buckets import bucket_of
+from libs.common.messaging.bus.topology import bucket_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from demo.scenario import Guest, Place, Result, run_scenario
 from demo.scenes import event, selfie, write_event
 from demo.server import Server, running_server
 from libs.common.errors import InvalidInput
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts.rules import NewAccount
 from standalone.operators import add_account, add_event, operator_database
 from standalone.settings import StandaloneSettings

@@ -13,7 +13,7 @@ from libs.common.database.migrate import upgrade
 from libs.common.database.tables import users
 from libs.common.errors import InvalidInput
 from libs.common.settings import CommonSettings
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.accounts.registration import create_account
 from services.gallery.accounts.rules import NewAccount

@@ -10,8 +10,8 @@ import uvloop
 
 from libs.common.errors import Unavailable
 from libs.common.telemetry import logs
-from libs.common.web.graceful_server import GracefulServer
 from libs.common.web.serve import server_config
+from libs.common.web.stopping import GracefulServer
 from standalone.app import standalone_app
 from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from libs.common.messaging.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.messaging.bus.retry import DEFAULT_RETRY_DELAYS_SECONDS
 from libs.common.setting_files import FileOrVariableSettings
 from libs.common.settings import DEFAULT_PROXIES, Proxies, RetryDelays
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Self
 
 import structlog
@@ -34,15 +33,16 @@ class BackgroundTask:
         #: Why it does not run, until it is begun again.
         self.failure: str | None = None
         self._work = work
+        self._is_stopping = False
         self._first_pause_seconds = first_pause_seconds
         metrics.BACKGROUND_FAILURES.labels(name)  # 0 from the start, so that the first one counts
         self._task = asyncio.create_task(self._run(), name=name)
 
     async def stop(self) -> None:
         """Cancel the work and wait for its end."""
+        self._is_stopping = True
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         pause = self._first_pause_seconds
@@ -50,6 +50,11 @@ class BackgroundTask:
             began = time.monotonic()
             try:
                 await self._work()
+            except asyncio.CancelledError as error:
+                if self._is_stopping:
+                    raise
+                # What it waited for was cancelled, by a driver that closes for example.
+                self._note("what it waited for was cancelled", pause, error)
             except Exception as error:  # noqa: BLE001 - whatever it was, the work must go on
                 self._note(f"{type(error).__name__}: {error}", pause, error)
             else:
@@ -60,7 +65,7 @@ class BackgroundTask:
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
             self.failure = None
 
-    def _note(self, failure: str, pause: float, error: Exception | None) -> None:
+    def _note(self, failure: str, pause: float, error: BaseException | None) -> None:
         self.failure = failure
         metrics.BACKGROUND_FAILURES.labels(self.name).inc()
         log.error(

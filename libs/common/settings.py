@@ -14,10 +14,14 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from libs.common.messaging.bus.topology import DEFAULT_RETRY_DELAYS_SECONDS
+from libs.common.messaging.bus.retry import DEFAULT_RETRY_DELAYS_SECONDS
 from libs.common.setting_files import FileOrVariableSettings
 
 MIN_SECRET_LENGTH = 32
+#: What MB means in every setting, limit and answer.
+MEGABYTE = 1024 * 1024
+#: Unlike bytes, pixels are counted in round millions.
+MEGAPIXEL = 1_000_000
 #: Connections that a process keeps while it runs: the outbox relay's, and the partitions'.
 KEPT_CONNECTIONS = 2
 

@@ -17,14 +17,14 @@ from services.gallery.gallery import Gallery
 from services.gallery.in_photo import routes as in_photo
 from services.gallery.lists import routes as lists
 from services.gallery.live import routes as live
-from services.gallery.matching import routes as matching
 from services.gallery.operations import routes as operations
 from services.gallery.operations.waiting_work import watch_waiting_work
 from services.gallery.people import routes as people
-from services.gallery.people.recognition import RecognitionPeople, recognition_client
+from services.gallery.people.recognition_client import RecognitionPeople, recognition_client
 from services.gallery.photos import routes as photos
 from services.gallery.selfies import routes as selfies
 from services.gallery.settings import GallerySettings
+from services.gallery.thresholds import routes as thresholds
 from services.gallery.web.body_limit import BodyLimit
 
 ROUTERS = [
@@ -39,9 +39,9 @@ ROUTERS = [
     in_photo.photographer_router,
     selfies.router,
     photos.router,
-    matching.router,
-    matching.admin_router,
-    matching.rematch_router,
+    thresholds.router,
+    thresholds.admin_router,
+    thresholds.rematch_router,
     people.router,
     people.face_groups_router,
     operations.router,

@@ -10,18 +10,17 @@ from libs.common.messaging.messages import (
     MatchChanged,
     Message,
     PhotoAnalyzed,
-    PhotoChanged,
     PhotoDeleted,
     PhotoFailed,
     PhotoMatched,
     PhotoUploaded,
+    PhotoVisibilityChanged,
     SelfieDeleted,
     SelfieMatched,
     SelfieUploaded,
 )
 from libs.common.telemetry import tracing
-from services.gallery.lists.cache import ListCache
-from services.gallery.lists.rules import eviction_for
+from services.gallery.lists.cache import ListCache, eviction_for
 from services.gallery.live.updates import LiveUpdates
 
 PATTERNS = ("photo.*.*", "selfie.*.*", "event.*.*", "account.*.*", "match.*.*")
@@ -32,7 +31,7 @@ _BY_TOPIC: dict[str, type[Message]] = {
         PhotoAnalyzed,
         PhotoMatched,
         PhotoFailed,
-        PhotoChanged,
+        PhotoVisibilityChanged,
         PhotoDeleted,
         MatchChanged,
         SelfieUploaded,
@@ -44,7 +43,14 @@ _BY_TOPIC: dict[str, type[Message]] = {
     )
 }
 
-_OF_A_PHOTO = (PhotoUploaded, PhotoAnalyzed, PhotoMatched, PhotoFailed, PhotoChanged, PhotoDeleted)
+_OF_A_PHOTO = (
+    PhotoUploaded,
+    PhotoAnalyzed,
+    PhotoMatched,
+    PhotoFailed,
+    PhotoVisibilityChanged,
+    PhotoDeleted,
+)
 
 
 class NotificationListener:

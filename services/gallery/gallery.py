@@ -13,7 +13,7 @@ from libs.common.web.signed_urls import SignedUrls
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.lists.cache import ListCache
 from services.gallery.live.updates import LiveUpdates
-from services.gallery.people.recognition import RecognitionPeople
+from services.gallery.people.recognition_client import RecognitionPeople
 from services.gallery.settings import GallerySettings
 
 MAIN_EVENTS_KEPT = 20_000
@@ -51,7 +51,7 @@ class Gallery:
             urls=SignedUrls(settings.secret_key.get_secret_value()),
             passwords=Passwords(at_once=settings.password_hashes_at_once),
             cache=ListCache(
-                max_bytes=int(settings.list_cache_mb * 1_000_000),
+                max_bytes=settings.list_cache_bytes,
                 ttl_seconds=settings.list_cache_seconds,
             ),
             live=LiveUpdates(max_streams=settings.live_streams_max),

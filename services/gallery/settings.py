@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from libs.common.settings import CommonSettings
+from libs.common.settings import MEGABYTE, CommonSettings
 
 #: What a service that died at the wrong moment had written to the store without a row is
 #: removed by a second look, so long after an account or an event was deleted: longer than
@@ -50,3 +50,8 @@ class GallerySettings(CommonSettings):
     aws_price_per_call: float = Field(
         default=0.001, ge=0, description="Dollars per IndexFaces or SearchFaces call."
     )
+
+    @property
+    def list_cache_bytes(self) -> int:
+        """Memory for cached photo lists, in bytes."""
+        return int(self.list_cache_mb * MEGABYTE)

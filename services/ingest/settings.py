@@ -2,10 +2,7 @@
 
 from pydantic import Field
 
-from libs.common.settings import CommonSettings
-
-MEGABYTE = 1024 * 1024
-MEGAPIXEL = 1_000_000
+from libs.common.settings import MEGABYTE, MEGAPIXEL, CommonSettings
 
 
 class IngestSettings(CommonSettings):
@@ -16,8 +13,8 @@ class IngestSettings(CommonSettings):
         default="http://127.0.0.1:8002", description="Where recognition answers, for selfies."
     )
     max_photo_mb: int = Field(default=50, ge=1, description="Largest photo, in MB.")
-    max_photo_megapixels: int = Field(
-        default=100, ge=1, description="Most pixels of an image, in millions."
+    max_photo_megapixels: float = Field(
+        default=100, gt=0, description="Most pixels of an image, in millions."
     )
     max_files_per_request: int = Field(default=500, ge=1, description="Photos in one request.")
     max_request_mb: int = Field(default=5000, ge=1, description="Largest upload request, in MB.")
@@ -46,7 +43,7 @@ class IngestSettings(CommonSettings):
     @property
     def max_pixels(self) -> int:
         """The most pixels an image may have."""
-        return self.max_photo_megapixels * MEGAPIXEL
+        return int(self.max_photo_megapixels * MEGAPIXEL)
 
     @property
     def max_request_bytes(self) -> int:

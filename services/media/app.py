@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common.resources import Resources
+from libs.common.settings import MEGAPIXEL
 from libs.common.storage.protocol import ObjectInfo
 from libs.common.web.service_app import build_app
 from libs.common.web.signed_urls import SignedUrls
+from services.media import signed_routes as signed
 from services.media.consumers import consuming
 from services.media.photos import routes as photos
 from services.media.renditions.rendition_pool import RenditionPool
@@ -16,7 +18,6 @@ from services.media.renditions.renditions import Renditions
 from services.media.renditions.single_flight import SingleFlight
 from services.media.selfies import routes as selfies
 from services.media.settings import MediaSettings
-from services.media.signed import routes as signed
 
 
 def create_app(settings: MediaSettings, resources: Resources | None = None) -> FastAPI:
@@ -30,7 +31,7 @@ def create_app(settings: MediaSettings, resources: Resources | None = None) -> F
                 workers=settings.rendition_workers,
                 queue_limit=settings.rendition_queue_limit,
                 timeout_seconds=settings.rendition_timeout_seconds,
-                max_pixels=int(settings.max_photo_megapixels * 1e6),
+                max_pixels=int(settings.max_photo_megapixels * MEGAPIXEL),
             ) as pool,
             SingleFlight[ObjectInfo]() as flights,
             consuming(connected.bus, connected.topology, connected.store),

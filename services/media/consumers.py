@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery
-from libs.common.messaging.bus.running import stop_all
+from libs.common.messaging.bus.subscriptions import stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
 from libs.common.storage import keys

@@ -9,7 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from libs.common.messaging.dead_letters.watch import watch_dead_letters
+from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.resources import Resources
 from libs.common.web.health import Check
 from libs.common.web.service_app import build_app

@@ -9,8 +9,7 @@ from libs.common.background import BackgroundTasks
 from libs.common.database.database import DatabaseUnavailable, is_away
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery, Intake
-from libs.common.messaging.bus.running import stop_all
-from libs.common.messaging.bus.subscriptions import LastingSubscription
+from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import (
     PhotoAnalyzed,

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from backup.place import Place
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.people import SECRET
 from tests.support.world import World
 

@@ -9,7 +9,7 @@ from backup.restore_backup import erase_again, restore_backup
 from libs.common.database.database import Database
 from libs.common.database.tables import events, photos, selfies, users
 from libs.common.settings import CommonSettings
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.backup.conftest import Quiet
 from tests.support.postgres import run_apart
 from tests.support.settings import settings_of

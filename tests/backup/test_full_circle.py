@@ -5,7 +5,7 @@ from typing import Any
 from backup.make_backup import back_up
 from backup.place import Place
 from backup.restore_backup import restore_backup
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.backup.conftest import Quiet, settings_for
 from tests.support.people import Person
 from tests.support.polling import eventually

@@ -12,7 +12,7 @@ from backup.restore_backup import NotEmpty, restore_backup
 from backup.verify_backup import verify_backup
 from libs.common.database.tables import users
 from libs.common.errors import Conflict, InvalidInput
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.backup.conftest import Cut, Quiet
 from tests.support.world import World
 

@@ -8,10 +8,9 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from libs.common.database.database import Database
-from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.rabbitmq import declare
-from libs.common.messaging.bus.topology import findme_topology
+from libs.common.messaging.bus.topology import bucket_of, findme_topology
 from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.settings import CommonSettings
 from services.recognition.partitions import repository as leases

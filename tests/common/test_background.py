@@ -12,7 +12,7 @@ from tests.support.polling import eventually
 class Work:
     """Fails as often as it was told to, then runs until it is cancelled."""
 
-    def __init__(self, *, failures: int, error: Exception | None) -> None:
+    def __init__(self, *, failures: int, error: BaseException | None) -> None:
         self.failures = failures
         self.error = error
         self.begun = 0
@@ -36,8 +36,8 @@ def failures(name: str) -> float:
     return found or 0.0
 
 
-@pytest.mark.parametrize("error", [OverflowError("too large"), None])
-async def test_a_task_that_ends_by_itself_is_begun_again(error: Exception | None) -> None:
+@pytest.mark.parametrize("error", [OverflowError("too large"), asyncio.CancelledError(), None])
+async def test_a_task_that_ends_by_itself_is_begun_again(error: BaseException | None) -> None:
     work = Work(failures=2, error=error)
     before = failures("relay")
 

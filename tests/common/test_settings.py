@@ -4,14 +4,17 @@ import pytest
 from pydantic import ValidationError
 
 from libs.common.settings import CommonSettings, sqlalchemy_url
+from services.gallery.settings import GallerySettings
+from services.ingest.settings import IngestSettings
+from services.media.settings import MediaSettings
+from services.recognition.settings import RecognitionSettings
 
 SECRET = "a secret that is used by the tests only"
+REQUIRED: dict[str, Any] = {"database_url": "postgresql://db/findme", "secret_key": SECRET}
 
 
 def settings(**values: Any) -> CommonSettings:
-    return CommonSettings(
-        **{"database_url": "postgresql://db/findme", "secret_key": SECRET} | values
-    )
+    return CommonSettings(**REQUIRED | values)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -70,3 +73,24 @@ def test_proxies_are_everybody_or_addresses_and_networks(proxies: str) -> None:
 def test_proxies_that_no_address_could_be_are_refused(proxies: str) -> None:
     with pytest.raises(ValidationError, match=r"must be \* or addresses and networks"):
         settings(forwarded_allow_ips=proxies)
+
+
+def test_a_megabyte_is_the_same_in_every_setting() -> None:
+    ingest = IngestSettings(**REQUIRED, max_photo_mb=3, max_request_mb=3, max_selfie_mb=3)
+    gallery = GallerySettings(**REQUIRED, list_cache_mb=3)
+
+    assert {
+        ingest.max_photo_bytes,
+        ingest.max_request_bytes,
+        ingest.max_selfie_bytes,
+        gallery.list_cache_bytes,
+    } == {3 * 1024 * 1024}
+
+
+@pytest.mark.parametrize("service", [IngestSettings, RecognitionSettings, MediaSettings])
+def test_half_a_megapixel_more_is_understood_by_all_who_look_at_photos(
+    service: type[CommonSettings],
+) -> None:
+    assert (
+        service(**REQUIRED, max_photo_megapixels=12.5).model_dump()["max_photo_megapixels"] == 12.5
+    )

@@ -19,7 +19,7 @@ from standalone.settings import StandaloneSettings
 README = Path(__file__).parents[2] / "README.md"
 METRICS_MODULES = (
     "libs.common.telemetry.metrics",
-    "libs.common.messaging.bus.metrics",
+    "libs.common.messaging.bus.subscriptions",
     "libs.common.telemetry.worker_metrics",
     "services.gallery.metrics",
     "services.ingest.metrics",

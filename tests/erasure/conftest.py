@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.erasure.party import Party
 from tests.support.all_services import running_services
 from tests.support.rekognition.picture_engine import PictureEngine

@@ -7,7 +7,7 @@ from functools import partial
 import httpx
 from sqlalchemy import text
 
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.all_services import AllServices
 from tests.support.people import Person
 from tests.support.polling import eventually

@@ -9,7 +9,7 @@ from typing import Self
 
 import httpx
 
-from libs.common.web.tokens import Principal, Role, Tokens
+from libs.common.web.auth import Principal, Role, Tokens
 from tests.faults.truth import Guest, Photo
 from tests.support.tiny_jpeg import tiny_jpeg
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from libs.common.messaging.buckets import bucket_of, lane_of
+from libs.common.messaging.bus.topology import bucket_of, lane_of
 from tests.faults.deployment import Deployment
 from tests.faults.population import add_photo
 from tests.faults.sizes import short_and_long

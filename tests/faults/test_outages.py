@@ -6,7 +6,7 @@ import random
 import psutil
 import pytest
 
-from libs.common.messaging.bus.topology import IN_PROCESS_RETRY_DELAYS_SECONDS
+from libs.common.messaging.bus.retry import IN_PROCESS_RETRY_DELAYS_SECONDS
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import differences
 from tests.faults.population import add_guests, add_photo, add_selfie

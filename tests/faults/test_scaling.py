@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from libs.common.messaging.buckets import BUCKETS, bucket_of
+from libs.common.messaging.bus.topology import BUCKETS, bucket_of
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import State, differences, handled_concurrently, indexed_again
 from tests.faults.population import add_guests, add_photo, add_selfie

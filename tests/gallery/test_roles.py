@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from libs.common.web.tokens import Principal, Role, Tokens
+from libs.common.web.auth import Principal, Role, Tokens
 from tests.gallery.world import World
 from tests.support.people import SECRET, Person
 

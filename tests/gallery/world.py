@@ -12,7 +12,7 @@ from sqlalchemy import Table, delete, update
 from libs.common.database.tables import faces, outbox
 from libs.common.messaging.bus.protocol import Bus
 from libs.common.messaging.messages import Message
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.people import Person
 from tests.support.rows import Rows
 

@@ -20,7 +20,7 @@ from libs.common.messaging.bus.topology import findme_topology
 from libs.common.resources import Resources
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.ingest.app import create_app
 from services.ingest.selfies.face_check import SelfieFace
 from services.ingest.settings import IngestSettings

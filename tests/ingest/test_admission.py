@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from libs.common.errors import Unavailable
-from services.ingest.uploads.admission import Admission
+from services.ingest.context import Admission
 from tests.support.polling import eventually
 
 

@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from libs.common.storage.protocol import StoreUnavailable
-from services.ingest.photos.digesting_writer import BATCH_BYTES, digesting
+from services.ingest.photos.store_photo import BATCH_BYTES, digesting
 from tests.support.polling import eventually
 
 

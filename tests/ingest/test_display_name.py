@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.photos.display_name import MAX_NAME_CHARACTERS, UNNAMED, display_name
+from services.ingest.photos.upload_photos import MAX_NAME_CHARACTERS, UNNAMED, display_name
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from libs.common.database.tables import outbox, photos, selfies
 from libs.common.storage.protocol import ObjectStore
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Ingest, new_gallery, running_ingest
 from tests.support.image_files import image_file

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.uploads.multipart import MalformedMultipart, MultipartReader, Part
+from services.ingest.request_body import MalformedMultipart, MultipartReader, Part
 
 BOUNDARY = b"----boundary7"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"

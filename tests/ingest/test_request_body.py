@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.uploads.request_body import (
+from services.ingest.request_body import (
     BodyTooLarge,
     BrokenBody,
     RequestBody,

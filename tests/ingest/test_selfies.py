@@ -8,8 +8,8 @@ from sqlalchemy import select
 from libs.common.database.tables import matches, memberships, selfie_indexes, selfies
 from libs.common.errors import Unavailable
 from libs.common.face_check import FACE_CHECK_PATH
+from libs.common.web.auth import Role
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, verify_internal_token
-from libs.common.web.tokens import Role
 from services.ingest.app import create_app
 from tests.ingest.conftest import NO_FACE, Ingest
 from tests.support.http_server import calling

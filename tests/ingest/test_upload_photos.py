@@ -10,8 +10,8 @@ from sqlalchemy import delete
 from libs.common.database.tables import users
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectStore, StoreUnavailable
+from libs.common.web.auth import Role
 from libs.common.web.errors import DEFAULT_RETRY_AFTER_SECONDS
-from libs.common.web.tokens import Role
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, Ingest, new_gallery, running_ingest
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size

@@ -5,8 +5,7 @@ import pytest
 
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectInfo
-from libs.common.web.auth import TOKEN_COOKIE
-from libs.common.web.tokens import Role
+from libs.common.web.auth import TOKEN_COOKIE, Role
 from services.media.settings import MediaSettings
 from tests.media.world import Photo, World, running_world
 from tests.support.people import Person

@@ -1,4 +1,4 @@
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.media.world import World
 
 

@@ -14,7 +14,7 @@ from libs.common.database.database import Database
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Bus, Delivery, OutgoingMessage
 from libs.common.messaging.bus.rabbitmq import declare
-from libs.common.messaging.bus.running import stop_all
+from libs.common.messaging.bus.subscriptions import stop_all
 from libs.common.messaging.bus.topology import Topology, findme_topology
 from libs.common.settings import CommonSettings
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner

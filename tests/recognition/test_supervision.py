@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from libs.common.messaging.buckets import bucket_of, lane_of
 from libs.common.messaging.bus.in_process import InProcessBus
+from libs.common.messaging.bus.topology import bucket_of, lane_of
 from libs.common.messaging.dead_letters import repository as dead_letters
 from libs.common.resources import Resources
 from services.recognition.erasure import repository as removals

@@ -11,7 +11,7 @@ import httpx
 
 from libs.common.database.database import Database
 from libs.common.settings import CommonSettings
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts.rules import NewAccount
 from standalone.operators import add_account, add_event
 from tests.support.polling import eventually

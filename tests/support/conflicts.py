@@ -9,15 +9,19 @@ _DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END
 
 
 class OneDeadlock:
-    """Meets one the first time that `work`, whose first argument is a connection, is done."""
+    """Meets one the first time that `work`, whose first argument is a connection, is done.
 
-    def __init__(self, work: Callable[..., Awaitable[Any]]) -> None:
+    Or at a later time: `at_call` counts from 1.
+    """
+
+    def __init__(self, work: Callable[..., Awaitable[Any]], *, at_call: int = 1) -> None:
         self.calls = 0
+        self._at_call = at_call
         self._work = work
 
     async def __call__(self, connection: AsyncConnection, *args: Any, **options: Any) -> Any:
         self.calls += 1
         done = await self._work(connection, *args, **options)
-        if self.calls == 1:
+        if self.calls == self._at_call:
             await connection.exec_driver_sql(_DEADLOCK)
         return done

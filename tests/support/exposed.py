@@ -10,7 +10,7 @@ from tests.support.monitoring import TARGET_LABELS, Known
 
 MODULES = (
     "libs.common.telemetry.metrics",
-    "libs.common.messaging.bus.metrics",
+    "libs.common.messaging.bus.subscriptions",
     "libs.common.telemetry.worker_metrics",
     "services.gallery.metrics",
     "services.ingest.metrics",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from libs.common.web.tokens import Principal, Role, Tokens
+from libs.common.web.auth import Principal, Role, Tokens
 
 #: What all services of a test sign and verify with.
 SECRET = "a secret that is used by the tests only"

@@ -20,7 +20,7 @@ from libs.common.database.tables import (
     users,
 )
 from libs.common.storage.keys import selfie_key
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.events.codes import code_key
 from tests.support.people import Person, issue_token
 

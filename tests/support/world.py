@@ -9,10 +9,10 @@ from sqlalchemy import select
 from libs.common.database.database import UnitOfWork
 from libs.common.database.tables import faces, memberships, photos
 from libs.common.messaging.messages import PhotoUploaded, SelfieUploaded
-from libs.common.rights.guest_photos import guest_photos
+from libs.common.rights.counted_matches import guest_photos
 from libs.common.storage.keys import photo_key, selfie_key
 from libs.common.storage.protocol import ObjectStore
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.rows import Rows, new_filename
 
 

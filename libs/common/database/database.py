@@ -91,9 +91,10 @@ class UnitOfWork:
 class Database:
     """Hands out connections; SQL lives in the repositories."""
 
-    def __init__(self, engine: AsyncEngine, *, scans_at_once: int) -> None:
+    def __init__(self, engine: AsyncEngine, *, scans_at_once: int, patience_seconds: float) -> None:
         self.engine = engine
         self._scans = asyncio.Semaphore(max(scans_at_once, 1))
+        self._patience_seconds = patience_seconds
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -112,7 +113,11 @@ class Database:
         )
         try:
             with _counted(engine.pool, limit=settings.db_connections):
-                yield cls(engine, scans_at_once=settings.db_scans_at_once)
+                yield cls(
+                    engine,
+                    scans_at_once=settings.db_scans_at_once,
+                    patience_seconds=settings.db_pool_timeout,
+                )
         finally:
             await engine.dispose()
 
@@ -127,15 +132,20 @@ class Database:
         """A connection like `read`'s, for what may take seconds: a list, the faces of an event.
 
         Only so many are had at a time that others are never kept waiting by them, readiness
-        above all (`CommonSettings.db_scans_at_once`).
+        above all (`CommonSettings.db_scans_at_once`). Raises DatabaseUnavailable when it is not
+        one's turn for as long as one waits for a connection.
         """
-        async with _connected(self._autocommit, self._scans) as connection:
+        async with self._turn(), _connected(self._autocommit) as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A scan all of whose reads see the same moment; rows can be streamed from it."""
-        async with _connected(self._repeatable, self._scans) as connection, connection.begin():
+        async with (
+            self._turn(),
+            _connected(self._repeatable) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @asynccontextmanager
@@ -179,6 +189,19 @@ class Database:
                 return
             await asyncio.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_SECONDS * 2**number)  # noqa: S311 - no secret
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                await self._scans.acquire()
+        except TimeoutError as error:
+            msg = "Too much is being read from the database. Try again in a few seconds."
+            raise DatabaseUnavailable(msg) from error
+        try:
+            yield
+        finally:
+            self._scans.release()
+
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""
         async with self.read() as connection:
@@ -215,14 +238,10 @@ class Attempt:
 
 
 @asynccontextmanager
-async def _connected(
-    engine: AsyncEngine, turns: asyncio.Semaphore | None = None
-) -> AsyncIterator[AsyncConnection]:
-    """A connection of the pool; how long it took to get, and one's turn, is measured."""
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; how long it took to get is measured."""
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
-        if turns is not None:
-            await stack.enter_async_context(turns)
         try:
             connection = await stack.enter_async_context(engine.connect())
         except PoolTimeout:

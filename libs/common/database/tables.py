@@ -271,7 +271,7 @@ Index(
 )
 
 #: A selfie is like a face of the photo, at least nearly: whether it is the guest's is decided
-#: when it is read, by the event's threshold (see guest_photos.py).
+#: when it is read, by the event's threshold (see libs/common/rights/counted_matches.py).
 matches = Table(
     "matches",
     metadata,

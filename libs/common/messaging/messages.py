@@ -6,12 +6,14 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.protocol import OutgoingMessage
+from libs.common.messaging.bus.topology import bucket_of
 
+#: PostgreSQL's largest BIGINT.
+MAX_ID = 2**63 - 1
 #: An id that a row may have. A message that names another one is about nothing, and says so
 #: when it is decoded, not when the database refuses the number and all that goes with it.
-Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Id = Annotated[int, Field(ge=0, le=MAX_ID)]
 
 
 class Message(BaseModel):
@@ -98,8 +100,12 @@ class PhotoFailed(Message):
     reason: str
 
 
-class PhotoChanged(Message):
-    """A photo's visibility changed."""
+class PhotoVisibilityChanged(Message):
+    """A photographer shows or hides a photo: it comes into general lists, or goes from them.
+
+    Only those lists are read anew. What a photo's own lists show of it, too, needs a message of
+    its own. The topic is an older name.
+    """
 
     topic: ClassVar[str] = "photo.changed"
     mandatory: ClassVar[bool] = False

@@ -66,7 +66,7 @@ class Relay:
         async with self._database.read() as session:
             driver = (await session.get_raw_connection()).driver_connection
             if driver is None:
-                return
+                raise ConnectionError("the database connection went before it was used")
             await driver.add_listener(outbox.NOTIFY_CHANNEL, self._on_notify)
             try:
                 while not await session.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event

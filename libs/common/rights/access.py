@@ -1,11 +1,16 @@
-"""Who may see or change an event: the one place that decides, for all services."""
+"""Who may see or change an event, by its id, decided for all services.
+
+Where the right is a part of a question to the database, that statement asks it: an event for those
+who joined it (gallery's `events.repository.find_joined_event`), a photographer's photos to be
+changed (`photos.repository`), a guest's selfie (media's `selfies.routes`).
+"""
 
 from sqlalchemy import exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships
 from libs.common.errors import NotAllowed, NotFound
-from libs.common.web.tokens import Principal, Role
+from libs.common.web.auth import Principal, Role
 
 
 async def is_enrolled(connection: AsyncConnection, user_id: int, event_id: int) -> bool:

@@ -36,7 +36,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin the request, unless its head is to be read once more."""
-        self._is_offered = self.parser.should_upgrade() and self._get_upgrade() is not None
+        self._is_offered = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if not self._is_offered:
             super().on_headers_complete()
 

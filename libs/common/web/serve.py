@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from libs.common.setting_files import SettingUnreadable
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import logs
-from libs.common.web.graceful_server import GracefulServer
 from libs.common.web.http_protocol import HttpProtocol
+from libs.common.web.stopping import GracefulServer
 
 #: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
 GRACEFUL_SHUTDOWN_SECONDS = 20

@@ -12,10 +12,10 @@ from libs.common.background import BackgroundTasks
 from libs.common.resources import Resources, open_resources
 from libs.common.settings import CommonSettings
 from libs.common.web import errors, health
+from libs.common.web.auth import Tokens
 from libs.common.web.health import Check
 from libs.common.web.middleware import MetricsMiddleware, TracingMiddleware
 from libs.common.web.stopping import Stopping
-from libs.common.web.tokens import Tokens
 
 #: FastAPI's own spans would name paths and queries, and its log records quote errors: see
 #: middleware.py for ours.

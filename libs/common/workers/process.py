@@ -1,18 +1,19 @@
-"""One worker process, its pipe, and what runs at the other end of it."""
+"""One worker process, its pipe, what runs at the other end of it, and what that spends time on."""
 
 import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Generic, ParamSpec, TypeVar
 
 from libs.common.errors import TransientError
-from libs.common.workers.stages import Stage, take_stages
 
 #: Uploads and lists stay quick while every core works on pictures.
 NICENESS = 10
@@ -25,6 +26,36 @@ A = TypeVar("A")
 #: Makes what a worker runs; called once in each process, so it is picklable, and what it
 #: returns need not be.
 Factory = Callable[[], Callable[P, A]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of an analysis; nanoseconds of the epoch, which all processes of a machine share."""
+
+    name: str
+    began_ns: int
+    ended_ns: int
+
+
+#: Of the analysis in hand: a worker does one at a time, on one thread.
+_stages: list[Stage] = []
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Measure the block; one that fails was a part as well."""
+    began = time.time_ns()
+    try:
+        yield
+    finally:
+        _stages.append(Stage(name, began, time.time_ns()))
+
+
+def take_stages() -> tuple[Stage, ...]:
+    """Return what was measured since the last time, and forget it."""
+    taken = tuple(_stages)
+    _stages.clear()
+    return taken
 
 
 class WorkerCrashed(TransientError):

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
-from libs.common.web.auth import require
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role, require
 from services.gallery.accounts import repository as accounts
 from services.gallery.accounts.changes import (
     AccountChange,

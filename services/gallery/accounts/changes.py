@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import Conflict, NotFound
 from libs.common.messaging.messages import AccountDeleted
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts import repository as accounts
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.accounts.registration import AccountRefused, taken_problems

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import InvalidInput, NotAllowed, NotAuthenticated
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts import repository as accounts
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.accounts.rules import (

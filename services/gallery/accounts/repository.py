@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships, photos, selfies, users
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.accounts.rules import NewAccount
 
 #: Held while the first admin is made, so that two requests at once make one.

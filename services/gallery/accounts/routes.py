@@ -6,11 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
 
-from libs.common.web.auth import TOKEN_COOKIE, CurrentPrincipal, Participant
-from libs.common.web.tokens import Tokens
+from libs.common.web.auth import TOKEN_COOKIE, CurrentPrincipal, Participant, Tokens
 from services.gallery.accounts import repository as accounts
 from services.gallery.accounts.changes import delete_account
-from services.gallery.accounts.own_account import log_in, own_account, profile
+from services.gallery.accounts.login import log_in, own_account, profile
 from services.gallery.accounts.registration import join_event, register_participant
 from services.gallery.accounts.repository import AccountRow
 from services.gallery.accounts.rules import NewAccount

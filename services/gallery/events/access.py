@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotAllowed, NotFound
 from libs.common.rights.access import may_view_event
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events import repository as events
 from services.gallery.events.rules import Event, EventCodeUnknown
 

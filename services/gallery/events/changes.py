@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from libs.common.database.database import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import EventChanged, EventDeleted, RematchRequested
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_event, require_visible_event
 from services.gallery.events.codes import generate_code

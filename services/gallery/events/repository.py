@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships, photos, users
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.events.codes import code_key
 from services.gallery.events.rules import Event, JoinedEvent
 

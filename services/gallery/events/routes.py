@@ -7,8 +7,7 @@ from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from libs.common.errors import NotFound
-from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin, require
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin, Role, require
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_open_event
 from services.gallery.events.changes import (

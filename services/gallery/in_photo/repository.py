@@ -17,7 +17,7 @@ from libs.common.database.tables import (
     selfies,
     users,
 )
-from libs.common.rights.guest_photos import ADDED, guest_photos, shows_guest
+from libs.common.rights.counted_matches import ADDED, guest_photos, shows_guest
 
 
 @dataclass(frozen=True, slots=True)

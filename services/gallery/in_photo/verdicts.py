@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from libs.common.database.database import UnitOfWork
 from libs.common.errors import Conflict, NotAuthenticated, NotFound
 from libs.common.messaging.messages import MatchChanged
-from libs.common.web.tokens import Principal
-from services.gallery.in_photo import overrides
-from services.gallery.in_photo.overrides import Additions, GuestAndPhoto
+from libs.common.web.auth import Principal
+from services.gallery.in_photo import verdicts_repository as overrides
+from services.gallery.in_photo.verdicts_repository import Additions, GuestAndPhoto
 from services.gallery.in_photo.who_is_in_photo import PhotoOfEvent, require_photo
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database.database import Database
 from libs.common.errors import NotFound
 from libs.common.rights.access import may_view_event
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events.access import require_visible_event
 from services.gallery.in_photo import repository as in_photo
 from services.gallery.web.answers import View, box_view, percent

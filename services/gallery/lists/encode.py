@@ -17,9 +17,6 @@ from starlette.types import Message, Send
 
 from libs.common.database.database import Database
 from libs.common.errors import Unavailable
-from libs.common.storage.keys import photo_key, rendition_key
-from libs.common.web.signed_urls import SignedUrls
-from services.gallery.lists.repository import PhotoRow
 from services.gallery.web.answers import View
 from services.gallery.web.paging import Page, Place, encode_cursor
 
@@ -54,32 +51,6 @@ class LongList:
     parts: AsyncGenerator[bytes]
     #: The first part was read already: what can be refused is refused before the answer begins.
     head: bytes
-
-
-def photo_view(photo: PhotoRow, expires_at: datetime, urls: SignedUrls) -> View:
-    """Return `photo`; its URLs are the same at every call, so that browsers keep the bytes."""
-    thumbnail = rendition_key(photo.event_id, photo.filename, "thumbnail")
-    preview = rendition_key(photo.event_id, photo.filename, "preview")
-    return {
-        "id": photo.id,
-        "filename": photo.filename,
-        "original_filename": photo.original_filename,
-        "file_path": None,
-        "content_type": photo.content_type,
-        "photo_type": "uploaded",
-        "user_id": None,
-        "photographer_id": photo.photographer_id,
-        "uploaded_at": photo.uploaded_at,
-        "event_id": photo.event_id,
-        "width": photo.width,
-        "height": photo.height,
-        "taken_at": photo.taken_at,
-        "url": urls.sign(photo_key(photo.event_id, photo.filename), expires_at),
-        "thumbnail_url": urls.sign(thumbnail, expires_at),
-        "preview_url": urls.sign(preview, expires_at),
-        "placeholder": photo.placeholder,
-        "processing_status": photo.processing_status,
-    }
 
 
 async def encode_page(chunks: AsyncIterator[list[View]], page: Page) -> EncodedList:

@@ -14,6 +14,7 @@ from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
 from services.gallery.in_photo.repository import best_faces
 from services.gallery.lists import repository as photo_lists
+from services.gallery.lists.cache import ListKey, Scope
 from services.gallery.lists.encode import (
     MAX_PHOTOS_IN_MEMORY,
     EncodedList,
@@ -22,9 +23,8 @@ from services.gallery.lists.encode import (
     encode_long,
     encode_page,
     long_list,
-    photo_view,
 )
-from services.gallery.lists.rules import ListKey, Scope
+from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View, box_view, percent
 
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.web.auth import Principal
 from libs.common.web.signed_urls import SignedUrls
-from libs.common.web.tokens import Principal
 from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
@@ -18,8 +18,8 @@ from services.gallery.lists.encode import (
     encode_long,
     encode_page,
     long_list,
-    photo_view,
 )
+from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View
 from services.gallery.web.paging import Page
 

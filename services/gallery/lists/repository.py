@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, photos
-from libs.common.rights.guest_photos import guest_photos, uncertain_photos
+from libs.common.rights.counted_matches import guest_photos, uncertain_photos
 from services.gallery.web.paging import Page, Place
 
 #: Up to this many photos are fetched one by one by their ids (about 1 ms); more are found by

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin
 from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery
+from services.gallery.lists.cache import ListKey, Scope
 from services.gallery.lists.encode import list_answer
 from services.gallery.lists.participant_lists import (
     count_general_photos,
@@ -14,7 +15,6 @@ from services.gallery.lists.participant_lists import (
     require_main_event,
 )
 from services.gallery.lists.photographer_lists import event_photos, uploaded_photos
-from services.gallery.lists.rules import ListKey, Scope
 from services.gallery.web.answers import json_answer
 from services.gallery.web.fields import PathId, RequestedPage
 

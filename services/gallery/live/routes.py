@@ -8,12 +8,10 @@ from fastapi import APIRouter, Header, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
-from libs.common.web.auth import CurrentPrincipal
-from libs.common.web.tokens import Role
+from libs.common.web.auth import CurrentPrincipal, Role
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery
-from services.gallery.live.rules import GAP, Viewer
-from services.gallery.live.updates import LiveUpdates, Subscription
+from services.gallery.live.updates import GAP, LiveUpdates, Subscription, Viewer
 from services.gallery.web.fields import PathId
 
 router = APIRouter(prefix="/api", tags=["live"])

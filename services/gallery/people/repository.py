@@ -7,7 +7,7 @@ from sqlalchemy import Subquery, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import photos
-from libs.common.rights.guest_photos import guest_photos
+from libs.common.rights.counted_matches import guest_photos
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
-from services.gallery.in_photo import overrides
-from services.gallery.in_photo.overrides import Additions
+from services.gallery.in_photo import verdicts_repository as overrides
 from services.gallery.in_photo.verdicts import add_guest_to_photos
+from services.gallery.in_photo.verdicts_repository import Additions
 from services.gallery.lists.encode import EncodedList, encode_page
 from services.gallery.lists.photographer_lists import chosen_photos, photos_by_id
-from services.gallery.people.recognition import PersonPlace, SeenFace, SeenPeople, SeenPerson
+from services.gallery.people.recognition_client import PersonPlace, SeenFace, SeenPeople, SeenPerson
 from services.gallery.web.answers import View, box_view
 from services.gallery.web.paging import Page
 

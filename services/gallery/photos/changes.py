@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from libs.common.database.database import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
-from libs.common.messaging.messages import PhotoChanged, PhotoDeleted
+from libs.common.messaging.messages import PhotoDeleted, PhotoVisibilityChanged
 from services.gallery.photos import repository as photos
 
 MAX_PHOTOS_AT_ONCE = 5000
@@ -19,7 +19,7 @@ async def show_photos(
     if not changed:
         raise NotFound("Photo", photo_ids[0])
     for photo_id, event_id in changed:
-        unit.publish(PhotoChanged(event_id=event_id, photo_id=photo_id))
+        unit.publish(PhotoVisibilityChanged(event_id=event_id, photo_id=photo_id))
     return len(changed)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import memberships, selfie_indexes, selfies, users
-from services.gallery.selfies.rules import SelfieInEvent
+from services.gallery.selfies.rematch_status import SelfieInEvent
 
 
 @dataclass(frozen=True, slots=True)

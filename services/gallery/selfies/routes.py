@@ -7,8 +7,8 @@ from libs.common.web.auth import CurrentPrincipal
 from services.gallery.gallery import CurrentGallery
 from services.gallery.selfies import repository as selfies
 from services.gallery.selfies.changes import delete_own_selfies, delete_selfie
+from services.gallery.selfies.rematch_status import rematch_status
 from services.gallery.selfies.repository import SelfieRow
-from services.gallery.selfies.rules import rematch_status
 from services.gallery.web.answers import View, json_answer
 from services.gallery.web.fields import PathId
 

@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Path, Query
 from pydantic import AfterValidator, BaseModel, Field
 
+from libs.common.messaging.messages import MAX_ID
 from services.gallery.web.paging import MAX_LIMIT, Page, decode_cursor
 
-#: PostgreSQL's largest BIGINT.
-MAX_ID = 2**63 - 1
 MAX_TEXT_CHARACTERS = 10_000
 
 

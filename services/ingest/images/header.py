@@ -16,8 +16,14 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from libs.common.errors import InvalidInput
 from libs.common.images.formats import TAKEN, ImageFormat, RefusedFormat, sniff
-from services.ingest.images import exif, heif, webp
-from services.ingest.images.exif import ExifFacts
+from libs.common.settings import MEGAPIXEL
+from services.ingest.images.containers import (
+    ExifFacts,
+    facts_of,
+    facts_of_bytes,
+    parse_heif,
+    parse_webp,
+)
 
 #: Cameras put everything that is needed into the first few hundred KB.
 HEADER_BYTES = 1024 * 1024
@@ -67,7 +73,7 @@ def read_header(prefix: bytes, *, max_pixels: int) -> ImageHeader:
         raise _damaged(image_format)
     if width * height > max_pixels:
         msg = (
-            f"The image has {width} x {height} pixels; at most {max_pixels / 1_000_000:g} million"
+            f"The image has {width} x {height} pixels; at most {max_pixels / MEGAPIXEL:g} million"
             " are taken. Export it smaller."
         )
         raise UnusableImage(msg)
@@ -80,20 +86,20 @@ def _parse(prefix: bytes, image_format: ImageFormat) -> tuple[int, int, ExifFact
     try:
         match image_format:
             case ImageFormat.HEIC | ImageFormat.AVIF:
-                found = heif.parse(prefix)
+                found = parse_heif(prefix)
                 _check_coding(image_format, found.coding)
                 return found.width, found.height, found.facts
             case ImageFormat.WEBP:
-                return webp.parse(prefix)
+                return parse_webp(prefix)
             case _:
                 with _PILLOW_READERS[image_format](io.BytesIO(prefix)) as image:
                     if image_format is ImageFormat.TIFF:
                         _refuse_raw(image)
                         # Pillow has turned a TIFF's size already.
-                        facts = replace(exif.facts_of(image.getexif()), is_turned=False)
+                        facts = replace(facts_of(image.getexif()), is_turned=False)
                     else:
                         # Not getexif(): a PNG's decodes the pixels to look behind them.
-                        facts = exif.facts_of_bytes(image.info.get("exif", b""))
+                        facts = facts_of_bytes(image.info.get("exif", b""))
                     return *image.size, facts
     except UnusableImage:
         raise

@@ -5,17 +5,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
+from libs.common.messaging.messages import MAX_ID
 from libs.common.rights.access import require_event_owner
 from libs.common.web.auth import PhotographerOrAdmin
 from services.ingest.context import IngestContext
 from services.ingest.metrics import OPEN_UPLOADS
-from services.ingest.photos.outcomes import Kept, Outcome, Rejected, error_if_nothing_kept, summary
-from services.ingest.photos.store_photo import PhotoLimits, Uploader
-from services.ingest.photos.upload_photos import FILES_FIELD, upload_photos
-from services.ingest.uploads.multipart import multipart_form
-from services.ingest.uploads.request_body import check_announced_size
-
-MAX_ID = 2**63 - 1
+from services.ingest.photos.store_photo import Kept, PhotoLimits, Uploader
+from services.ingest.photos.upload_photos import (
+    FILES_FIELD,
+    Outcome,
+    Rejected,
+    error_if_nothing_kept,
+    summary,
+    upload_photos,
+)
+from services.ingest.request_body import check_announced_size, multipart_form
 
 router = APIRouter(tags=["uploads"])
 

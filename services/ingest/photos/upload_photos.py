@@ -1,26 +1,55 @@
 """Take in a request's photos, one after the other, and say what became of each."""
 
 import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from libs.common.database.database import Database
-from libs.common.errors import AccountGone, InvalidInput, NotFound
+from libs.common.errors import AccountGone, FindMeError, InvalidInput, NotFound, Unavailable
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
 from services.ingest.metrics import UPLOAD_SECONDS, UPLOADS
-from services.ingest.photos.display_name import UNNAMED, display_name
-from services.ingest.photos.outcomes import Kept, Outcome, Rejected
-from services.ingest.photos.store_photo import PhotoLimits, Uploader, store_photo
-from services.ingest.uploads.multipart import MultipartReader, Part
-from services.ingest.uploads.request_body import BodyTooLarge, BrokenBody
+from services.ingest.photos.store_photo import Kept, PhotoLimits, Uploader, store_photo
+from services.ingest.request_body import BodyTooLarge, BrokenBody, MultipartReader, Part
 
+#: A sentence that names more files than this is not read.
+MAX_NAMED_FILES = 20
 FILES_FIELD = "files"
 #: After so many files in a row that failed for our reasons, the next one would fail too.
 GIVE_UP_AFTER = 3
 OUR_FAULT = "It could not be stored for a reason on our side. Send it again in a few seconds."
+MAX_NAME_CHARACTERS = 255
+#: An extension longer than this is no extension.
+_MAX_EXTENSION_CHARACTERS = 16
+#: What a file without a name is called.
+UNNAMED = "photo"
+
+#: Control characters, lone surrogates (not encodable), line and paragraph separators.
+_REMOVED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+#: Characters that turn the direction of text can make `gpj.exe` read as `exe.jpg`.
+_REMOVED_CHARACTERS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The photo is not kept; the reason is a sentence that says what to do.
+
+    `is_ours` when the same file may succeed later.
+    """
+
+    name: str
+    reason: str
+    is_ours: bool = False
+
+
+Outcome = Kept | Rejected
 
 
 async def upload_photos(
@@ -120,3 +149,58 @@ def _label(outcome: Outcome) -> str:
     if isinstance(outcome, Kept):
         return "enqueued" if outcome.status == "queued" else "duplicate"
     return "failed" if outcome.is_ours else "refused"
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """One sentence that counts what happened."""
+    queued = sum(isinstance(o, Kept) and o.status == "queued" for o in outcomes)
+    duplicates = sum(isinstance(o, Kept) and o.status == "duplicate" for o in outcomes)
+    rejected = sum(isinstance(o, Rejected) for o in outcomes)
+    parts = [f"{queued} {'photo' if queued == 1 else 'photos'} queued"]
+    if duplicates:
+        parts.append(f"{duplicates} already uploaded")
+    if rejected:
+        parts.append(f"{rejected} not accepted")
+    return ", ".join(parts) + "."
+
+
+def error_if_nothing_kept(outcomes: Sequence[Outcome]) -> FindMeError | None:
+    """The error that answers a request of which nothing was kept, None if something was.
+
+    Clients that only look at the status must send again exactly what failed for our reasons.
+    """
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    if len(rejected) < len(outcomes):
+        return None
+    if not rejected:
+        return InvalidInput("No files were sent. Send them as `files` in multipart/form-data.")
+    named = " ".join(f"{o.name}: {o.reason}" for o in rejected[:MAX_NAMED_FILES])
+    more = len(rejected) - MAX_NAMED_FILES
+    detail = f"No photo was accepted. {named}" + (f" And {more} more." if more > 0 else "")
+    return Unavailable(detail) if any(o.is_ours for o in rejected) else InvalidInput(detail)
+
+
+def display_name(sent: bytes) -> str:
+    """Return the last component of a path of either system, as text of at most 255 characters.
+
+    Everything people can read is kept, characters beyond the basic plane included.
+    """
+    name = sent.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
+    name = "".join(character for character in name if not _is_removed(character))
+    name = _shortened(unicodedata.normalize("NFC", name).strip())
+    return UNNAMED if name in {"", ".", ".."} else name
+
+
+def _is_removed(character: str) -> bool:
+    return (
+        character in _REMOVED_CHARACTERS or unicodedata.category(character) in _REMOVED_CATEGORIES
+    )
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= MAX_NAME_CHARACTERS:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    if not stem or len(extension) > _MAX_EXTENSION_CHARACTERS:
+        return name[:MAX_NAME_CHARACTERS].strip()
+    return stem[: MAX_NAME_CHARACTERS - 1 - len(extension)] + dot + extension

@@ -7,9 +7,8 @@ from libs.common.errors import InvalidInput
 from libs.common.images.formats import ImageFormat
 from services.ingest.images.header import read_header
 from services.ingest.metrics import SELFIES
+from services.ingest.request_body import BodyTooLarge, BrokenBody, MultipartReader, in_megabytes
 from services.ingest.selfies.face_check import FaceCheck, SelfieFace
-from services.ingest.uploads.multipart import MultipartReader
-from services.ingest.uploads.request_body import BodyTooLarge, BrokenBody, in_megabytes
 
 FILE_FIELD = "file"
 #: All of a selfie must have arrived by then: its sender may be anybody.

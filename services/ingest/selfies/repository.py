@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import matches, memberships, selfie_indexes, selfies, users
-from libs.common.rights.guest_photos import threshold_of
+from libs.common.rights.counted_matches import threshold_of
 
 
 @dataclass(frozen=True, slots=True)

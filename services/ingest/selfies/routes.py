@@ -7,9 +7,9 @@ from pydantic import BaseModel
 
 from libs.common.web.auth import ParticipantOrAdmin
 from services.ingest.context import Context, IngestContext
+from services.ingest.request_body import multipart_form
 from services.ingest.selfies.receive_selfie import FILE_FIELD, Selfie, receive_selfie
 from services.ingest.selfies.store_selfie import MAX_SELFIES, store_selfie
-from services.ingest.uploads.multipart import multipart_form
 
 #: What a body may hold beside the selfie: boundaries, headers, small fields.
 FORM_OVERHEAD_BYTES = 64 * 1024

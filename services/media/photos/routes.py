@@ -7,17 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound
+from libs.common.messaging.messages import MAX_ID
 from libs.common.rights.access import may_view_event
 from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
-from libs.common.web.auth import CurrentPrincipal
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import CurrentPrincipal, Principal
 from services.media.photos import repository
 from services.media.photos.repository import PhotoRecord
 from services.media.responses.object_response import ObjectResponse
 
 PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
-MAX_ID = 2**63 - 1
 
 router = APIRouter(tags=["media"])
 

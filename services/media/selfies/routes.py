@@ -6,10 +6,9 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
+from libs.common.messaging.messages import MAX_ID
 from libs.common.resources import Resources
-from libs.common.web.auth import CurrentPrincipal
-from libs.common.web.tokens import Principal, Role
-from services.media.photos.routes import MAX_ID
+from libs.common.web.auth import CurrentPrincipal, Principal, Role
 from services.media.responses.object_response import ObjectResponse
 from services.media.selfies import repository
 

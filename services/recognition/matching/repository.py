@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import matches, photos
-from libs.common.rights.guest_photos import UNCERTAIN_BAND, guest_photos, threshold_of
+from libs.common.rights.counted_matches import UNCERTAIN_BAND, guest_photos, threshold_of
 from services.recognition.engine.profiles import CALIBRATED_SIMILARITY
 from services.recognition.matching.compare import Match
 

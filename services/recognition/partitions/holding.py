@@ -9,8 +9,7 @@ import structlog
 
 from libs.common.background import MAX_PAUSE_SECONDS, SETTLED_SECONDS
 from libs.common.messaging.bus.protocol import Subscription
-from libs.common.messaging.bus.running import unless_set
-from libs.common.messaging.bus.subscriptions import SubscriptionEnded
+from libs.common.messaging.bus.subscriptions import SubscriptionEnded, unless_set
 from libs.common.telemetry import metrics
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from libs.common.database.tables import (
     photos,
     selfie_indexes,
 )
-from libs.common.rights.guest_photos import shows_guest, threshold_of
+from libs.common.rights.counted_matches import shows_guest, threshold_of
 from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.profiles import EngineProfile, stacked
 from services.recognition.people.grouping import Embeddings

@@ -17,9 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import FindMeError
-from libs.common.messaging.buckets import bucket_of
 from libs.common.messaging.bus.protocol import Bus
-from libs.common.messaging.bus.topology import Queue, Topology
+from libs.common.messaging.bus.topology import Queue, Topology, bucket_of
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.telemetry import tracing
 from services.recognition import metrics
@@ -63,6 +62,8 @@ class Reconciler:
 
     async def run(self) -> NoReturn:
         """Reconcile on a timer until cancelled."""
+        for kind in ("photo", "selfie"):
+            metrics.REPUBLISHED.labels(kind)  # there before anything is lost
         while True:
             try:
                 if self.leads():

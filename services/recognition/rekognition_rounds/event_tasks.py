@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database.database import is_away
 from libs.common.errors import FindMeError, Unavailable
-from libs.common.messaging.buckets import bucket_of
+from libs.common.messaging.bus.topology import bucket_of
 
 #: How often an event is looked at of which something has to wait; seldomer, the more there are.
 POLL_SECONDS = 0.1

@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, cast, func, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import selfie_indexes, selfies
-from libs.common.rights.guest_photos import guest_photos
+from libs.common.rights.counted_matches import guest_photos
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 
 

@@ -1,3 +1,7 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -5,9 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from libs.common.database import migrate
 from libs.common.database.migrate import MIGRATIONS, upgrade
 from libs.common.database.tables import metadata
 from tests.support.databases import Databases
+from tests.support.polling import eventually
 
 
 def differences(connection: Connection) -> list[object]:
@@ -57,3 +63,38 @@ async def test_thresholds_below_60_are_raised_to_it(databases: Databases) -> Non
             )
             assert list(found) == [60, 60, 70]
         await engine.dispose()
+
+
+async def test_it_waits_for_the_release_that_serves_and_neither_gives_the_other_up(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that has read photos writes them while the migration wants them for itself."""
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.05)
+    wanted = text(
+        "SELECT count(*) FROM pg_locks WHERE relation = 'photos'::regclass AND NOT granted"
+    )
+    async with databases.empty() as url:
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(first_schema)
+        async with engine.connect() as serving, engine.connect() as watching:
+            await serving.execute(text("SELECT id FROM photos FOR KEY SHARE"))
+            migrating = asyncio.create_task(upgrade(url))
+            for _ in range(2):  # it lets go in between, so that others get their turn
+
+                async def waits() -> bool:
+                    return bool(await watching.scalar(wanted))
+
+                await eventually(waits)
+                await eventually(lambda: not_waiting(waits))
+            await serving.execute(text("UPDATE photos SET processing_status = 'done'"))
+            await serving.commit()
+            await migrating
+            await watching.rollback()
+            assert await watching.run_sync(differences) == []
+        await engine.dispose()
+
+
+async def not_waiting(waits: Callable[[], Awaitable[bool]]) -> bool:
+    return not await waits()

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from libs.common.database.database import Database
+import pytest
+
+from libs.common.database.database import Database, DatabaseUnavailable
 from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
 from tests.support.polling import eventually
 
@@ -31,3 +33,15 @@ async def test_scans_wait_for_each_other_and_nobody_waits_for_scans(
         assert (reading, others - KEPT_CONNECTIONS) == (3, 3)
         release.set()
     assert reading == 2 * small.db_connections
+
+
+async def test_who_waits_too_long_for_a_turn_is_told_to_come_back(
+    settings: CommonSettings,
+) -> None:
+    small = settings.model_copy(
+        update={"db_pool_size": 2, "db_max_overflow": 2, "db_pool_timeout": 0.05}
+    )
+    async with Database.open(small) as database, database.scan():
+        with pytest.raises(DatabaseUnavailable, match="Try again in a few seconds"):
+            await database.scan().__aenter__()
+        await database.check()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.decoding_engine import DecodingEngine
 from tests.support.image_formats import refused_files, taken_files
 from tests.support.people import Person

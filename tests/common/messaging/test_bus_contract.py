@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from libs.common.errors import PermanentError, TransientError
-from libs.common.messaging.bus.metrics import MESSAGES
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery, OutgoingMessage, Unroutable
-from libs.common.messaging.bus.topology import RetryPolicy, Topology
+from libs.common.messaging.bus.retry import RetryPolicy
+from libs.common.messaging.bus.subscriptions import MESSAGES
+from libs.common.messaging.bus.topology import Topology
 from tests.common.messaging.conftest import Deployment
 from tests.support.dead_letters import crash, dead_letters
 from tests.support.handlers import Gate, Recorder

@@ -12,7 +12,7 @@ from libs.common.messaging.bus.protocol import Death, Delivery, OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters import settle as settling
 from libs.common.messaging.dead_letters.settle import Settlement, settle, settle_all
-from libs.common.messaging.dead_letters.watch import watch_dead_letters
+from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.messaging.messages import Message, PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.telemetry.metrics import DEAD_LETTERS, DEAD_LETTERS_SETTLED
 from tests.support.polling import eventually

@@ -5,8 +5,13 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import PermanentError, TransientError, Unavailable
-from libs.common.messaging.bus.retry import OUTAGE_PATIENCE_SECONDS, DeadLetter, Retry, decide
-from libs.common.messaging.bus.topology import RetryPolicy
+from libs.common.messaging.bus.retry import (
+    OUTAGE_PATIENCE_SECONDS,
+    DeadLetter,
+    Retry,
+    RetryPolicy,
+    decide,
+)
 
 POLICY = RetryPolicy(delays_seconds=(5.0, 60.0))
 

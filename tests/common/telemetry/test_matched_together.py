@@ -1,5 +1,5 @@
 from libs.common.telemetry import tracing
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.recognition.matching.match import finish_photos
 from services.recognition.photos import repository
 from tests.support.spans import Spans, trace_id

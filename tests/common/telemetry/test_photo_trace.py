@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from libs.common.messaging.dead_letters.settle import Settlement, settle_all
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.recovery.reconcile import Reconciler
 from tests.common.telemetry.conftest import StackFactory

@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.common.database.tables import users
 from libs.common.telemetry import tracing
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.polling import eventually
 from tests.support.spans import Spans, said
 from tests.support.stack import Stack

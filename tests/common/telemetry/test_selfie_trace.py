@@ -1,4 +1,4 @@
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.support.polling import eventually
 from tests.support.spans import Spans, trace_id
 from tests.support.stack import Stack

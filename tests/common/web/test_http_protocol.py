@@ -82,6 +82,12 @@ async def test_a_head_and_a_body_that_come_byte_by_byte_arrive(client: Client) -
     assert await client.answer() == ECHO
 
 
+async def test_offers_in_several_header_lines_are_one_offer(client: Client) -> None:
+    """Read apart, the last line hides the offer, and the body is taken for the next request."""
+    await client.send(post(b"Connection: keep-alive", LENGTH), BODY)
+    assert await client.answer() == ECHO
+
+
 async def test_a_chunked_body_arrives(client: Client) -> None:
     chunks = b"5\r\n" + BODY[:5] + b"\r\n", b"%x\r\n" % len(BODY[5:]) + BODY[5:] + b"\r\n0\r\n\r\n"
     await client.send(post(b"Transfer-Encoding: chunked") + chunks[0], chunks[1])

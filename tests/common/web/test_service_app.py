@@ -9,9 +9,8 @@ from fastapi import APIRouter, FastAPI
 from libs.common.errors import Conflict, InvalidInput, NotFound, Unavailable
 from libs.common.resources import Resources
 from libs.common.settings import CommonSettings
-from libs.common.web.auth import Admin, CurrentPrincipal
+from libs.common.web.auth import Admin, CurrentPrincipal, Role
 from libs.common.web.service_app import build_app
-from libs.common.web.tokens import Role
 from tests.support.http_server import calling
 from tests.support.people import bearer, issue_token
 from tests.support.postgres import Postgres

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from libs.common.messaging.buckets import BUCKETS
-from libs.common.messaging.bus.topology import findme_topology
+from libs.common.messaging.bus.topology import BUCKETS, findme_topology
 from tests.support import promql
 from tests.support.monitoring import (
     MONITORING,

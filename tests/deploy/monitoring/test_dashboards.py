@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from libs.common.messaging.buckets import BUCKETS
+from libs.common.messaging.bus.topology import BUCKETS
 from services.gallery.app import create_app as gallery
 from services.gallery.settings import GallerySettings
 from services.ingest.app import create_app as ingest

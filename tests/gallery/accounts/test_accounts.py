@@ -7,8 +7,7 @@ import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from libs.common.database.tables import events, memberships, users
-from libs.common.web.auth import TOKEN_COOKIE
-from libs.common.web.tokens import Role, Tokens
+from libs.common.web.auth import TOKEN_COOKIE, Role, Tokens
 from services.gallery.accounts.passwords import Passwords
 from tests.gallery.world import World
 from tests.support.people import SECRET

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.common.database.tables import events, photos, users
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.gallery.world import World
 
 ACCOUNT = {"username": "boss", "email": "boss@example.org", "password": "Secret-12"}

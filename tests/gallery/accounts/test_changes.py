@@ -17,7 +17,7 @@ from libs.common.database.tables import (
     users,
 )
 from libs.common.messaging.messages import AccountDeleted, EventDeleted, SelfieDeleted
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.settings import LOOK_AGAIN_SECONDS
 from tests.gallery.streams import open_stream
 from tests.gallery.world import World

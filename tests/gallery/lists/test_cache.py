@@ -7,9 +7,14 @@ import pytest
 
 from libs.common.errors import NotAllowed
 from libs.common.messaging.messages import PhotoDeleted, PhotoMatched
-from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, ListCache
+from services.gallery.lists.cache import (
+    ENTRY_OVERHEAD_BYTES,
+    ListCache,
+    ListKey,
+    Scope,
+    eviction_for,
+)
 from services.gallery.lists.encode import EncodedList
-from services.gallery.lists.rules import ListKey, Scope, eviction_for
 from services.gallery.web.paging import Page
 
 KEY = ListKey(1, 7, Scope.OWN, Page())

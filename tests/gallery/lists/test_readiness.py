@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from libs.common.database.database import Database
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from services.gallery.app import create_app
 from services.gallery.settings import GallerySettings
 from tests.support.http_server import calling

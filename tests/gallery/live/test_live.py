@@ -6,11 +6,11 @@ import pytest
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import (
     PhotoAnalyzed,
-    PhotoChanged,
     PhotoDeleted,
     PhotoFailed,
     PhotoMatched,
     PhotoUploaded,
+    PhotoVisibilityChanged,
     SelfieMatched,
 )
 from services.gallery.gallery import Gallery
@@ -49,7 +49,7 @@ async def test_guests_and_photographers_are_told_what_is_theirs(
         PhotoMatched(event_id=event_id, photo_id=1, user_ids=(guest.id,)),
         PhotoFailed(event_id=event_id, photo_id=2, reason="truncated"),
         SelfieMatched(event_id=event_id, user_id=guest.id, selfie_id=1, matched=4),
-        PhotoChanged(event_id=event_id, photo_id=1),
+        PhotoVisibilityChanged(event_id=event_id, photo_id=1),
         PhotoDeleted(event_id=event_id, photo_id=1, filename="a.jpg"),
     ]
     async with (

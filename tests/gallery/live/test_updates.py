@@ -4,8 +4,7 @@ import pytest
 
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
-from services.gallery.live.rules import GAP, LiveEvent, Viewer
-from services.gallery.live.updates import LiveUpdates, Subscription
+from services.gallery.live.updates import GAP, LiveEvent, LiveUpdates, Subscription, Viewer
 from tests.support.polling import PATIENCE_SECONDS
 
 GUEST = Viewer(7, runs_event=False)

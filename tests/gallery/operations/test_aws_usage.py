@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from libs.common.database.tables import aws_usage
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.gallery.world import World
 
 USAGE = "/api/admin/aws-usage"

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from libs.common.database.tables import dead_letters, photos
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.gallery.world import World
 from tests.support.people import Person
 

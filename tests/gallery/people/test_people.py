@@ -13,7 +13,7 @@ from libs.common.database.tables import faces, match_overrides, photos
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.bus.topology import findme_topology
 from libs.common.resources import Resources
-from libs.common.rights.guest_photos import ADDED, NOT_ME
+from libs.common.rights.counted_matches import ADDED, NOT_ME
 from libs.common.storage.folder import FolderStore
 from services.gallery.app import create_app
 from services.gallery.settings import GallerySettings

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import InvalidInput
-from services.gallery.people.recognition import PersonPlace
+from services.gallery.people.recognition_client import PersonPlace
 
 numbers = st.integers(0, 2**63 - 1)
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from libs.common.database.tables import photos
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.gallery.world import NOON, World
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from libs.common.database.tables import matches, memberships, selfie_indexes, selfies
-from libs.common.web.tokens import Role
+from libs.common.web.auth import Role
 from tests.gallery.world import World
 from tests.support.people import Person
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert, text
 from libs.common.database.database import Database
 from libs.common.database.tables import match_overrides, photos, selfies
 from libs.common.messaging.messages import Message, PhotoUploaded, RematchRequested, SelfieUploaded
-from libs.common.rights.guest_photos import NOT_ME
+from libs.common.rights.counted_matches import NOT_ME
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.compare import Match
 from tests.support.polling import eventually

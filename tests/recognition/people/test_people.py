@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from libs.common.database.tables import events, faces, match_overrides, photos, selfies
 from libs.common.errors import Unavailable
 from libs.common.resources import Resources
-from libs.common.rights.guest_photos import ADDED, NOT_ME
+from libs.common.rights.counted_matches import ADDED, NOT_ME
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, internal_token
 from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.profiles import EMBEDDED, OPENCV

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from libs.common.errors import PermanentError
-from libs.common.messaging.buckets import bucket_of, lane_of
 from libs.common.messaging.bus.protocol import Death, Delivery
 from libs.common.messaging.bus.rabbitmq import declare
-from libs.common.messaging.bus.topology import Queue, findme_topology
+from libs.common.messaging.bus.topology import Queue, bucket_of, findme_topology, lane_of
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
 from libs.common.messaging.dead_letters.settle import Settlement, settle

@@ -27,11 +27,10 @@ from tests.support.rows import Rows
 from tests.support.world import World
 
 TOPOLOGY = findme_topology()
-NOW = datetime.now(UTC)
 
 
 def ago(**span: float) -> datetime:
-    return NOW - timedelta(**span)
+    return datetime.now(UTC) - timedelta(**span)
 
 
 @dataclass(frozen=True)
@@ -164,12 +163,14 @@ async def test_a_photo_without_faces_has_not_come_through_the_match_partition(
         analyzed_at=ago(minutes=50),
     )
     await place.rows.execute(text("UPDATE photos SET enqueued_at = analyzed_at"))
+    # Of one transaction: its analysis finished it.
+    at_once = ago(minutes=30)
     await place.photo(
         event,
         ago(minutes=40),
         processing_status="done",
-        analyzed_at=ago(minutes=30),
-        finished_at=ago(minutes=30),
+        analyzed_at=at_once,
+        finished_at=at_once,
     )
     guest = await place.guest(event, joined=ago(hours=2))
     selfie = await place.selfie(guest, ago(minutes=1))

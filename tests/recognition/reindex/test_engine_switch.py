@@ -11,7 +11,7 @@ from libs.common.database.tables import faces, match_overrides
 from libs.common.messaging.bus.protocol import Delivery
 from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.resources import Resources
-from libs.common.rights.guest_photos import ADDED, NOT_ME
+from libs.common.rights.counted_matches import ADDED, NOT_ME
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Feeder, ReindexLimits
 from services.recognition.reindex.repository import lead

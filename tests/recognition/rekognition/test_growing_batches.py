@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from fastapi import FastAPI
 
-from libs.common.messaging.buckets import bucket_of
+from libs.common.messaging.bus.topology import bucket_of
 from libs.common.resources import Resources
 from services.recognition.app import create_app
 from services.recognition.rekognition_rounds import event_tasks

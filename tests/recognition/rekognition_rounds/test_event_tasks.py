@@ -7,7 +7,7 @@ import pytest
 
 from libs.common.background import BackgroundTasks
 from libs.common.errors import Unavailable
-from libs.common.messaging.buckets import bucket_of
+from libs.common.messaging.bus.topology import bucket_of
 from services.recognition.rekognition_rounds import event_tasks
 from services.recognition.rekognition_rounds.event_tasks import MAX_FAILURES, EventTasks, Outlook
 from tests.support.polling import eventually

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from libs.common.messaging.bus.running import STOP_DEADLINE_SECONDS
+from libs.common.messaging.bus.subscriptions import STOP_DEADLINE_SECONDS
 from libs.common.web.serve import GRACEFUL_SHUTDOWN_SECONDS
 from tests.support.k8s.manifests import SERVICES, Manifests, Object, Workload
 

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from libs.common.messaging.bus import metrics
-from libs.common.messaging.bus.handling import Done, Requeue, handle
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import (
     BusUnavailable,
@@ -21,7 +19,15 @@ from libs.common.messaging.bus.protocol import (
     Unroutable,
 )
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
-from libs.common.messaging.bus.running import RunningSubscription, unless_set
+from libs.common.messaging.bus.subscriptions import (
+    Done,
+    Outcome,
+    Requeue,
+    RunningSubscription,
+    count_outcome,
+    handle,
+    unless_set,
+)
 from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Queue, Topology, matches
 from libs.common.messaging.bus.work_queue import WorkQueue
 
@@ -178,11 +184,11 @@ class _Consumer:
         match result:
             case Done():
                 self._source.settle()
-                metrics.count(name, metrics.Outcome.ACKED)
+                count_outcome(name, Outcome.ACKED)
             case Retry(delay_seconds):
                 again = replace(delivery, attempt=delivery.attempt + 1)
                 self._source.retry_later(again, delay_seconds)
-                metrics.count(name, metrics.Outcome.RETRIED)
+                count_outcome(name, Outcome.RETRIED)
             case DeadLetter(reason):
                 # Held while there is no room, as a broker's consumer holds it: never dropped.
                 while not self._dead_letters.offer(_dead_letter(delivery, reason)):
@@ -190,7 +196,7 @@ class _Consumer:
                     if self._stopping.is_set():
                         return False
                 self._source.settle()
-                metrics.count(name, metrics.Outcome.DEAD_LETTERED)
+                count_outcome(name, Outcome.DEAD_LETTERED)
         return True
 
 

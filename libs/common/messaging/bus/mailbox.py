@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 from opentelemetry.trace import SpanKind
 
-from libs.common.messaging.bus import metrics
 from libs.common.messaging.bus.protocol import Delivery, Handler
-from libs.common.messaging.bus.running import unless_set
+from libs.common.messaging.bus.subscriptions import LISTENER_GAPS, unless_set
 from libs.common.telemetry import tracing
 
 log = structlog.get_logger(__name__)
@@ -47,7 +46,7 @@ class Mailbox:
 
     def report_gap(self) -> None:
         """Messages may have been missed: what is buffered is older than the reload to come."""
-        metrics.LISTENER_GAPS.inc()
+        LISTENER_GAPS.inc()
         self._waiting.clear()
         self._has_gap = True
         self._wake.set()

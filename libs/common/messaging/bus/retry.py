@@ -1,14 +1,46 @@
-"""What becomes of a message whose handler failed: one pure function, no transport."""
+"""What becomes of a message whose handler failed, and after which delays it is tried again.
+
+A pure function from policy, error and attempt to a decision; no transport.
+"""
 
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from libs.common.errors import PermanentError, Unavailable
-from libs.common.messaging.bus.topology import RetryPolicy
 
+DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
+IN_PROCESS_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0)
+COLLECT_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 30.0)
 #: So long a message waits for a part that is away, before it is given up.
 OUTAGE_PATIENCE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long to wait before each further attempt, and where the message waits.
+
+    Waiting in the broker lets later messages pass; waiting in process keeps the order.
+    """
+
+    delays_seconds: tuple[float, ...] = DEFAULT_RETRY_DELAYS_SECONDS
+    keeps_order: bool = False
+    #: False: the last delay repeats until an attempt succeeds.
+    gives_up: bool = True
+
+    @property
+    def max_attempts(self) -> int:
+        """Attempts in all, the first included, of a policy that gives up."""
+        return len(self.delays_seconds) + 1
+
+    def delay_seconds(self, attempt: int) -> float:
+        """How long to wait after a failed attempt; the last delay repeats."""
+        return self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1]
+
+    def waited_seconds(self, attempt: int) -> float:
+        """How long a message has waited by its so-many-th attempt."""
+        further = max(attempt - self.max_attempts, 0)
+        return sum(self.delays_seconds[: attempt - 1]) + further * self.delays_seconds[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,22 @@
-"""Exchanges, queues and bindings as values: the only place that names them."""
+"""Exchanges, queues and bindings as values, and which of them an event's messages go by.
 
+The only place that names them. The publisher hashes: the broker's consistent-hash exchange
+forgets its mapping when it restarts. CRC-32 spread 4,000 events over 16 buckets as 217 to 293
+each.
+"""
+
+import zlib
 from dataclasses import dataclass, field
 
-from libs.common.messaging.buckets import ANALYZE_LANES, BUCKETS, lane_of
+from libs.common.messaging.bus.retry import (
+    COLLECT_RETRY_DELAYS_SECONDS,
+    DEFAULT_RETRY_DELAYS_SECONDS,
+    IN_PROCESS_RETRY_DELAYS_SECONDS,
+    RetryPolicy,
+)
+
+BUCKETS = 16
+ANALYZE_LANES = 8
 
 EVENTS_EXCHANGE = "findme.events"
 RETRY_EXCHANGE = "findme.retry"
@@ -12,40 +26,20 @@ DEAD_LETTER_QUEUE = "findme.dlq"
 
 #: Crashes of a consumer with the same message in hand before the broker gives it up.
 DELIVERY_LIMIT = 6
-DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
-IN_PROCESS_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0)
-COLLECT_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 30.0)
 
 #: What a match partition consumes. Notifications (photo.matched, selfie.matched) are not here.
 MATCH_TOPICS = ("photo.analyzed", "selfie.uploaded", "selfie.deleted", "rematch.requested")
 CLEANUP_TOPICS = ("photo.deleted", "selfie.deleted", "event.deleted", "account.deleted")
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long to wait before each further attempt, and where the message waits.
+def bucket_of(event_id: int) -> int:
+    """Return the event's bucket, 0 to 15; the same in every process and release."""
+    return zlib.crc32(str(event_id).encode()) % BUCKETS
 
-    Waiting in the broker lets later messages pass; waiting in process keeps the order.
-    """
 
-    delays_seconds: tuple[float, ...] = DEFAULT_RETRY_DELAYS_SECONDS
-    keeps_order: bool = False
-    #: False: the last delay repeats until an attempt succeeds.
-    gives_up: bool = True
-
-    @property
-    def max_attempts(self) -> int:
-        """Attempts in all, the first included, of a policy that gives up."""
-        return len(self.delays_seconds) + 1
-
-    def delay_seconds(self, attempt: int) -> float:
-        """How long to wait after a failed attempt; the last delay repeats."""
-        return self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1]
-
-    def waited_seconds(self, attempt: int) -> float:
-        """How long a message has waited by its so-many-th attempt."""
-        further = max(attempt - self.max_attempts, 0)
-        return sum(self.delays_seconds[: attempt - 1]) + further * self.delays_seconds[-1]
+def lane_of(bucket: int) -> int:
+    """Return the analyze lane, 0 to 7, that serves a bucket."""
+    return bucket % ANALYZE_LANES
 
 
 @dataclass(frozen=True, slots=True)

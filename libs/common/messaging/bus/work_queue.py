@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import replace
 
 from libs.common.messaging.bus.protocol import Delivery
-from libs.common.messaging.bus.running import unless_set
+from libs.common.messaging.bus.subscriptions import unless_set
 from libs.common.messaging.bus.topology import Queue
 
 

@@ -1,8 +1,15 @@
-"""A dead letter as people and programs read it."""
+"""What operators see of dead letters: each as people and programs read it, and how many wait."""
+
+import asyncio
+from contextlib import suppress
 
 import orjson
+from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database.database import Database
+from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
+from libs.common.telemetry import metrics
 
 
 def summary(letter: DeadLetterRow) -> dict[str, object]:
@@ -28,3 +35,17 @@ def _decoded(body: bytes) -> object:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return body.decode(errors="backslashreplace")
+
+
+async def watch_dead_letters(database: Database, *, every_seconds: float = 5.0) -> None:
+    """Keep the gauge current until cancelled."""
+    seen: set[str] = set()
+    while True:
+        with suppress(SQLAlchemyError, OSError):
+            async with database.read() as connection:
+                counts = await repository.count_by_queue(connection)
+            # A queue that has none any more says so; it does not fall silent.
+            seen |= counts.keys()
+            for queue in seen:
+                metrics.DEAD_LETTERS.labels(queue).set(counts.get(queue, 0))
+        await asyncio.sleep(every_seconds)

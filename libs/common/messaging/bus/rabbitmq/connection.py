@@ -1,16 +1,27 @@
-"""One AMQP connection that is made again, with backoff, whenever it is lost."""
+"""One AMQP connection, made again whenever it is lost, and the channels on it."""
 
 import asyncio
 import contextlib
 import random
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Final
 
+import aio_pika
 import structlog
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.connection import Connection, make_url
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    ChannelNotFoundEntity,
+    DeliveryError,
+    PublishError,
+)
 
 from libs.common.background import FIRST_PAUSE_SECONDS, BackgroundTask
-from libs.common.messaging.bus.protocol import BusUnavailable
+from libs.common.errors import FindMeError
+from libs.common.messaging.bus.protocol import BusUnavailable, Unroutable
+from libs.common.messaging.bus.subscriptions import unless_set
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +30,17 @@ CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 MIN_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 3.0
+PUBLISH_SECONDS = 10.0
+OPERATION_SECONDS = 10.0
+REOPEN_SECONDS = 0.5
+
+
+class TopologyMissing(FindMeError):
+    """The broker lacks something that this release needs."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"RabbitMQ has no {what}: run `findme migrate`")
+        self.what = what
 
 
 def is_cancelled() -> bool:
@@ -132,3 +154,138 @@ class Link:
             with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await connection.close()
+
+
+class Publisher:
+    """Publishes; returning means that the broker has the message on disk."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+
+    async def publish(
+        self, exchange: str, routing_key: str, message: aio_pika.Message, *, mandatory: bool = True
+    ) -> None:
+        """Raises Unroutable, or BusUnavailable: then the broker may have it or not."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                channel = await self._open_channel()
+                target = await channel.get_exchange(exchange, ensure=False)
+                await target.publish(message, routing_key, mandatory=mandatory)
+        except PublishError as error:
+            raise Unroutable(routing_key) from error
+        except DeliveryError as error:
+            raise BusUnavailable(f"a queue for {routing_key} is full") from error
+        except TimeoutError as error:
+            raise BusUnavailable(f"no confirm within {PUBLISH_SECONDS:g} s") from error
+        except CONNECTION_EXCEPTIONS as error:
+            raise BusUnavailable(f"publishing failed: {error}") from error
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            raise BusUnavailable("the channel was closed") from error
+
+    async def _open_channel(self) -> AbstractChannel:
+        async with self._opening:
+            connection = self._link.connection()
+            if self._channel is None or self._channel.is_closed:
+                self._channel = await connection.channel(
+                    publisher_confirms=True, on_return_raises=True
+                )
+            return self._channel
+
+
+class Feed:
+    """One channel and what the broker pushed over it; `ended` once nothing more will come."""
+
+    def __init__(self, channel: AbstractChannel) -> None:
+        self.channel: Final = channel
+        self.ended: Final = asyncio.Event()
+        self._messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+
+    async def consume(self, queue: str, *, no_ack: bool = False) -> None:
+        """Have the broker push a queue's messages, as many as the channel's prefetch allows."""
+        self.channel.close_callbacks.add(self._end)
+        underlay = await self.channel.get_underlay_channel()
+        # The broker cancels a consumer whose queue is deleted; the channel stays open.
+        underlay.on_consumer_cancel_callbacks.add(self._end)
+        source = await self.channel.get_queue(queue, ensure=False)
+        # The callback only passes on: aio-pika runs callbacks concurrently, and cancels those
+        # that still run when the channel is lost.
+        await source.consume(self._messages.put, no_ack=no_ack, timeout=OPERATION_SECONDS)
+
+    async def next(self, stopping: asyncio.Event) -> AbstractIncomingMessage | None:
+        """The next message, None when stopping or ended; what is left goes back by itself."""
+        return await unless_set(self._messages.get(), stopping, self.ended)
+
+    async def _end(self, *_: object) -> None:
+        self.ended.set()
+
+
+class ChannelUser(ABC):
+    """Does its work on a channel, and again on a new one whenever that is lost."""
+
+    prefetch = 0
+
+    def __init__(self, link: Link, *, name: str) -> None:
+        self.name = name
+        self.stopping: Final = asyncio.Event()
+        self._link = link
+        self._first_try: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @abstractmethod
+    async def work(self, feed: Feed) -> None:
+        """Set up, call `is_set_up`, and work until `stopping` or `feed.ended`."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether this is not the first try any more."""
+        return self._first_try.done()
+
+    def is_set_up(self) -> None:
+        """What the subscriber asked for is in force."""
+        if not self._first_try.done():
+            self._first_try.set_result(None)
+
+    async def first_try(self) -> None:
+        """Wait until set up, or until the broker turned out to be away: then it comes later.
+
+        Raises TopologyMissing.
+        """
+        await asyncio.shield(self._first_try)
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        while not self.stopping.is_set():
+            try:
+                async with self._open() as feed:
+                    await self.work(feed)
+            except ChannelNotFoundEntity as error:
+                if not self._first_try.done():
+                    self._first_try.set_exception(TopologyMissing(self.name))
+                    return
+                log.error("queue_is_gone", consumer=self.name, error=str(error))  # noqa: TRY400
+            except (BusUnavailable, TimeoutError, *CONNECTION_EXCEPTIONS) as error:
+                log.info("channel_lost", consumer=self.name, error=str(error))
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+            self.is_set_up()
+            await unless_set(asyncio.sleep(REOPEN_SECONDS), self.stopping)
+            await unless_set(self._link.is_up(), self.stopping)
+
+    @contextlib.asynccontextmanager
+    async def _open(self) -> AsyncIterator[Feed]:
+        channel = self._link.connection().channel(publisher_confirms=False)
+        async with asyncio.timeout(OPERATION_SECONDS):
+            await channel.initialize()
+        try:
+            if self.prefetch:
+                await channel.set_qos(self.prefetch, timeout=OPERATION_SECONDS)
+            yield Feed(channel)
+        finally:
+            # Unsettled messages go back to the queue with this.
+            with contextlib.suppress(TimeoutError, *CONNECTION_EXCEPTIONS):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await channel.close()

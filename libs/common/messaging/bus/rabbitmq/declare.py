@@ -13,7 +13,7 @@ from aio_pika.exceptions import (
 
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.protocol import BusUnavailable
-from libs.common.messaging.bus.rabbitmq.connection import Link
+from libs.common.messaging.bus.rabbitmq.connection import Link, TopologyMissing
 from libs.common.messaging.bus.rabbitmq.layout import layout
 from libs.common.messaging.bus.topology import Topology
 
@@ -33,14 +33,6 @@ class IncompatibleTopology(FindMeError):
         )
         self.name = name
         self.argument = argument[1] if argument else None
-
-
-class TopologyMissing(FindMeError):
-    """The broker lacks something that this release needs."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"RabbitMQ has no {what}: run `findme migrate`")
-        self.what = what
 
 
 async def declare(url: str, topology: Topology) -> None:

@@ -7,16 +7,16 @@ from libs.common.messaging.messages import (
     MatchChanged,
     Message,
     PhotoAnalyzed,
-    PhotoChanged,
     PhotoDeleted,
     PhotoFailed,
     PhotoMatched,
     PhotoUploaded,
+    PhotoVisibilityChanged,
     SelfieDeleted,
     SelfieMatched,
     SelfieUploaded,
 )
-from services.gallery.lists.rules import ListKey, Scope, eviction_for
+from services.gallery.lists.cache import ListKey, Scope, eviction_for
 from services.gallery.web.paging import Page
 
 MINE, OTHERS = (ListKey(1, user_id, Scope.OWN, Page()) for user_id in (7, 8))
@@ -32,7 +32,7 @@ NOT_OWN = ALL - {MINE, OTHERS}
     [
         (PhotoUploaded(event_id=1, photo_id=5), NOT_OWN),
         (PhotoAnalyzed(event_id=1, photo_id=5), NOT_OWN),
-        (PhotoChanged(event_id=1, photo_id=5), NOT_OWN),
+        (PhotoVisibilityChanged(event_id=1, photo_id=5), NOT_OWN),
         (PhotoMatched(event_id=1, photo_id=5, user_ids=(7,)), NOT_OWN | {MINE}),
         (PhotoMatched(event_id=1, photo_id=5, user_ids=()), NOT_OWN),
         (PhotoFailed(event_id=1, photo_id=5, reason="?"), ALL),

@@ -1,7 +1,12 @@
 from collections import Counter
 
-from libs.common.messaging.buckets import ANALYZE_LANES, BUCKETS, bucket_of, lane_of
-from libs.common.messaging.bus.topology import findme_topology
+from libs.common.messaging.bus.topology import (
+    ANALYZE_LANES,
+    BUCKETS,
+    bucket_of,
+    findme_topology,
+    lane_of,
+)
 
 
 def test_an_events_bucket_is_the_same_in_every_release() -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, ListCache
+from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, Eviction, ListCache, ListKey, Scope
 from services.gallery.lists.encode import EncodedList
-from services.gallery.lists.rules import Eviction, ListKey, Scope
 from services.gallery.web.paging import Page
 
 TTL_SECONDS = 30.0

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from libs.common.database.database import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import MatchChanged, RematchRequested
-from libs.common.web.tokens import Principal
+from libs.common.web.auth import Principal
 from services.gallery.events.access import require_visible_event
-from services.gallery.matching import repository as thresholds
-from services.gallery.matching.repository import EventThreshold
+from services.gallery.thresholds import repository as thresholds
+from services.gallery.thresholds.repository import EventThreshold
 
 #: By the fit in ARCHITECTURE.md every twelfth stranger's face is taken for a guest's at 60, and
 #: every third is near enough to be kept: rows that grow with guests times faces.

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, match_overrides, matches, memberships, photos, users
-from libs.common.rights.guest_photos import ADDED, NOT_ME, is_nearly_alike
+from libs.common.rights.counted_matches import ADDED, NOT_ME, is_nearly_alike
 
 
 @dataclass(frozen=True, slots=True)

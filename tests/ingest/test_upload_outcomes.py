@@ -1,7 +1,7 @@
 from libs.common.errors import InvalidInput, Unavailable
-from services.ingest.photos.outcomes import (
+from services.ingest.photos.store_photo import Kept
+from services.ingest.photos.upload_photos import (
     MAX_NAMED_FILES,
-    Kept,
     Rejected,
     error_if_nothing_kept,
     summary,

@@ -6,16 +6,16 @@ from libs.common.messaging.messages import (
     MatchChanged,
     Message,
     PhotoAnalyzed,
-    PhotoChanged,
     PhotoDeleted,
     PhotoFailed,
     PhotoMatched,
     PhotoUploaded,
+    PhotoVisibilityChanged,
     SelfieDeleted,
     SelfieMatched,
     SelfieUploaded,
 )
-from services.gallery.live.rules import LiveEvent, Viewer, announcement
+from services.gallery.live.updates import LiveEvent, Viewer, announcement
 
 GUEST = Viewer(7, runs_event=False)
 PHOTOGRAPHER = Viewer(2, runs_event=True)
@@ -30,7 +30,7 @@ PHOTOGRAPHER = Viewer(2, runs_event=True)
             LiveEvent("photo.uploaded", {"photo_id": 5}),
         ),
         (
-            PhotoChanged(event_id=1, photo_id=5),
+            PhotoVisibilityChanged(event_id=1, photo_id=5),
             LiveEvent("photo.changed", {"photo_id": 5}),
             LiveEvent("photo.changed", {"photo_id": 5}),
         ),

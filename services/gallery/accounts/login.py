@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import NotAuthenticated
-from libs.common.web.tokens import Principal, Role
+from libs.common.web.auth import Principal, Role
 from services.gallery.accounts import repository as accounts
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.accounts.repository import AccountRow

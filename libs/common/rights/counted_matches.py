@@ -1,4 +1,4 @@
-"""Which photos show which guest: the one rule that turns matches into what people see.
+"""Which matches count as a guest's photos: the one rule that turns matches into what people see.
 
 A guest is in a photo when a selfie of theirs is at least as alike as the event's threshold
 asks, or the photographer or they themselves said so; never when the guest said "not me".

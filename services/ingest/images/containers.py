@@ -1,19 +1,117 @@
-"""A HEIF's or AVIF's header (ISO/IEC 23008-12), by its boxes.
+"""The headers of WebP and HEIF by their chunks and boxes, and the two facts of EXIF lists need.
 
-libheif refuses a file's first megabyte, because the items lie behind it, and it is native code.
-All that is needed is the size, rotation and coding of the primary item, and where its EXIF lies.
+RFC 9649 and ISO/IEC 23008-12, the latter also for AVIF.
+
+Pillow's reader of WebP would need the whole file. libheif refuses a file's first megabyte, because
+the items lie behind it, and it is native code. What is malformed in EXIF is as good as absent.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from services.ingest.images.exif import ExifFacts, facts_of_bytes
+from PIL.ExifTags import IFD, Base
+from PIL.Image import Exif
 
+#: Orientations 5 to 8 exchange width and height.
+_TURNED = range(5, 9)
+_RIFF_HEADER_BYTES = 12
+_CHUNK_HEADER_BYTES = 8
 #: Boxes of one file; a crafted one has millions of empty ones.
 _MAX_BOXES = 10_000
 #: Items that are made of others: tiles of a grid, a turned or an overlaid picture.
 _DERIVED = frozenset({b"grid", b"iden", b"iovl"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExifFacts:
+    """Whether the image is stored lying on its side, and the camera's clock when it was taken."""
+
+    is_turned: bool = False
+    taken_at: datetime | None = None
+
+
+def facts_of(exif: Exif) -> ExifFacts:
+    """Return what is known; never raises."""
+    return ExifFacts(
+        is_turned=exif.get(Base.Orientation) in _TURNED,
+        taken_at=_moment(_taken_text(exif)),
+    )
+
+
+def facts_of_bytes(data: bytes) -> ExifFacts:
+    """The same of EXIF as it lies in a file; never raises."""
+    exif = Exif()
+    try:
+        exif.load(data)
+    except Exception:  # noqa: BLE001 - a damaged block says nothing of the image
+        return ExifFacts()
+    return facts_of(exif)
+
+
+def _taken_text(exif: Exif) -> object:
+    try:
+        return exif.get_ifd(IFD.Exif).get(Base.DateTimeOriginal)
+    except Exception:  # noqa: BLE001 - a damaged block says nothing of the image
+        return None
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        # A camera's clock knows no time zone.
+        return datetime.strptime(text.strip(" \0"), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+def parse_webp(prefix: bytes) -> tuple[int, int, ExifFacts]:
+    """Return stored width and height, and EXIF where it lies within the prefix.
+
+    Raises ValueError or struct.error for what is not WebP.
+    """
+    size: tuple[int, int] | None = None
+    facts = ExifFacts()
+    for kind, content in _chunks(prefix):
+        if size is None:
+            size = _size(kind, content)
+        if kind == b"EXIF":
+            facts = facts_of_bytes(content)
+    if size is None:
+        msg = "no image chunk"
+        raise ValueError(msg)
+    return *size, facts
+
+
+def _size(kind: bytes, content: bytes) -> tuple[int, int]:
+    if kind == b"VP8X":
+        return _uint24(content, 4) + 1, _uint24(content, 7) + 1
+    if kind == b"VP8L" and content[:1] == b"\x2f":
+        (bits,) = struct.unpack_from("<I", content, 1)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and content[3:6] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", content, 6)
+        return width & 0x3FFF, height & 0x3FFF  # the upper two bits are a scaling hint
+    msg = f"first chunk {kind!r}"
+    raise ValueError(msg)
+
+
+def _chunks(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = _RIFF_HEADER_BYTES
+    while at + _CHUNK_HEADER_BYTES <= len(prefix):
+        kind, length = struct.unpack_from("<4sI", prefix, at)
+        start = at + _CHUNK_HEADER_BYTES
+        yield kind, prefix[start : start + length]
+        at = start + length + (length & 1)
+
+
+def _uint24(content: bytes, at: int) -> int:
+    if len(content) < at + 3:
+        msg = "chunk cut off"
+        raise ValueError(msg)
+    return int.from_bytes(content[at : at + 3], "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +127,8 @@ class HeifHeader:
     facts: ExifFacts
 
 
-def parse(prefix: bytes) -> HeifHeader:
-    """Read the boxes before the picture.
+def parse_heif(prefix: bytes) -> HeifHeader:
+    """Read the boxes before the picture: size, rotation and coding of the primary item, and EXIF.
 
     Raises ValueError, ArithmeticError, LookupError or struct.error for what is not HEIF, or is
     cut off within `meta`.

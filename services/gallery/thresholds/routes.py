@@ -7,13 +7,12 @@ from pydantic import BaseModel, Field
 
 from libs.common.errors import NotFound
 from libs.common.messaging.messages import RematchRequested
-from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, require
-from libs.common.web.tokens import Principal, Role
+from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, Principal, Role, require
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery, Gallery
-from services.gallery.matching import repository as thresholds
-from services.gallery.matching.repository import EventThreshold
-from services.gallery.matching.thresholds import set_event_threshold, set_shared_threshold
+from services.gallery.thresholds import repository as thresholds
+from services.gallery.thresholds.changes import set_event_threshold, set_shared_threshold
+from services.gallery.thresholds.repository import EventThreshold
 from services.gallery.web.answers import json_answer, percent
 from services.gallery.web.fields import PathId
 

@@ -6,7 +6,7 @@ from sqlalchemy import REAL, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, matching_settings
-from libs.common.rights.guest_photos import threshold_of
+from libs.common.rights.counted_matches import threshold_of
 
 _SHARED = select(matching_settings.c.threshold).where(matching_settings.c.id == 1)
 

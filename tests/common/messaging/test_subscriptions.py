@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from libs.common.messaging.bus.running import RunningSubscription, unless_set
+from libs.common.messaging.bus.subscriptions import RunningSubscription, unless_set
 
 
 async def test_work_that_ends_first_gives_its_result() -> None:

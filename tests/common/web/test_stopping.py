@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from libs.common.resources import Resources
 from libs.common.settings import CommonSettings
-from libs.common.web.graceful_server import GracefulServer
 from libs.common.web.service_app import build_app
+from libs.common.web.stopping import GracefulServer
 from tests.support.polling import PATIENCE_SECONDS, eventually
 
 

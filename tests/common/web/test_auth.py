@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import NotAuthenticated
-from libs.common.web.tokens import Principal, Role, Tokens
+from libs.common.web.auth import Principal, Role, Tokens
 
 SECRET = "a secret that is used by the tests only"
 HOUR = timedelta(hours=1)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event as engine_events
 from sqlalchemy import insert, text
+from sqlalchemy.pool import QueuePool
 
 from libs.common.database.database import Database
 from libs.common.database.tables import faces
@@ -20,6 +21,7 @@ from services.recognition.indexes.embedded import index as embedded_index
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.matching import compare
+from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.compare import alike_pairs
 from services.recognition.matching.match import (
     Matcher,
@@ -207,6 +209,26 @@ async def test_of_a_photos_faces_the_most_alike_is_kept_wherever_a_chunk_ends(
     await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
     assert await rows.scalar("SELECT min(similarity) FROM matches") == 100
     assert await rows.scalar("SELECT count(*) FROM matches") == 3
+
+
+async def test_a_rematch_that_fails_gives_its_scans_connection_back_at_once(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event_id = await rows.event()
+    await guest(rows, event_id, 1)
+    await photo(rows, event_id, 1)
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(stored_matches, "upsert", broken)
+    # Its traceback keeps the scan from being collected.
+    with pytest.raises(ZeroDivisionError) as caught:
+        await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
+    pool = rows.database.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedout() == 0
+    assert caught.tb is not None
 
 
 async def test_faces_are_compared_beside_the_threads_that_files_and_hashes_need(

@@ -86,8 +86,9 @@ class Reconciler:
                 ),
             )
             old = await _events_with_old_work(connection, ages)
-            lost = await self._lost(connection, old, ages)
-        return await self._republish(lost, ages)
+            in_outbox = await repository.not_published_yet(connection)
+        # Others may scan while the broker is asked, which may take long.
+        return await self._republish(await self._lost(old, ages, in_outbox), ages)
 
     async def republish_all(self) -> Reconciled:
         """Publish all unfinished work again, where the bus forgot it with its process."""
@@ -100,7 +101,7 @@ class Reconciler:
         return await self._republish(everything, ages)
 
     async def _lost(
-        self, connection: AsyncConnection, old: Mapping[str, list[int]], ages: Ages
+        self, old: Mapping[str, list[int]], ages: Ages, in_outbox: Mapping[str, int]
     ) -> Lost:
         """Say of each topic and event up to when its old work is lost."""
         keys = {
@@ -110,7 +111,6 @@ class Reconciler:
         }
         if not keys:
             return {}
-        in_outbox = await repository.not_published_yet(connection)
         wanted = set(keys.values())
         queues = [queue for queue in self.topology.queues if wanted & {*queue.bindings}]
         waiting = {
@@ -118,7 +118,7 @@ class Reconciler:
             + await self.bus.waiting(queue)
             for queue in queues
         }
-        through = await repository.came_through(connection) if any(waiting.values()) else []
+        through = await self._read_came_through() if any(waiting.values()) else []
         moments: dict[str, datetime | None] = {}
         for queue in queues:
             known = Queued(waiting[queue.name], _came_through(queue, through))
@@ -128,6 +128,10 @@ class Reconciler:
             if (moment := moments.get(key)) is not None:
                 lost.setdefault(topic, {})[event_id] = moment
         return lost
+
+    async def _read_came_through(self) -> list[CameThrough]:
+        async with self.database.scan() as connection:
+            return await repository.came_through(connection)
 
     async def _republish(self, lost: Lost, ages: Ages) -> Reconciled:
         photos = selfies = 0

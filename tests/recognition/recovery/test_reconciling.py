@@ -10,12 +10,13 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import insert, text
+from sqlalchemy.pool import QueuePool
 
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.database.tables import memberships
 from libs.common.messaging.bus.in_process import InProcessBus
-from libs.common.messaging.bus.topology import findme_topology
+from libs.common.messaging.bus.topology import Queue, findme_topology
 from libs.common.messaging.messages import Message, PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
 from services.recognition.recovery import reconcile
@@ -286,3 +287,20 @@ async def test_one_replica_reconciles_and_another_follows_it(place: Place) -> No
         assert await place.in_outbox() == []
         leader = "second"
         await eventually(is_sent)
+
+
+async def test_no_connection_is_held_while_the_broker_is_asked(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.photo(await place.rows.event(), ago(hours=1))
+    pool = place.rows.database.engine.pool
+    assert isinstance(pool, QueuePool)
+    waiting, held = place.bus.waiting, []
+
+    async def watched(queue: Queue) -> int:
+        held.append(pool.checkedout())
+        return await waiting(queue)
+
+    monkeypatch.setattr(place.bus, "waiting", watched)
+    await place.reconcile()
+    assert set(held) == {0}

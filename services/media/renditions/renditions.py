@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
+from libs.common.workers.process import WorkerNotStarted, WorkersStopped
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
 from services.media.photos import repository
 from services.media.photos.media_key import Original, Rendition
@@ -80,6 +81,8 @@ class Renditions:
             async with self._pool.turn():
                 info = await self._render(rendition)
             outcome = "made"
+        except (WorkerNotStarted, WorkersStopped):
+            raise
         except Unavailable:
             outcome = "refused"
             raise

@@ -79,8 +79,6 @@ def create_app(
             app.state.pool = workers
             app.state.index = index
             app.state.people = people
-            app.state.checks = app.state.checks | {"bus": Check(bus.check)}
-
             partitions = PartitionOwner(
                 database,
                 bus,
@@ -89,6 +87,11 @@ def create_app(
                 times=_lease_times(settings),
                 engine=index.name,
             )
+            app.state.checks = app.state.checks | {
+                "bus": Check(bus.check),
+                "partitions": Check(partitions.check),
+            }
+
             analyzer = _analyzer(settings, connected, index, replica)
             indexer = _indexer(settings, connected, index, replica)
             rounds = _rounds(settings, indexer, index, owned=lambda: partitions.owned)

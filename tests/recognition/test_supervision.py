@@ -65,7 +65,7 @@ async def test_a_task_that_ends_is_missed_and_begun_again(
         ("forgetting", "listener"),
         ("dead letters", "findme.dlq"),
         ("lane findme.analyze.{lane:02d}", "findme.analyze.{lane:02d}"),
-        ("match partitions", "findme.match.{bucket:02d}"),
+        ("match partition {bucket} ", "findme.match.{bucket:02d}"),
     ],
 )
 async def test_a_subscription_that_ends_is_missed_and_made_again(

@@ -35,7 +35,8 @@ async def readiness(app: FastAPI) -> tuple[int, str]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/readyz")
-    return answer.status_code, str(answer.json()["checks"].get("tasks"))
+    checks = answer.json()["checks"]
+    return answer.status_code, f"{checks.get('tasks')} {checks.get('partitions')}"
 
 
 async def becomes_unready(app: FastAPI, task: str) -> None:

@@ -8,7 +8,7 @@ faces of one picture; `EmbeddedIndex` runs one in worker processes, and the *pro
 stored with every face, in columns called `engine`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -102,7 +102,7 @@ class FaceIndex(Protocol):
         photo_ids: Sequence[int] = (),
         selfie_ids: Sequence[int] = (),
         threshold: float,
-    ) -> AsyncIterator[list[Match]]:
+    ) -> AsyncGenerator[list[Match], None]:
         """Yield who is in these photos, and the photos that these selfies' guests are in.
 
         The caller has committed the faces of all of them. The other side is read afterwards,

@@ -41,12 +41,16 @@ async def open_index(
     else:
         connect = partial(_connected, settings, database)
         background.start(ERASING, partial(keep_erasing_what_is_left, database, connect))
-        yield EmbeddedIndex(
+        embedded = EmbeddedIndex(
             database,
             pool,
             PROFILES[settings.face_recognizer_provider],
             photos_at_once=settings.photo_queue_workers,
         )
+        try:
+            yield embedded
+        finally:
+            embedded.close()
 
 
 def local_engine(settings: RecognitionSettings) -> str:

@@ -7,6 +7,7 @@ committed before its own scan looks at the faces: whichever commits later sees t
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -55,12 +56,16 @@ async def match_photo(message: PhotoAnalyzed, *, using: Matcher) -> None:
         return
     least = await using.least_similarity(photo.event_id)
     with tracing.detail("match"):
-        matching = using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
-        found = [match async for some in matching for match in some]
+        async with aclosing(
+            using.index.match(photo.event_id, photo_ids=[photo.id], threshold=least)
+        ) as matching:
+            found = [match async for some in matching for match in some]
+    finished = FinishedPhotos()
     async for attempt in using.database.attempts():
         async with attempt as unit:
             await stored_matches.upsert(unit.connection, photo.event_id, found)
-            await finish_photos([photo], unit=unit)
+            finished = await finish_photos([photo], unit=unit)
+    finished.count()
 
 
 async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
@@ -72,10 +77,14 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
     least = await using.least_similarity(event_id)
     async with using.database.read() as connection:
         selfie_ids = await face_sets.live_selfie_ids(connection, event_id, engine=using.index.name)
-    async for found in using.index.match(event_id, selfie_ids=selfie_ids, threshold=least):
-        async for attempt in using.database.attempts():
-            async with attempt as unit:
-                await stored_matches.upsert(unit.connection, event_id, found)
+    # Closed when a transaction fails, so that the scan's connection is free at once.
+    async with aclosing(
+        using.index.match(event_id, selfie_ids=selfie_ids, threshold=least)
+    ) as matching:
+        async for found in matching:
+            async for attempt in using.database.attempts():
+                async with attempt as unit:
+                    await stored_matches.upsert(unit.connection, event_id, found)
     async for attempt in using.database.attempts():
         async with attempt as unit:
             await stored_matches.delete_below(unit.connection, event_id, least)
@@ -86,10 +95,27 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
                 await finish_selfies(event_id, chunk, unit=unit)
 
 
-async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None:
-    """Mark an event's photos done; a second time changes nothing but tells everybody again."""
+@dataclass(frozen=True, slots=True)
+class FinishedPhotos:
+    """What metrics count of photos that were finished, once that is committed."""
+
+    matches: int = 0
+    latencies_seconds: tuple[float, ...] = ()
+
+    def count(self) -> None:
+        """Count it; of a transaction that is repeated, once."""
+        metrics.MATCHES.inc(self.matches)
+        for seconds in self.latencies_seconds:
+            metrics.MATCH_LATENCY.observe(seconds)
+
+
+async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> FinishedPhotos:
+    """Mark an event's photos done; a second time changes nothing but tells everybody again.
+
+    The caller counts what is returned after the commit.
+    """
     if not photos:
-        return
+        return FinishedPhotos()
     event_id, photo_ids = photos[0].event_id, [photo.id for photo in photos]
     lost: dict[int, set[int]] = {}
     if known := [photo.id for photo in photos if photo.is_known]:
@@ -110,9 +136,12 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> None
                     is_first_match=not photo.is_known,
                 )
             )
-        if not photo.is_known:
-            metrics.MATCH_LATENCY.observe((now - photo.uploaded_at).total_seconds())
-    metrics.MATCHES.inc(sum(map(len, guests.values())))
+    return FinishedPhotos(
+        matches=sum(map(len, guests.values())),
+        latencies_seconds=tuple(
+            (now - photo.uploaded_at).total_seconds() for photo in photos if not photo.is_known
+        ),
+    )
 
 
 async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: UnitOfWork) -> None:

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.background import BackgroundTaskDown
 from libs.common.database.database import Database
 from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
 from libs.common.messaging.bus.topology import Queue
@@ -90,6 +91,8 @@ class PartitionOwner:
         self._is_leaving = False
         self._has_withdrawn = False
         self._has_begun = False
+        #: Not while the background task waits to begin `run` again.
+        self._is_running = False
         self._has_left = asyncio.Event()
 
     @property
@@ -105,9 +108,18 @@ class PartitionOwner:
         The messages of owned partitions go to `handler`.
 
         The work of a background task, which may begin it again: what is held stays held, as long
-        as the leases last. Raises what ended the consumer of a partition, once that is free.
+        as the leases last.
         """
-        self._has_begun = True
+        self._is_running = self._has_begun = True
+        try:
+            await self._own(handler)
+        finally:
+            self._is_running = False
+            self._note_end()
+        while True:
+            await asyncio.Event().wait()
+
+    async def _own(self, handler: Handler) -> None:
         while not self._has_left.is_set():
             try:
                 await self._stay_connected(handler)
@@ -120,8 +132,6 @@ class PartitionOwner:
             self._wake.clear()
             if not self._has_left.is_set():
                 await self._sleep(RECONNECT_SECONDS)
-        while True:
-            await asyncio.Event().wait()
 
     async def stop(self) -> None:
         """See `Intake.stop`: every partition is freed as soon as it is idle."""
@@ -130,7 +140,7 @@ class PartitionOwner:
         self._is_leaving = True
         for holding in self._holdings.values():
             self._give_back(holding, to=None)
-        self._wake.set()
+        self._note_end()
         try:
             await self._has_left.wait()
         except asyncio.CancelledError:
@@ -143,6 +153,22 @@ class PartitionOwner:
         finally:
             if self._lease_timer is not None:
                 self._lease_timer.cancel()
+
+    async def check(self) -> None:
+        """Readiness. Raises BackgroundTaskDown, naming the partitions that are not consumed."""
+        down = [
+            f"match partition {holding.partition} ({holding.failure})"
+            for holding in self._holdings.values()
+            if holding.failure is not None and not holding.is_ending
+        ]
+        if down:
+            raise BackgroundTaskDown(f"not consumed: {', '.join(down)}")
+
+    def _note_end(self) -> None:
+        """Look again, as something has ended; without `run`, the rows are free as leases end."""
+        self._wake.set()
+        if self._is_leaving and not self._is_running and not self.owned:
+            self._has_left.set()
 
     async def _stay_connected(self, handler: Handler) -> None:
         async with AsyncExitStack() as stack:
@@ -233,9 +259,6 @@ class PartitionOwner:
         for holding in ended:
             del self._holdings[holding.partition]
         metrics.PARTITIONS_OWNED.dec(len(ended))
-        for holding in ended:
-            if holding.failure is not None:
-                raise holding.failure
         return True
 
     def _take(self, claimed: Claimed, handler: Handler) -> None:
@@ -266,7 +289,7 @@ class PartitionOwner:
                 partial(self._handle, handler),
             ),
             on_start=on_start,
-            on_end=self._wake.set,
+            on_end=self._note_end,
         )
         self._holdings[claimed.partition] = holding
         if self._is_leaving:

@@ -6,19 +6,28 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common.database.database import Database, TransactionConflict
+from libs.common.database.database import (
+    Database,
+    TransactionConflict,
+    is_away,
+    is_conflict,
+)
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.telemetry import tracing
-from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
+from libs.common.workers.process import (
+    WorkerCrashed,
+    WorkerNotStarted,
+    WorkersStopped,
+    WorkerTimedOut,
+)
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
-from services.recognition.matching.match import finish_photos
+from services.recognition.matching.match import FinishedPhotos, finish_photos
 from services.recognition.photos import repository
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots, Holder
 from services.recognition.photos.repository import PhotoRow
@@ -36,6 +45,13 @@ PATIENCE_LEASES = 1.5
 LOOK_AGAIN_SECONDS = 0.5
 LOST_REASON = (
     "The photo cannot be processed: the service broke down every time it tried."
+    " Upload it again, or ask an administrator to try once more."
+)
+
+
+#: The error itself is in the log and with the dead letter: it is not for photographers.
+REPEATED_REASON = (
+    "The photo could not be processed, in several attempts."
     " Upload it again, or ask an administrator to try once more."
 )
 
@@ -162,11 +178,13 @@ async def _fails(
             await _fail(photo, f"The photo cannot be processed: {error}", using)
             msg = f"photo {photo.id} failed {delivery_attempt} times in a worker: {error}"
             raise PermanentError(msg) from error
-        case WorkerCrashed() | WorkerTimedOut() | Unavailable() | TransactionConflict():
+        case WorkerCrashed() | WorkerTimedOut() | WorkerNotStarted() | WorkersStopped():
             return False
-        # What the database says is no fault of the photo's, and its words are for nobody's eyes.
-        case _ if last_attempt and not isinstance(error, (SQLAlchemyError, OSError)):
-            await _fail(photo, f"The analysis failed repeatedly: {error}", using)
+        case Unavailable() | TransactionConflict():
+            return False
+        # What passes by itself is no fault of the photo's; other errors would come back for ever.
+        case _ if last_attempt and not is_away(error) and not is_conflict(error):
+            await _fail(photo, REPEATED_REASON, using)
     return False
 
 
@@ -175,6 +193,7 @@ async def _save(
 ) -> None:
     keys = [face.key for face in analysis.faces]
     is_saved = False
+    finished = FinishedPhotos()
     async for attempt in using.database.attempts():
         async with attempt as unit:
             is_saved = await repository.save_analysis(
@@ -188,7 +207,8 @@ async def _save(
             elif analysis.faces:
                 unit.publish(PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id))
             else:
-                await finish_photos([photo], unit=unit)
+                finished = await finish_photos([photo], unit=unit)
+    finished.count()
     if is_saved:
         await using.index.remove_leftovers(
             PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat

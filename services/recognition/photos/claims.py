@@ -49,6 +49,7 @@ class AnalysisClaims:
         self._in_hand: set[int] = set()
         #: Ours no more, although their rows still say so.
         self._to_give_back: set[int] = set()
+        self._giving_back = asyncio.Lock()
 
     async def count_as_lost(self) -> None:
         """At the start of a process that takes its predecessor's name: what that one had in hand.
@@ -115,17 +116,31 @@ class AnalysisClaims:
             self._to_give_back.discard(photo_id)
 
     async def _take(self, photo: PhotoRow) -> bool:
-        late = self._to_give_back - self._in_hand
+        if self._to_give_back:
+            await self._give_back_late()
         is_taken = False
         async for attempt in self._database.attempts():
             async with attempt as unit:
-                if late:
+                is_taken = await repository.claim(unit.connection, photo, claimant=self.claimant)
+        self._to_give_back.discard(photo.id)
+        return is_taken
+
+    async def _give_back_late(self) -> None:
+        """Give back what could not be when it was due.
+
+        One at a time: none of these photos is claimed anew while it is being given back, as who
+        wants to waits here. One that is claimed by now is not given back.
+        """
+        async with self._giving_back:
+            late = self._to_give_back - self._in_hand
+            if not late:
+                return
+            async for attempt in self._database.attempts():
+                async with attempt as unit:
                     await repository.give_back(
                         unit.connection, sorted(late), claimant=self.claimant
                     )
-                is_taken = await repository.claim(unit.connection, photo, claimant=self.claimant)
-        self._to_give_back -= {*late, photo.id}
-        return is_taken
+            self._to_give_back -= late
 
 
 class AnalysisSlots:

@@ -3,6 +3,7 @@
 from functools import partial
 
 import structlog
+from prometheus_client import Counter
 from pydantic import ValidationError
 
 from libs.common.database.database import Database, UnitOfWork
@@ -52,13 +53,16 @@ async def collect_dead_letter(message: Delivery, *, database: Database) -> None:
     """
     death = message.death or Death(message.queue, "unknown", message.attempt)
     is_new = False
+    closed: Counter | None = None
     async for attempt in database.attempts():
         async with attempt as unit:
             is_new = await dead_letters.add(unit.connection, message, death)
             if is_new and death.crashed:
-                await _close(message, unit)
+                closed = await _close(message, unit)
     if not is_new:
         return
+    if closed is not None:
+        closed.inc()
     common_metrics.DEAD_LETTERS_COLLECTED.labels(death.queue).inc()
     log.warning(
         "dead_letter_collected",
@@ -70,46 +74,49 @@ async def collect_dead_letter(message: Delivery, *, database: Database) -> None:
     )
 
 
-async def _close(message: Delivery, unit: UnitOfWork) -> None:
+async def _close(message: Delivery, unit: UnitOfWork) -> Counter | None:
+    """Fail the message's photo or selfie; return what counts that, once it is committed."""
     topic, _, _ = message.routing_key.rpartition(".")
     try:
         match topic:
             case PhotoUploaded.topic:
-                await _close_photo(PhotoUploaded.decode(message.body), "queued", unit)
+                return await _close_photo(PhotoUploaded.decode(message.body), "queued", unit)
             case PhotoAnalyzed.topic:
-                await _close_photo(PhotoAnalyzed.decode(message.body), "analyzed", unit)
+                return await _close_photo(PhotoAnalyzed.decode(message.body), "analyzed", unit)
             case SelfieUploaded.topic:
-                await _close_selfie(SelfieUploaded.decode(message.body), unit)
+                return await _close_selfie(SelfieUploaded.decode(message.body), unit)
     except ValidationError:
-        # Whatever it is, it is about no photo and no selfie.
-        return
+        pass  # whatever it is, it is about no photo and no selfie
+    return None
 
 
 async def _close_photo(
     message: PhotoUploaded | PhotoAnalyzed, status: str, unit: UnitOfWork
-) -> None:
-    if await repository.mark_photo_failed(
+) -> Counter | None:
+    if not await repository.mark_photo_failed(
         unit.connection, message.photo_id, LOST_REASON, status=status
     ):
-        unit.publish(
-            PhotoFailed(event_id=message.event_id, photo_id=message.photo_id, reason=LOST_REASON)
-        )
-        metrics.PHOTOS.labels("failed").inc()
+        return None
+    unit.publish(
+        PhotoFailed(event_id=message.event_id, photo_id=message.photo_id, reason=LOST_REASON)
+    )
+    return metrics.PHOTOS.labels("failed")
 
 
-async def _close_selfie(message: SelfieUploaded, unit: UnitOfWork) -> None:
-    if await selfie_repository.give_up_selfie(
+async def _close_selfie(message: SelfieUploaded, unit: UnitOfWork) -> Counter | None:
+    if not await selfie_repository.give_up_selfie(
         unit.connection,
         selfie_id=message.selfie_id,
         event_id=message.event_id,
         error=SELFIE_REASON,
     ):
-        unit.publish(
-            SelfieMatched(
-                event_id=message.event_id,
-                user_id=message.user_id,
-                selfie_id=message.selfie_id,
-                matched=0,
-            )
+        return None
+    unit.publish(
+        SelfieMatched(
+            event_id=message.event_id,
+            user_id=message.user_id,
+            selfie_id=message.selfie_id,
+            matched=0,
         )
-        metrics.SELFIES_INDEXED.labels("failed").inc()
+    )
+    return metrics.SELFIES_INDEXED.labels("failed")

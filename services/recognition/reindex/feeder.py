@@ -83,6 +83,7 @@ class Feeder:
                 return False
             event_ids = await repository.stale_events(unit.connection, self._engine)
             await self._feed_photos(unit, await self._feed_selfies(unit, event_ids))
+        self._was_mixed = False
         await self._tell(is_feeding=bool(event_ids))
         return bool(event_ids)
 
@@ -96,7 +97,6 @@ class Feeder:
             # Owners of another engine left ours unmatched.
             while await self._publish_unmatched(unit) == UNMATCHED_BATCH:
                 pass
-            self._was_mixed = False
         return True
 
     async def _publish_unmatched(self, unit: UnitOfWork) -> int:

@@ -25,7 +25,12 @@ from services.recognition.indexes.face_index import SelfieKey
 from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.indexes.rekognition.planner import Comparisons
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.match import Matcher, finish_photos, finish_selfies
+from services.recognition.matching.match import (
+    FinishedPhotos,
+    Matcher,
+    finish_photos,
+    finish_selfies,
+)
 from services.recognition.photos.repository import PhotoRow
 from services.recognition.rekognition_rounds import repository
 from services.recognition.rekognition_rounds.batching import (
@@ -184,9 +189,13 @@ class EventRounds:
                 new_selfies=len(searched.selfie_ids),
                 has_found=bool(searched.matches),
             )
-        async with self._database.unit_of_work() as unit:
-            await stored_matches.upsert(unit.connection, event_id, searched.matches)
-            await finish_photos(photos, unit=unit)
-            await finish_selfies(event_id, searched.selfie_ids, unit=unit)
+        finished = FinishedPhotos()
+        # Repeated where it meets another transaction: the searches are paid for.
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                await stored_matches.upsert(unit.connection, event_id, searched.matches)
+                finished = await finish_photos(photos, unit=unit)
+                await finish_selfies(event_id, searched.selfie_ids, unit=unit)
+        finished.count()
         comparisons.record(searched.compared, waiting=searched.waiting)
         metrics.MATCH_ROUND_PHOTOS.observe(len(photos))

@@ -1,5 +1,6 @@
 """Index a guest's selfie in one event, once, whichever replica gets the message, and match it."""
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import structlog
@@ -8,6 +9,7 @@ from libs.common.errors import PermanentError, Unavailable
 from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.telemetry import tracing
+from libs.common.workers.process import WorkerNotStarted, WorkersStopped
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
@@ -17,6 +19,10 @@ from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.repository import Claim, ClaimOutcome
 
 log = structlog.get_logger(__name__)
+
+MISSING_REASON = "The selfie's file is missing from the store. Send it again."
+#: The error itself is in the log and with the dead letter: it is not for guests.
+REPEATED_REASON = "The selfie could not be processed, in several attempts. Send it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,15 @@ async def match_selfie(
         return
     matcher = using.matcher
     least = await matcher.least_similarity(event_id)
-    async for found in matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least):
-        async for attempt in matcher.database.attempts():
-            async with attempt as unit:
-                await stored_matches.upsert(unit.connection, event_id, found)
-        metrics.MATCHES.inc(len(found))
+    # Closed when a transaction fails, so that the scan's connection is free at once.
+    async with aclosing(
+        matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least)
+    ) as matching:
+        async for found in matching:
+            async for attempt in matcher.database.attempts():
+                async with attempt as unit:
+                    await stored_matches.upsert(unit.connection, event_id, found)
+            metrics.MATCHES.inc(len(found))
     async for attempt in matcher.database.attempts():
         async with attempt as unit:
             await finish_selfies(event_id, [selfie_id], unit=unit)
@@ -101,14 +111,17 @@ async def _index(
         try:
             async with using.store.local_file(claim.object_key) as path:
                 key = await matcher.index.index_selfie(selfie, path)
-        except (PermanentError, ObjectNotFound) as error:
+        except ObjectNotFound:
+            await _fail(selfie, MISSING_REASON, using)
+            return False
+        except PermanentError as error:
             await _fail(selfie, str(error), using)
             return False
-        except Unavailable:
+        except (Unavailable, WorkerNotStarted, WorkersStopped):
             raise
-        except Exception as error:
+        except Exception:
             if last_attempt:
-                await _fail(selfie, f"The analysis failed repeatedly: {error}", using)
+                await _fail(selfie, REPEATED_REASON, using)
             raise
     is_saved = False
     async for attempt in matcher.database.attempts():

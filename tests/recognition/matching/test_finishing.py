@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event as engine_events
 from sqlalchemy import insert, text
+from sqlalchemy.pool import QueuePool
 
 from libs.common.database.database import Database
 from libs.common.database.tables import faces
@@ -19,6 +21,7 @@ from services.recognition.indexes.embedded import index as embedded_index
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.matching import compare
+from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.compare import alike_pairs
 from services.recognition.matching.match import (
     Matcher,
@@ -28,6 +31,7 @@ from services.recognition.matching.match import (
 )
 from services.recognition.photos.repository import find_photo
 from services.recognition.settings import RecognitionSettings
+from tests.support.polling import eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
 
@@ -205,6 +209,56 @@ async def test_of_a_photos_faces_the_most_alike_is_kept_wherever_a_chunk_ends(
     await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
     assert await rows.scalar("SELECT min(similarity) FROM matches") == 100
     assert await rows.scalar("SELECT count(*) FROM matches") == 3
+
+
+async def test_a_rematch_that_fails_gives_its_scans_connection_back_at_once(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event_id = await rows.event()
+    await guest(rows, event_id, 1)
+    await photo(rows, event_id, 1)
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(stored_matches, "upsert", broken)
+    # Its traceback keeps the scan from being collected.
+    with pytest.raises(ZeroDivisionError) as caught:
+        await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
+    pool = rows.database.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedout() == 0
+    assert caught.tb is not None
+
+
+async def test_faces_are_compared_beside_the_threads_that_files_and_hashes_need(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event_id = await rows.event()
+    await guest(rows, event_id, 1)
+    await photo(rows, event_id, 1)
+    may_compare = threading.Event()
+    begun = threading.Semaphore(0)
+
+    def compare_when_allowed(*args: Any) -> Any:
+        begun.release()
+        may_compare.wait(timeout=20)
+        return alike_pairs(*args)
+
+    monkeypatch.setattr(compare, "alike_pairs", compare_when_allowed)
+    using = matcher(rows)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    rematches = [
+        asyncio.create_task(rematch_event(RematchRequested(event_id=event_id), using=using))
+        for _ in range(4)
+    ]
+    try:
+        await eventually(lambda: begun.acquire(blocking=False))
+        await eventually(lambda: begun.acquire(blocking=False))
+        await asyncio.wait_for(asyncio.to_thread(lambda: None), 10)
+    finally:
+        may_compare.set()
+        await asyncio.gather(*rematches)
 
 
 async def test_the_event_loop_goes_on_while_faces_are_compared(

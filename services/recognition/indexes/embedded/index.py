@@ -1,7 +1,9 @@
 """Faces indexed by our own worker processes and matched by one matrix product."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,8 @@ from services.recognition.matching.compare import FaceSet, Match, SelfieSet, bes
 
 #: Selfies whose embeddings are compared with the whole event before the next ones are read.
 SELFIES_AT_ONCE = 5_000
+#: Comparisons at a time: a matrix product already uses what cores it finds.
+MATCHING_THREADS = 2
 #: Of selfies' embeddings that are held in memory.
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 
@@ -50,6 +54,8 @@ class EmbeddedIndex:
         self._pool = pool
         self._engine = engine
         self._selfies = SelfieCache(engine=engine)
+        # Its own: in the loop's, 16 partitions that match would hold up files and hashes.
+        self._threads = ThreadPoolExecutor(MATCHING_THREADS, thread_name_prefix="match")
 
     async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
         """See `FaceIndex.index_photo`; raises WorkerCrashed and WorkerTimedOut, too."""
@@ -80,7 +86,7 @@ class EmbeddedIndex:
         photo_ids: Sequence[int] = (),
         selfie_ids: Sequence[int] = (),
         threshold: float,
-    ) -> AsyncIterator[list[Match]]:
+    ) -> AsyncGenerator[list[Match], None]:
         """See `FaceIndex.match`; both sides are read, and matches yielded, chunk by chunk."""
         if photo_ids:
             async with self._database.read() as connection:
@@ -103,6 +109,10 @@ class EmbeddedIndex:
         """See `FaceIndex.forget_all`."""
         self._selfies.forget_all()
 
+    def close(self) -> None:
+        """End the threads; what still waits for one is not compared any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     def knows(self, event_id: int) -> list[int]:
         """Return the ids of the event's selfies whose embeddings are in memory."""
         return self._selfies.knows(event_id)
@@ -110,12 +120,15 @@ class EmbeddedIndex:
     async def _best(self, selfies: SelfieSet, faces: FaceSet, threshold: float) -> list[Match]:
         # In a thread: 2,000 selfies and 10,000 faces take a third of a second of a core, in which
         # the matrix product holds up nobody else.
-        return await asyncio.to_thread(
-            best_matches,
-            selfies,
-            faces,
-            threshold=threshold,
-            calibration=self._engine.calibration,
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            partial(
+                best_matches,
+                selfies,
+                faces,
+                threshold=threshold,
+                calibration=self._engine.calibration,
+            ),
         )
 
 

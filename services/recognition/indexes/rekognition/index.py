@@ -1,6 +1,6 @@
 """Faces indexed and compared by Amazon Rekognition."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -120,7 +120,7 @@ class RekognitionIndex:
         photo_ids: Sequence[int] = (),
         selfie_ids: Sequence[int] = (),
         threshold: float,
-    ) -> AsyncIterator[list[Match]]:
+    ) -> AsyncGenerator[list[Match], None]:
         """See `FaceIndex.match`; both in one round, which costs less than one after the other."""
         searched = await self.searcher(event_id, threshold).match(photo_ids, selfie_ids)
         yield searched.matches

@@ -30,7 +30,8 @@ class Gallery:
     passwords: Passwords
     cache: ListCache
     live: LiveUpdates
-    #: Bounds how many lists are read at once, and with that their memory.
+    #: Bounds how many lists are read at once, and with that their memory: up to 9 MB each, while
+    #: the connections would allow for many more of them.
     list_loads: CapacityLimiter
     #: Bounds the lists that are too long for memory.
     long_lists: LongLists

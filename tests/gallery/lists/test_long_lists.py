@@ -360,7 +360,9 @@ async def test_who_waits_too_long_to_be_read_for_is_asked_to_come_back(
     gallery: Gallery = album.world.app.state.gallery
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(READ_AT_ONCE):
-            await stack.enter_async_context(gallery.long_lists.reading(gallery.database))
+            reading = gallery.long_lists.reading(gallery.database)
+            _, found = await stack.enter_async_context(reading)
+            stack.callback(found.close)
         await is_refused(album)
     assert (await a_whole_list(album)).status_code == 200
 

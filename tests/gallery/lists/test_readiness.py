@@ -49,6 +49,11 @@ async def test_no_more_lists_are_held_in_memory_than_are_allowed(
             ("/api/my-uploaded-photos", photographer),
             *(("/api/all-photos", guest) for guest in guests),
         ]
+        limit: CapacityLimiter = app.state.gallery.list_loads
+
+        def others_wait() -> bool:
+            return limit.statistics().tasks_waiting == len(asked) - 2
+
         for first in range(len(asked)):
             calls = asked[first:] + asked[:first]
             async with no_photo_can_be_read(others):
@@ -56,8 +61,7 @@ async def test_no_more_lists_are_held_in_memory_than_are_allowed(
                     asyncio.create_task(client.get(path, headers=person.headers))
                     for path, person in calls
                 ]
-                limit: CapacityLimiter = app.state.gallery.list_loads
-                await eventually(lambda: limit.statistics().tasks_waiting == len(asked) - 2)
+                await eventually(others_wait)
                 assert await lists_that_read(others) <= 2
             answers = await asyncio.gather(*lists)
             assert {answer.status_code for answer in answers} == {200}

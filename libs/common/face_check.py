@@ -1,6 +1,6 @@
 """What ingest asks recognition about a selfie before it takes it, and the answer."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 FACE_CHECK_PATH = "/internal/face-check"
 
@@ -12,9 +12,15 @@ class FaceVerdict(BaseModel):
     what this deployment matches by: the selfie need not be analysed again.
     """
 
-    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+    # Neither an error nor a line of the log tells what a face looks like.
+    model_config = ConfigDict(
+        frozen=True,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+        hide_input_in_errors=True,
+    )
 
     valid: bool
     reason: str | None = None
     engine: str | None = None
-    embedding: bytes | None = None
+    embedding: bytes | None = Field(default=None, repr=False)

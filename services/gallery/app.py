@@ -11,7 +11,7 @@ from libs.common.resources import Resources
 from libs.common.web.service_app import build_app
 from services.gallery.accounts import admin_routes as accounts_admin
 from services.gallery.accounts import routes as accounts
-from services.gallery.consumers import PATTERNS, NotificationListener
+from services.gallery.consumers import NotificationListener, listening
 from services.gallery.events import routes as events
 from services.gallery.gallery import Gallery
 from services.gallery.in_photo import routes as in_photo
@@ -66,13 +66,13 @@ def create_app(
         gallery = Gallery.of(settings, connected.database, RecognitionPeople(client))
         app.state.gallery = gallery
         listener = NotificationListener(gallery.cache, gallery.live, gallery.main_events)
-        subscription = await connected.bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
+        notifications = await listening(connected.bus, listener)
+        app.state.background.start("notifications", notifications.run)
         app.state.background.start("waiting work", partial(watch_waiting_work, connected.database))
         try:
             yield
         finally:
             gallery.live.close()
-            await subscription.stop()
             await gallery.cache.close()
             await client.aclose()
 

@@ -2,7 +2,8 @@
 
 from collections.abc import MutableMapping
 
-from libs.common.messaging.bus.protocol import Delivery
+from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
+from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.messages import (
     AccountDeleted,
     EventChanged,
@@ -51,6 +52,17 @@ _OF_A_PHOTO = (
     PhotoVisibilityChanged,
     PhotoDeleted,
 )
+
+
+async def listening(bus: Bus, listener: "NotificationListener") -> LastingSubscription:
+    """Begin to listen; what was kept while nobody listened is not trusted."""
+
+    async def listen() -> Subscription:
+        subscription = await bus.listen(PATTERNS, listener.handle, on_gap=listener.on_gap)
+        await listener.on_gap()
+        return subscription
+
+    return await LastingSubscription.begin(listen)
 
 
 class NotificationListener:

@@ -1,6 +1,5 @@
 """What the gallery's routes work with, made once per process."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,14 +11,13 @@ from libs.common.database.database import Database
 from libs.common.web.signed_urls import SignedUrls
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.lists.cache import ListCache
+from services.gallery.lists.long_lists import LongLists
 from services.gallery.live.updates import LiveUpdates
 from services.gallery.people.recognition_client import RecognitionPeople
 from services.gallery.settings import GallerySettings
 
 MAIN_EVENTS_KEPT = 20_000
 MAIN_EVENT_SECONDS = 30.0
-#: Lists that are sent while they are read; each holds a connection to the database.
-LONG_LISTS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,11 @@ class Gallery:
     passwords: Passwords
     cache: ListCache
     live: LiveUpdates
-    #: Bounds how many lists are read at once, and with that their memory.
+    #: Bounds how many lists are read at once, and with that their memory: up to 9 MB each, while
+    #: the connections would allow for many more of them.
     list_loads: CapacityLimiter
-    #: Bounds how many lists are sent while they are read.
-    long_lists: asyncio.Semaphore
+    #: Bounds the lists that are too long for memory.
+    long_lists: LongLists
     recognition: RecognitionPeople
     #: A participant's first event, which never changes while it exists.
     main_events: TTLCache[int, int]
@@ -56,7 +55,7 @@ class Gallery:
             ),
             live=LiveUpdates(max_streams=settings.live_streams_max),
             list_loads=CapacityLimiter(settings.list_loads_at_once),
-            long_lists=asyncio.Semaphore(LONG_LISTS_AT_ONCE),
+            long_lists=LongLists(),
             recognition=recognition,
             main_events=TTLCache(MAIN_EVENTS_KEPT, MAIN_EVENT_SECONDS),
         )

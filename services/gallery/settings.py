@@ -7,7 +7,7 @@ from libs.common.settings import MEGABYTE, CommonSettings
 #: What a service that died at the wrong moment had written to the store without a row is
 #: removed by a second look, so long after an account or an event was deleted: longer than
 #: anything takes that was in flight then.
-LOOK_AGAIN_SECONDS = 3600.0
+DELETE_AGAIN_SECONDS = 3600.0
 
 
 class GallerySettings(CommonSettings):

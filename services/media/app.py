@@ -11,7 +11,7 @@ from libs.common.storage.protocol import ObjectInfo
 from libs.common.web.service_app import build_app
 from libs.common.web.signed_urls import SignedUrls
 from services.media import signed_routes as signed
-from services.media.consumers import consuming
+from services.media.consumers import cleaning
 from services.media.photos import routes as photos
 from services.media.renditions.rendition_pool import RenditionPool
 from services.media.renditions.renditions import Renditions
@@ -34,11 +34,12 @@ def create_app(settings: MediaSettings, resources: Resources | None = None) -> F
                 max_pixels=int(settings.max_photo_megapixels * MEGAPIXEL),
             ) as pool,
             SingleFlight[ObjectInfo]() as flights,
-            consuming(connected.bus, connected.topology, connected.store),
         ):
             app.state.renditions = Renditions(
                 store=connected.store, database=connected.database, pool=pool, flights=flights
             )
+            cleanup = await cleaning(connected.bus, connected.topology, connected.store)
+            app.state.background.start("cleanup", cleanup.run)
             yield
 
     return build_app(

@@ -1,11 +1,10 @@
 """What goes from the store with what was deleted: the cleanup queue. Twice is harmless."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery
-from libs.common.messaging.bus.subscriptions import stop_all
+from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import AccountDeleted, EventDeleted, PhotoDeleted, SelfieDeleted
 from libs.common.storage import keys
@@ -13,18 +12,13 @@ from libs.common.storage.protocol import ObjectStore
 from services.media.metrics import OBJECTS_CLEANED
 
 
-@asynccontextmanager
-async def consuming(bus: Bus, topology: Topology, store: ObjectStore) -> AsyncIterator[None]:
-    """Consume for the life of the block; the message in hand is finished at its end."""
+async def cleaning(bus: Bus, topology: Topology, store: ObjectStore) -> LastingSubscription:
+    """Begin to consume; the message in hand is finished at the end."""
 
     async def handle(delivery: Delivery) -> None:
         await clean_up(delivery, store=store)
 
-    subscription = await bus.subscribe(topology.cleanup, handle)
-    try:
-        yield
-    finally:
-        await stop_all([subscription])
+    return await LastingSubscription.begin(partial(bus.subscribe, topology.cleanup, handle))
 
 
 async def clean_up(delivery: Delivery, *, store: ObjectStore) -> None:

@@ -95,7 +95,7 @@ class Party(Rows):
         )
 
     async def all_of_event(self, event_id: int) -> list[Needle]:
-        """Everything by which an event or its photos could be known."""
+        """Everything by which an event, its photos or the faces of its guests could be known."""
         needles: list[Needle] = [event_id, f"events/{event_id}/"]
         async with self.database.read() as connection:
             for row in await connection.execute(
@@ -110,6 +110,14 @@ class Party(Rows):
                 {"event": event_id},
             ):
                 needles += [row.id, *(key for key in row[1:] if key)]
+            needles += await connection.scalars(
+                text(
+                    "SELECT s.embedding FROM selfies s JOIN memberships m USING (user_id)"
+                    " WHERE s.embedding IS NOT NULL"
+                    " GROUP BY s.id HAVING array_agg(m.event_id) = ARRAY[CAST(:event AS bigint)]"
+                ),
+                {"event": event_id},
+            )
         return needles
 
     async def all_of_selfies(self, guest: Person, number: int) -> list[Needle]:

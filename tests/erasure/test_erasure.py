@@ -13,6 +13,7 @@ def in_memory(party: Party, event_id: int) -> list[int]:
 async def test_nothing_is_left_of_a_selfie_an_account_or_an_event(party: Party) -> None:
     event, other = await party.event(party.photographer), await party.event(party.photographer)
     ann, bob = await party.guest(1, event, other), await party.guest(2, event)
+    only_here = await party.guest(5, event)
     stays = await party.guest(13, other)
     await party.settled()
     # Nobody is in photos of both: their faces could not be told apart.
@@ -52,6 +53,14 @@ async def test_nothing_is_left_of_a_selfie_an_account_or_an_event(party: Party) 
     await eventually(lambda: in_memory(party, event) == [])
     assert (await party.services.client.get(listed[0]["thumbnail_url"])).status_code == 404
     assert (await party.upload(event, [1])).status_code == 404
+
+    # Who was in that event only keeps the picture, which serves for the next one.
+    code = await party.scalar("SELECT event_code FROM events WHERE id = :id", id=other)
+    joined = await party.call("POST", "/api/join-event", only_here, json={"event_code": code})
+    assert joined.status_code == 200, joined.text
+    await party.settled()
+    indexed = "SELECT status FROM selfie_indexes WHERE user_id = :id"
+    assert await party.scalar(indexed, id=only_here.id) == "done"
 
     # The other event is as it was.
     photos = (await party.call("GET", "/api/my-photos", stays)).json()

@@ -11,6 +11,7 @@ from functools import partial
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from libs.common.storage.folder import FolderStore
 from services.ingest.photos import repository as uploaded_photos
@@ -80,7 +81,9 @@ async def succeed(call: Awaitable[httpx.Response]) -> None:
 Deletion = Callable[[Party, Scene, int], Coroutine[None, None, list[Needle]]]
 
 
-async def finished_or_waiting(party: Party, deletion: asyncio.Task[list[Needle]]) -> None:
+async def finished_or_waiting(
+    party: Party, deletion: asyncio.Task[list[Needle]] | asyncio.Task[None]
+) -> None:
     """Wait until the deletion is through, or waits for a transaction that is held."""
 
     async def is_either() -> bool:
@@ -158,6 +161,37 @@ async def test_matches_that_were_just_found(
                     else party.send_selfie(here.goes, number + 1)
                 )
                 await race(party, gate, work, delete, here, number + 1)
+
+
+@pytest.mark.parametrize("party", ["embedded"], indirect=True)
+async def test_the_embedding_of_a_guest_both_of_whose_events_go_at_once(party: Party) -> None:
+    events = [await party.event(party.photographer) for _ in range(2)]
+    guest = await party.guest(1, *events)
+    await party.settled()
+
+    async with party.database.unit_of_work() as first:
+        await first.connection.execute(text(f"DELETE FROM events WHERE id = {events[0]}"))
+        other = party.call("DELETE", f"/api/admin/events/{events[1]}", party.admin)
+        going = asyncio.create_task(succeed(other))
+
+        await finished_or_waiting(party, going)
+    await going
+
+    kept = "SELECT count(*) FROM selfies WHERE user_id = :id AND embedding IS NOT NULL"
+    assert await party.scalar(kept, id=guest.id) == 0
+
+
+@pytest.mark.parametrize("party", ["embedded"], indirect=True)
+async def test_a_selfie_sent_by_a_guest_whose_event_went(party: Party) -> None:
+    event = await party.event(party.photographer)
+    guest = await party.person(joined=event)
+    await succeed(party.call("DELETE", f"/api/admin/events/{event}", party.admin))
+
+    await succeed(party.send_selfie(guest, 1))
+
+    assert await party.scalar(
+        "SELECT embedding IS NULL FROM selfies WHERE user_id = :id", id=guest.id
+    )
 
 
 @pytest.mark.parametrize("party", ["embedded"], indirect=True)

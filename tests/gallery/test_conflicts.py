@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database.database import UnitOfWork
 from libs.common.database.tables import match_overrides, memberships, photos, selfies, users
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.gallery import Gallery
@@ -138,6 +139,8 @@ async def test_a_request_that_a_deadlock_ended_is_made_again(venue: Venue, what:
 
 
 async def test_two_who_delete_the_same_photos_do_not_wait_for_each_other(venue: Venue) -> None:
+    # Its row comes after the others': only an order has it locked first.
+    await venue.world.execute(text(f"UPDATE photos SET width = width + 1 WHERE id = {venue.first}"))
     async with another_transaction(
         venue.world, f"SELECT 1 FROM photos WHERE id = {venue.first} FOR UPDATE"
     ) as other:
@@ -192,6 +195,41 @@ async def test_an_event_that_is_deleted_while_a_guest_joins_is_an_unknown_code(
     answer = await asking
     assert (answer.status_code, answer.json()) == (404, {"detail": "Event code not found"})
     assert await venue.world.rows(memberships) == []
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["arrives", "goes"])
+async def test_a_selfie_that_changes_while_its_guest_joins_is_matched_if_it_is_there(
+    venue: Venue, arrives: bool
+) -> None:
+    await venue.world.event(venue.photographer, code="BALL")
+    await venue.world.sent()
+    # As ingest locks the account for a new selfie, and the gallery for one that is deleted.
+    strength = "UPDATE" if arrives else "NO KEY UPDATE"
+    lock = f"SELECT 1 FROM users WHERE id = {venue.guest.id} FOR {strength}"
+    async with another_transaction(venue.world, lock) as other:
+        await other.execute(text("DELETE FROM selfies"))
+        if arrives:
+            await venue.world.insert_selfie(venue.guest, unit=UnitOfWork(other))
+        asking = asyncio.create_task(venue.ask("POST", "/api/join-event", venue.guest, "BALL"))
+        await eventually(lambda: is_waited_for(venue.world))
+        await other.commit()
+    assert (await asking).status_code == 200
+    there = [row["id"] for row in await venue.world.rows(selfies)]
+    assert len(there) == arrives
+    matched = [body["selfie_id"] for _, body in await venue.world.sent()]
+    assert matched == there
+
+
+async def test_a_guest_whose_account_is_deleted_while_they_join_is_asked_to_log_in(
+    venue: Venue,
+) -> None:
+    await venue.world.event(venue.photographer, code="BALL")
+    deletion = f"DELETE FROM users WHERE id = {venue.guest.id}"
+    async with another_transaction(venue.world, deletion) as deleting:
+        asking = asyncio.create_task(venue.ask("POST", "/api/join-event", venue.guest, "BALL"))
+        await eventually(lambda: is_waited_for(venue.world))
+        await deleting.commit()
+    assert (await asking).status_code == 401
 
 
 @pytest.mark.parametrize("change", [False, True], ids=["created", "changed"])

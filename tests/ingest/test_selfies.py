@@ -7,10 +7,11 @@ from sqlalchemy import select
 
 from libs.common.database.tables import matches, memberships, selfie_indexes, selfies
 from libs.common.errors import Unavailable
-from libs.common.face_check import FACE_CHECK_PATH
+from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.web.auth import Role
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, verify_internal_token
 from services.ingest.app import create_app
+from services.ingest.selfies.face_check import SelfieFace
 from tests.ingest.conftest import NO_FACE, Ingest
 from tests.support.http_server import calling
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size
@@ -302,6 +303,21 @@ async def test_without_recognition_the_guest_is_asked_to_come_back(
 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) == Unavailable("").retry_after_seconds
+
+
+async def test_an_embedding_is_not_logged_not_even_a_damaged_one(
+    ingest: Ingest, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = {"valid": True, "engine": "one", "embedding": "c2VjcmV0ZmFjZQ=*"}
+
+    answer = await validate(ingest, Recognition(httpx.Response(200, json=damaged)))
+
+    assert answer.status_code == 503
+    assert "face_check_unavailable" in caplog.text
+    assert "c2Vjc" not in caplog.text
+    verdict = FaceVerdict(valid=True, engine="one", embedding=b"secret face=")
+    for holder in (verdict, SelfieFace("one", b"secret face")):
+        assert "secret" not in repr(holder)
 
 
 async def matched_selfie(ingest: Ingest, user_id: int, event_id: int, *, photos: int) -> int:

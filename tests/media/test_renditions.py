@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import io
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -211,6 +213,62 @@ async def test_a_photo_that_could_not_be_decoded_is_tried_again_by_other_decoder
         await world.store.put(note, b"{", content_type="application/json")
 
     assert _size(await world.client.get(link)) == (400, 300)
+
+
+async def test_a_photo_that_a_busy_machine_gave_up_is_tried_again_after_a_minute_then_two(
+    database_url: str, folder_store: FolderStore, tmp_path: Path
+) -> None:
+    """An hour, for everybody, is for what the decoder itself refuses."""
+
+    async def ask(world: World) -> httpx.Response:
+        return await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+    def pass_by(seconds: float) -> None:
+        name = key.rpartition("/")[2]
+        (note,) = (path for path in (tmp_path / "store").rglob("*") if path.name == name)
+        moment = note.stat().st_mtime - seconds
+        os.utime(note, (moment, moment))
+
+    busy = settings_of(MediaSettings, database_url, rendition_timeout_seconds=0.001)
+    async with running_world(busy, folder_store) as world:
+        photo = await world.photo(await world.event(), jpeg(4000, 3000))
+        key = keys.failed_rendition_key(photo.event_id, photo.filename, "thumbnail")
+        for minutes in (1, 2):
+            before = _count("thumbnail", "undecodable")
+            assert "too long" in (await ask(world)).json()["detail"]
+            assert _count("thumbnail", "undecodable") == before + 1
+            pass_by(minutes * 60 - 30)
+            assert (await ask(world)).status_code == 404
+            assert _count("thumbnail", "undecodable") == before + 1
+            pass_by(31)
+
+    async with running_world(settings_of(MediaSettings, database_url), folder_store) as world:
+        assert _size(await ask(world)) == (400, 300)
+
+
+@pytest.mark.parametrize("outage", ["store", "database"])
+async def test_a_photo_that_cannot_be_decoded_says_so_also_when_that_cannot_be_noted(
+    database_url: str, tmp_path: Path, outage: str
+) -> None:
+    class FullStore(FolderStore):
+        """Takes no note, or takes the table away just before it arrives."""
+
+        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+            if content_type == "application/json":
+                if outage == "store":
+                    raise OSError(errno.ENOSPC, "no space left on device")
+                await world.execute(text("ALTER TABLE photos RENAME TO photos_away"))
+            await super().put(key, data, content_type=content_type)
+
+    store = await FullStore.open(tmp_path / "store")
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
+        photo = await world.photo(await world.event(), b"no picture at all")
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert answer.status_code == 404
+        assert "it is damaged" in answer.json()["detail"]
+        assert await world.keys() == {photo.key}
 
 
 async def test_what_is_known_of_a_photo_goes_with_it(world: World) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
+from fastapi import FastAPI
 from PIL import Image
 
 from libs.common.database.database import Database
@@ -44,6 +45,7 @@ class Photo:
 class World(Rows):
     """A running service and what it is connected to."""
 
+    app: FastAPI
     client: httpx.AsyncClient
     store: ObjectStore
     bus: InProcessBus
@@ -98,7 +100,7 @@ async def running_world(settings: MediaSettings, store: ObjectStore) -> AsyncIte
         await stack.enter_async_context(app.router.lifespan_context(app))
         url = await stack.enter_async_context(serving(app))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
-        yield World(database, client, store, bus, SignedUrls(SECRET))
+        yield World(database, app, client, store, bus, SignedUrls(SECRET))
 
 
 def jpeg(width: int = 1200, height: int = 900, *, orientation: int = 1) -> bytes:

@@ -1,12 +1,8 @@
 """What recognition does in the background: each part is missed when it ends, and begun again."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.bus.topology import bucket_of, lane_of
@@ -19,50 +15,8 @@ from services.recognition.reindex import repository as reindex
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.conftest import running_recognition
 from tests.support.polling import eventually
+from tests.support.supervision import Breakage, becomes_ready, becomes_unready, end_subscription
 from tests.support.world import World
-
-
-@dataclass
-class Breakage:
-    """Something that fails until it is healed, with an error that nobody expects."""
-
-    is_broken: bool = True
-    calls_since: int = 0
-
-    def of(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def broken_at_times(*args: Any, **options: Any) -> Any:
-            if self.is_broken:
-                raise ZeroDivisionError("nobody thought of this")
-            self.calls_since += 1
-            return await work(*args, **options)
-
-        return broken_at_times
-
-    async def works_again(self) -> None:
-        await eventually(lambda: self.calls_since > 0)
-
-
-async def readiness(app: FastAPI) -> tuple[int, str]:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        answer = await client.get("/readyz")
-    checks = answer.json()["checks"]
-    return answer.status_code, f"{checks.get('tasks')} {checks.get('partitions')}"
-
-
-async def becomes_unready(app: FastAPI, task: str) -> None:
-    async def is_missed() -> bool:
-        status, tasks = await readiness(app)
-        return status == 503 and task in tasks
-
-    await eventually(is_missed)
-
-
-async def becomes_ready(app: FastAPI) -> None:
-    async def is_ready() -> bool:
-        return (await readiness(app))[0] == 200
-
-    await eventually(is_ready)
 
 
 async def brings_a_guest_their_photo(world: World, event: int) -> None:
@@ -139,13 +93,3 @@ async def test_a_subscription_that_ends_is_missed_and_made_again(
         await becomes_ready(app)
         await breakage.works_again()
         await brings_a_guest_their_photo(world, event)
-
-
-def end_subscription(bus: InProcessBus, queue: str) -> None:
-    """End a consumer as an error that nobody thought of would."""
-    (subscription,) = (
-        subscription
-        for subscription in bus._subscriptions
-        if subscription._task.get_name() == f"bus: {queue}"
-    )
-    subscription._task.cancel()

@@ -201,6 +201,7 @@ selfies = Table(
     #: When messages for the selfie were last put in the outbox; the reconciler goes by it.
     _moment("enqueued_at"),
     #: What the check before the upload found, and by which engine; another one computes its own.
+    #: A trigger on memberships clears it with its guest's last event.
     Column("engine", Text),
     Column("embedding", LargeBinary),
     Index(None, "user_id"),

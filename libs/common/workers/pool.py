@@ -64,6 +64,7 @@ class WorkerPool(Generic[P, A]):
             WorkerProcess(factory, name=name, timeout_seconds=timeout_seconds, max_tasks=max_tasks)
             for _ in range(processes)
         ]
+        self._name = name
         self._is_lazy = is_lazy
         self._metrics = metrics
         # The one that worked last is asked first: of a lazy pool no more start than are needed.
@@ -102,11 +103,15 @@ class WorkerPool(Generic[P, A]):
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> A:
         """Run a task in the next free worker; cancelling kills that worker.
 
-        Raises what the task raises, WorkerCrashed, WorkerTimedOut, WorkerNotStarted or
-        WorkersStopped.
+        Raises what the task raises (a WorkerError where that cannot leave the worker),
+        WorkerCrashed, WorkerTimedOut, WorkerNotStarted or WorkersStopped.
         """
         call: _Call[P, A] = _Call()
-        work: Future[Answer[A]] = self._threads.submit(self._work, call, *args, **kwargs)
+        try:
+            work: Future[Answer[A]] = self._threads.submit(self._work, call, *args, **kwargs)
+        except RuntimeError as error:  # the threads were told to end
+            msg = f"the {self._name}s have stopped"
+            raise WorkersStopped(msg) from error
         try:
             answer = await asyncio.wrap_future(work)
         except asyncio.CancelledError:

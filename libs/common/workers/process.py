@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -13,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Generic, ParamSpec, TypeVar
 
-from libs.common.errors import TransientError
+from libs.common.errors import FindMeError, TransientError, Unavailable
 
 #: Uploads and lists stay quick while every core works on pictures.
 NICENESS = 10
@@ -66,11 +67,15 @@ class WorkerTimedOut(TransientError):
     """The task took longer than allowed; its process was killed."""
 
 
-class WorkerNotStarted(TransientError):
+class WorkerError(FindMeError):
+    """The task's own error, of a kind that cannot leave its process: its name and its words."""
+
+
+class WorkerNotStarted(Unavailable):
     """The process died, or hung, before it could be given the task: no fault of the task's."""
 
 
-class WorkersStopped(TransientError):
+class WorkersStopped(Unavailable):
     """The pool was stopped with the task in hand: no fault of the task's."""
 
 
@@ -99,6 +104,8 @@ class WorkerProcess(Generic[P, A]):
         # Between the thread that starts processes and those that end them.
         self._lock = threading.Lock()
         self._is_stopped = False
+        #: It may still look alive: a signal takes a while.
+        self._is_killed = False
 
     def start(self) -> Connection:
         """Start the process and wait until it is ready; raises what the factory raises."""
@@ -122,7 +129,7 @@ class WorkerProcess(Generic[P, A]):
         """
         connection = self._connection
         # An idle process says nothing: what can be read there is the end of a dead one's pipe.
-        if connection is None or connection.poll():
+        if connection is None or self._is_killed or connection.poll():
             self._leave()
             connection = self.start()
         try:
@@ -137,16 +144,25 @@ class WorkerProcess(Generic[P, A]):
         return answer
 
     def kill(self) -> None:
-        """End the process at once (native code hears no gentler signal); from any thread."""
+        """End the process at once (native code hears no gentler signal); from any thread.
+
+        Its end is not waited for: the thread that uses it notices, and does that.
+        """
         with self._lock:
             if self._process is not None:
                 self._process.kill()
-                self._process.join()
+                self._is_killed = True
 
     def stop(self) -> None:
         """End the process and start none again; from any thread."""
         self._is_stopped = True
-        self.kill()
+        self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
 
     def _spawn(self) -> Connection:
         # Spawned, not forked: the parent has threads, an event loop and database connections.
@@ -161,6 +177,7 @@ class WorkerProcess(Generic[P, A]):
             )
             process.start()
             self._process = process
+            self._is_killed = False
         return ours
 
     def _receive(self, connection: Connection, timeout_seconds: float) -> Answer[A]:
@@ -177,12 +194,12 @@ class WorkerProcess(Generic[P, A]):
 
     def _leave(self) -> None:
         """End this process and its pipe; the next task starts another."""
-        self.kill()
+        self._end()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _ended(self) -> TransientError:
+    def _ended(self) -> FindMeError:
         if self._is_stopped:
             return WorkersStopped(f"the {self._name}s are being stopped")
         return WorkerCrashed(f"a {self._name} died before it could answer")
@@ -221,6 +238,16 @@ def _exit_with_parent() -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """Pickling drops the traceback; a note keeps its text."""
-    error.add_note(f"in the worker process:\n{''.join(traceback.format_exception(error))}")
+    """Pickling drops the traceback; a note keeps its text.
+
+    What cannot be pickled, or made again of it, is told by a WorkerError instead.
+    """
+    note = f"in the worker process:\n{''.join(traceback.format_exception(error))}"
+    error.add_note(note)
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - an error's own methods may do anything
+        substitute = WorkerError(f"{type(error).__name__}: {error}")
+        substitute.add_note(note)
+        return substitute
     return error

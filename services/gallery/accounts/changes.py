@@ -14,7 +14,7 @@ from services.gallery.accounts.registration import AccountRefused, taken_problem
 from services.gallery.accounts.repository import AccountRow
 from services.gallery.accounts.rules import NewAccount, identity_problems, password_problems
 from services.gallery.selfies.changes import delete_all_selfies
-from services.gallery.settings import LOOK_AGAIN_SECONDS
+from services.gallery.settings import DELETE_AGAIN_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ async def delete_account(user_id: int, *, unit: UnitOfWork) -> None:
         unit.publish(message)
     unit.publish_later(
         AccountDeleted(event_id=AccountDeleted.no_event_id, user_id=user_id),
-        seconds=LOOK_AGAIN_SECONDS,
+        seconds=DELETE_AGAIN_SECONDS,
     )
 
 

@@ -11,7 +11,7 @@ from services.gallery.events import repository as events
 from services.gallery.events.access import require_event, require_visible_event
 from services.gallery.events.codes import generate_code
 from services.gallery.events.rules import CodeInUse, Event, checked_code, checked_name, expiry
-from services.gallery.settings import LOOK_AGAIN_SECONDS
+from services.gallery.settings import DELETE_AGAIN_SECONDS
 
 #: 41 random bits: even the second try is never needed in practice.
 _CODE_TRIES = 5
@@ -148,7 +148,7 @@ async def delete_event(event_id: int, *, unit: UnitOfWork) -> None:
         raise NotFound("Event", event_id)
     message = EventDeleted(event_id=event_id)
     unit.publish(message)
-    unit.publish_later(message, seconds=LOOK_AGAIN_SECONDS)
+    unit.publish_later(message, seconds=DELETE_AGAIN_SECONDS)
 
 
 async def _require_photographer(user_id: int, unit: UnitOfWork) -> None:

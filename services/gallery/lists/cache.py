@@ -110,7 +110,8 @@ class CacheFigures:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    value: EncodedList
+    #: None: too long to be held.
+    value: EncodedList | None
     expires: float
     size_bytes: int
 
@@ -136,34 +137,30 @@ class ListCache:
         self._hits = 0
         self._misses = 0
 
-    def find(self, key: ListKey) -> EncodedList | None:
-        """Return the list if it is kept, and not too old."""
+    async def get(
+        self, key: ListKey, work: Coroutine[Any, Any, EncodedList | None]
+    ) -> EncodedList | None:
+        """Return the list, None where it is too long to be held: kept, or by one load for all.
+
+        `work` loads it, and is closed unused where the list is kept or somebody else loads it.
+        What is loaded is kept, unless it is evicted meanwhile; that a list is too long, as well.
+        """
         entry = self._entries.get(key)
         if entry is not None and entry.expires > self._clock():
+            work.close()
             self._entries.move_to_end(key)
             self._hits += 1
             metrics.LIST_CACHE_HITS.inc()
             return entry.value
         self._misses += 1
         metrics.LIST_CACHE_MISSES.inc()
-        return None
-
-    def load_under_way(self, key: ListKey) -> Load | None:
-        """Return the load of the list that somebody else began, to wait for its result."""
-        return self._loads.get(key)
-
-    def begin(self, key: ListKey, work: Coroutine[Any, Any, EncodedList | None]) -> Load:
-        """Begin to load the list, and keep it unless it is evicted meanwhile.
-
-        The load outlives a caller who goes away, as others may wait for it: wait with `shield`.
-        None for a list that is too long to be kept.
-        """
-        load = asyncio.create_task(work, name="list-load")
-        self._loads[key] = load
-        self._keys_of_event[key.event_id].add(key)
-        self._running.add(load)
-        load.add_done_callback(partial(self._finish, key))
-        return load
+        load = self._loads.get(key)
+        if load is None:
+            load = self._begin(key, work)
+        else:
+            work.close()
+        # The load outlives a caller who goes away, as others may wait for it.
+        return await asyncio.shield(load)
 
     def evict(self, eviction: Eviction) -> None:
         """Forget the lists a message has made stale.
@@ -191,21 +188,29 @@ class ListCache:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
+    def _begin(self, key: ListKey, work: Coroutine[Any, Any, EncodedList | None]) -> Load:
+        load = asyncio.create_task(work, name="list-load")
+        self._loads[key] = load
+        self._keys_of_event[key.event_id].add(key)
+        self._running.add(load)
+        load.add_done_callback(partial(self._finish, key))
+        return load
+
     def _finish(self, key: ListKey, load: Load) -> None:
         self._running.discard(load)
         # Nobody may be left to see an error; those who wait get it by themselves.
-        value = None if load.cancelled() or load.exception() else load.result()
+        failed = load.cancelled() or load.exception() is not None
         if self._loads.get(key) is not load:
             return
         del self._loads[key]
-        if value is not None:
-            self._store(key, value)
+        if not failed:
+            self._store(key, load.result())
         if key not in self._entries:
             self._unindex(key)
 
-    def _store(self, key: ListKey, value: EncodedList) -> None:
+    def _store(self, key: ListKey, value: EncodedList | None) -> None:
         self._drop_entry(key)
-        size_bytes = len(value.body) + ENTRY_OVERHEAD_BYTES
+        size_bytes = (0 if value is None else len(value.body)) + ENTRY_OVERHEAD_BYTES
         if size_bytes > self._max_bytes // MAX_ENTRY_PART:
             return
         while self._size_bytes + size_bytes > self._max_bytes:

@@ -1,7 +1,6 @@
 """A participant's photo lists of an event: in two steps, encoded, cached."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,15 +14,8 @@ from services.gallery.gallery import Gallery
 from services.gallery.in_photo.repository import best_faces
 from services.gallery.lists import repository as photo_lists
 from services.gallery.lists.cache import ListKey, Scope
-from services.gallery.lists.encode import (
-    MAX_PHOTOS_IN_MEMORY,
-    EncodedList,
-    LongList,
-    begun,
-    encode_long,
-    encode_page,
-    long_list,
-)
+from services.gallery.lists.encode import EncodedList, encode_list
+from services.gallery.lists.long_lists import LongList
 from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View, box_view, percent
 
@@ -42,13 +34,8 @@ async def participant_list(key: ListKey, *, gallery: Gallery) -> EncodedList | L
     Raises NotAllowed when the participant has not joined the event; membership is looked at
     when the list is read, so an answer from the cache is at most that much older.
     """
-    found = gallery.cache.find(key)
-    if found is None:
-        load = gallery.cache.load_under_way(key) or gallery.cache.begin(key, _load(key, gallery))
-        found = await asyncio.shield(load)
-    if found is None:
-        return await begun(_long(key, gallery))
-    return found
+    found = await gallery.cache.get(key, _load(key, gallery))
+    return await _long(key, gallery) if found is None else found
 
 
 async def require_main_event(user_id: int, *, gallery: Gallery) -> int:
@@ -79,18 +66,15 @@ async def _load(key: ListKey, gallery: Gallery) -> EncodedList | None:
     """Return the page, None for a list that is too long to be held in memory."""
     async with gallery.list_loads, gallery.database.snapshot() as connection:
         listed = await _listed(key, connection)
-        if key.page.limit is None and await photo_lists.is_longer(
-            connection, listed.photos, MAX_PHOTOS_IN_MEMORY
-        ):
-            return None
-        return await encode_page(_views(listed, key, connection, gallery.urls), key.page)
+        views = _views(listed, key, connection, gallery.urls)
+        return await encode_list(connection, listed.photos, views, key.page)
 
 
-async def _long(key: ListKey, gallery: Gallery) -> AsyncGenerator[bytes]:
-    async with long_list(gallery.database, gallery.long_lists) as connection:
+async def _long(key: ListKey, gallery: Gallery) -> LongList:
+    async with gallery.long_lists.reading(gallery.database) as (connection, found):
         listed = await _listed(key, connection)
-        async for part in encode_long(_views(listed, key, connection, gallery.urls)):
-            yield part
+        await found.write(_views(listed, key, connection, gallery.urls))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

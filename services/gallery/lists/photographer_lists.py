@@ -1,6 +1,6 @@
 """A photographer's photo lists; not cached, so that each upload shows at once."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,15 +10,8 @@ from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
 from services.gallery.lists import repository as photo_lists
-from services.gallery.lists.encode import (
-    MAX_PHOTOS_IN_MEMORY,
-    EncodedList,
-    LongList,
-    begun,
-    encode_long,
-    encode_page,
-    long_list,
-)
+from services.gallery.lists.encode import EncodedList, encode_list
+from services.gallery.lists.long_lists import LongList
 from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View
 from services.gallery.web.paging import Page
@@ -68,17 +61,13 @@ async def photos_by_id(
 
 async def _list(choice: photo_lists.Choice, page: Page, gallery: Gallery) -> EncodedList | LongList:
     async with gallery.list_loads, gallery.database.snapshot() as connection:
-        if page.limit is not None or not await photo_lists.is_longer(
-            connection, choice, MAX_PHOTOS_IN_MEMORY
-        ):
-            return await encode_page(_views(choice, page, connection, gallery.urls), page)
-    return await begun(_long(choice, page, gallery))
-
-
-async def _long(choice: photo_lists.Choice, page: Page, gallery: Gallery) -> AsyncGenerator[bytes]:
-    async with long_list(gallery.database, gallery.long_lists) as connection:
-        async for part in encode_long(_views(choice, page, connection, gallery.urls)):
-            yield part
+        views = _views(choice, page, connection, gallery.urls)
+        encoded = await encode_list(connection, choice, views, page)
+    if encoded is not None:
+        return encoded
+    async with gallery.long_lists.reading(gallery.database) as (connection, found):
+        await found.write(_views(choice, page, connection, gallery.urls))
+    return found
 
 
 async def _views(

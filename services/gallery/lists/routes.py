@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin
 from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery
+from services.gallery.lists.answer import list_answer
 from services.gallery.lists.cache import ListKey, Scope
-from services.gallery.lists.encode import list_answer
 from services.gallery.lists.participant_lists import (
     count_general_photos,
     participant_list,

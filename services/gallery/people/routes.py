@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libs.common.web.auth import PhotographerOrAdmin, Role, require
 from services.gallery.gallery import CurrentGallery
-from services.gallery.lists.encode import list_answer
+from services.gallery.lists.answer import list_answer
 from services.gallery.people.face_groups import faces_of_guest, groups_of_event
 from services.gallery.people.recognition_client import PersonPlace
 from services.gallery.people.without_selfie import (

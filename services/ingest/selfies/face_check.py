@@ -1,6 +1,6 @@
 """Whether a picture can serve as a selfie: asked of recognition, which has the detector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx
@@ -25,7 +25,7 @@ class SelfieFace:
     """The face's embedding, and the name of the engine that made it."""
 
     engine: str
-    embedding: bytes
+    embedding: bytes = field(repr=False)
 
 
 class FaceCheck(Protocol):

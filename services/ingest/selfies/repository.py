@@ -1,7 +1,7 @@
 """SQL of selfies that are uploaded, and of those that they replace."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +21,7 @@ class NewSelfie:
     sha256: bytes
     size_bytes: int
     engine: str | None
-    embedding: bytes | None
+    embedding: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

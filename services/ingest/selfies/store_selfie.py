@@ -1,6 +1,7 @@
 """Keep a guest's selfie, and have it matched in every event they joined."""
 
 import asyncio
+import dataclasses
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
@@ -28,8 +29,7 @@ async def store_selfie(
 ) -> int:
     """Return how many photos were the guest's by the selfies that it replaces, if it does.
 
-    Raises AccountGone, and InvalidInput when a further selfie
-    would be one too many.
+    Raises AccountGone, and InvalidInput when a further selfie would be one too many.
     """
     filename = f"{uuid.uuid4().hex}.{selfie.format.extension}"
     new = NewSelfie(
@@ -75,7 +75,9 @@ async def _record(new: NewSelfie, unit: UnitOfWork, *, replaces: bool) -> int:
     elif await repository.count_selfies(connection, new.user_id) >= MAX_SELFIES:
         msg = f"You have {MAX_SELFIES} selfies already. Delete one before you add another."
         raise InvalidInput(msg)
-    selfie_id = await repository.add_selfie(connection, new)
+    # An embedding stays no longer than the guest's last event, and this one may have gone just now.
+    kept = new if event_ids else dataclasses.replace(new, engine=None, embedding=None)
+    selfie_id = await repository.add_selfie(connection, kept)
     for event_id in event_ids:
         unit.publish(SelfieUploaded(event_id=event_id, user_id=new.user_id, selfie_id=selfie_id))
     return deleted

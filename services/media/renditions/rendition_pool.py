@@ -20,6 +20,10 @@ TASKS_PER_WORKER = 2000
 ATTEMPTS = 2
 
 
+class GivenUp(CannotDecode):
+    """The worker was too slow, or died: a busy machine may be to blame, and not the picture."""
+
+
 class RenditionPool:
     """Runs `rendition_worker.render` in processes that start with the first rendition."""
 
@@ -64,14 +68,14 @@ class RenditionPool:
     async def render(self, source: Path, longest_side_px: int) -> bytes:
         """Return the rendition as WebP; call it in a `turn`.
 
-        Raises CannotDecode, and WorkerNotStarted or WorkersStopped, which say nothing of the
-        picture.
+        Raises CannotDecode (GivenUp where it may be the machine's fault), and WorkerNotStarted or
+        WorkersStopped, which say nothing of the picture.
         """
         for _ in range(ATTEMPTS):
             try:
                 return await self._pool.run(str(source), longest_side_px, self._max_pixels)
             except WorkerTimedOut as error:
-                raise CannotDecode("it takes too long to decode") from error
+                raise GivenUp("it takes too long to decode") from error
             except WorkerCrashed:
                 continue
-        raise CannotDecode("it breaks the decoder")
+        raise GivenUp("it breaks the decoder")

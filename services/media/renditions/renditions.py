@@ -8,22 +8,28 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
+from libs.common.workers.process import WorkerNotStarted, WorkersStopped
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
 from services.media.photos import repository
 from services.media.photos.media_key import Original, Rendition
-from services.media.renditions.rendition_pool import RenditionPool
+from services.media.renditions.rendition_pool import GivenUp, RenditionPool
 from services.media.renditions.rendition_worker import DECODERS, CannotDecode
 from services.media.renditions.single_flight import SingleFlight
 
 WEBP = "image/webp"
-#: A photo that could not be decoded is not tried again for so long: the machine may have been to
-#: blame, and the next release of ours may know better.
+#: A photo that could not be decoded is not tried again for so long.
 REMEMBERED = timedelta(hours=1)
+#: Where the machine may have been to blame, it is only so long, and twice as long each time that
+#: it happens again: a picture that always takes too long must not keep the workers busy.
+GIVEN_UP_FOR = timedelta(minutes=1)
+
+log = structlog.get_logger(__name__)
 
 
 class NoRendition(NotFound):
@@ -42,6 +48,16 @@ class Failure(BaseModel):
 
     reason: str
     decoders: str
+    #: How many times the picture was given up; 0 where the decoder itself refuses it.
+    times_given_up: int = 0
+
+    @property
+    def lasts(self) -> timedelta:
+        """How long the picture is not tried again."""
+        if self.times_given_up == 0:
+            return REMEMBERED
+        doublings = min(self.times_given_up - 1, 10)
+        return min(REMEMBERED, GIVEN_UP_FOR * (1 << doublings))
 
 
 class Renditions:
@@ -73,19 +89,22 @@ class Renditions:
 
     async def _make(self, rendition: Rendition) -> ObjectInfo:
         outcome = "failed"
+        before: Failure | None = None
         started = time.perf_counter()
         try:
             await self._require_photo(rendition.original)
-            await self._check_known_failure(rendition)
+            before = await self._outdated_failure(rendition)
             async with self._pool.turn():
                 info = await self._render(rendition)
             outcome = "made"
+        except (WorkerNotStarted, WorkersStopped):
+            raise
         except Unavailable:
             outcome = "refused"
             raise
         except CannotDecode as error:
             outcome = "undecodable"
-            await self._remember(rendition, str(error))
+            await self._remember(rendition, error, before)
             raise NoRendition(rendition, str(error)) from error
         except NoRendition:
             outcome = "known"
@@ -104,22 +123,38 @@ class Renditions:
         await self._keep(rendition.original, rendition.key, picture, content_type=WEBP)
         return await self._store.stat(rendition.key)
 
-    async def _check_known_failure(self, rendition: Rendition) -> None:
-        """Raises NoRendition when the same decoders could not read the photo a while ago."""
+    async def _outdated_failure(self, rendition: Rendition) -> Failure | None:
+        """Return why the photo could not be shown a longer while ago, or by other decoders.
+
+        Raises NoRendition when it was the same decoders, and not long ago.
+        """
         try:
             note = await self._store.stat(rendition.failure_key)
             failure = Failure.model_validate_json(await self._store.get(rendition.failure_key))
         except (ObjectNotFound, ValidationError):
-            return
-        is_fresh = datetime.now(UTC) - note.modified_at < REMEMBERED
+            return None
+        is_fresh = datetime.now(UTC) - note.modified_at < failure.lasts
         if is_fresh and failure.decoders == DECODERS:
             raise NoRendition(rendition, failure.reason)
+        return failure
 
-    async def _remember(self, rendition: Rendition, reason: str) -> None:
-        note = Failure(reason=reason, decoders=DECODERS).model_dump_json().encode()
-        await self._keep(
-            rendition.original, rendition.failure_key, note, content_type="application/json"
-        )
+    async def _remember(
+        self, rendition: Rendition, error: CannotDecode, before: Failure | None
+    ) -> None:
+        """Leave a note of the failure, if that is possible: it only saves work."""
+        times = (before.times_given_up if before else 0) + 1 if isinstance(error, GivenUp) else 0
+        note = Failure(reason=str(error), decoders=DECODERS, times_given_up=times)
+        try:
+            await self._keep(
+                rendition.original,
+                rendition.failure_key,
+                note.model_dump_json().encode(),
+                content_type="application/json",
+            )
+        except NotFound:
+            raise
+        except Exception as problem:  # noqa: BLE001 - the guest is told of the picture
+            log.warning("rendition_failure_not_noted", key=rendition.key, error=str(problem))
 
     async def _keep(self, original: Original, key: str, data: bytes, *, content_type: str) -> None:
         """Put an object that goes with the photo.

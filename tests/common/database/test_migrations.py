@@ -34,18 +34,18 @@ async def test_migrating_a_database_that_is_up_to_date_changes_nothing(database_
     await upgrade(database_url)
 
 
-def first_schema(connection: Connection) -> None:
+def schema(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
 
 
 async def test_thresholds_below_60_are_raised_to_it(databases: Databases) -> None:
     async with databases.empty() as url:
         engine = create_async_engine(url)
         async with engine.begin() as connection:
-            await connection.run_sync(first_schema)
+            await connection.run_sync(schema, "0001")
             await connection.execute(text("UPDATE matching_settings SET threshold = 0"))
             await connection.execute(
                 text(
@@ -65,6 +65,40 @@ async def test_thresholds_below_60_are_raised_to_it(databases: Databases) -> Non
         await engine.dispose()
 
 
+async def test_what_is_stored_of_guests_whose_events_are_gone_loses_its_embedding(
+    databases: Databases,
+) -> None:
+    async with databases.empty() as url:
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(schema, "0005")
+            for number in (1, 2):
+                await connection.execute(
+                    text(
+                        "WITH guest AS (INSERT INTO users (username, email, password_hash,"
+                        f" user_type) VALUES ('{number}', '{number}', '', 'user') RETURNING id)"
+                        " INSERT INTO selfies (user_id, filename, object_key, content_type,"
+                        " sha256, size_bytes, engine, embedding)"
+                        " SELECT id, id, id, '', '', 0, 'one', 'face' FROM guest"
+                    )
+                )
+            await connection.execute(
+                text(
+                    "WITH event AS (INSERT INTO events (name, event_code, code_key, expires_at)"
+                    " VALUES ('Gala', 'a', 'a', now()) RETURNING id)"
+                    " INSERT INTO memberships (user_id, event_id)"
+                    " SELECT min(user_id), (SELECT id FROM event) FROM selfies"
+                )
+            )
+        await upgrade(url)
+        async with engine.connect() as connection:
+            found = await connection.execute(
+                text("SELECT engine, embedding FROM selfies ORDER BY id")
+            )
+            assert [tuple(row) for row in found] == [("one", b"face"), (None, None)]
+        await engine.dispose()
+
+
 async def test_it_waits_for_the_release_that_serves_and_neither_gives_the_other_up(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +111,7 @@ async def test_it_waits_for_the_release_that_serves_and_neither_gives_the_other_
     async with databases.empty() as url:
         engine = create_async_engine(url)
         async with engine.begin() as connection:
-            await connection.run_sync(first_schema)
+            await connection.run_sync(schema, "0001")
         async with engine.connect() as serving, engine.connect() as watching:
             await serving.execute(text("SELECT id FROM photos FOR KEY SHARE"))
             migrating = asyncio.create_task(upgrade(url))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,17 @@ class NoPicture(PermanentError):
 
 class CannotStart(Exception):
     """Refused by the factory."""
+
+
+class UnpicklableBug(Exception):
+    """An error that holds what cannot go to another process."""
+
+
+class BugOfTwoArguments(Exception):
+    """An error that goes to another process, and cannot be made there again."""
+
+    def __init__(self, what: str, more: str) -> None:
+        super().__init__(f"{what} {more}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,10 @@ def obey(task: Path) -> Done:
                 raise NoPicture("The file is empty.")
         case "bug":
             raise ZeroDivisionError("a bug")
+        case "unpicklable bug":
+            raise UnpicklableBug("a lock", threading.Lock())
+        case "bug of two arguments":
+            raise BugOfTwoArguments("a bug", "of two arguments")
         case "large":
             return Done("x" * 1_000_000, 0, 0)
     with stage("decode"), stage("look"):

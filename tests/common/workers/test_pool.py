@@ -1,18 +1,21 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import psutil
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from libs.common.errors import PermanentError, TransientError
+from libs.common.errors import PermanentError, TransientError, Unavailable
 from libs.common.telemetry import tracing
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.process import (
     WorkerCrashed,
+    WorkerError,
     WorkerNotStarted,
     WorkersStopped,
     WorkerTimedOut,
@@ -111,6 +114,67 @@ async def test_a_bug_comes_with_the_worker_s_traceback() -> None:
         with pytest.raises(ZeroDivisionError, match="a bug") as caught:
             await pool.run(Path("bug"))
     assert "in obey" in "".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("unpicklable bug", r"^UnpicklableBug: .*a lock"),
+        ("bug of two arguments", r"^BugOfTwoArguments: a bug of two arguments"),
+    ],
+)
+async def test_a_bug_that_cannot_leave_its_process_is_told_all_the_same(
+    task: str, words: str
+) -> None:
+    async with obedient_pool() as pool:
+        first = (await pool.run(Path("photo"))).worker
+        with pytest.raises(WorkerError, match=words) as caught:
+            await pool.run(Path(task))
+        assert "in obey" in "".join(caught.value.__notes__)
+        assert (await pool.run(Path("photo"))).worker == first
+
+
+async def test_a_pool_that_has_stopped_says_so() -> None:
+    async with obedient_pool() as pool:
+        pass
+    with pytest.raises(WorkersStopped):
+        await pool.run(Path("photo"))
+
+
+@pytest.mark.parametrize("error", [WorkerNotStarted, WorkersStopped])
+def test_what_is_no_fault_of_the_task_is_waited_for(error: type[Exception]) -> None:
+    assert issubclass(error, Unavailable)
+
+
+async def test_giving_a_task_up_does_not_make_others_wait_for_its_worker_to_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    join = SpawnProcess.join
+
+    def noting_its_thread(process: SpawnProcess, timeout: float | None = None) -> None:
+        threads.append(threading.current_thread())
+        join(process, timeout)
+
+    monkeypatch.setattr(SpawnProcess, "join", noting_its_thread)
+    async with obedient_pool() as pool:
+        task = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "hanging").exists)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await pool.run(Path("photo"))).name == "photo"
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_the_task_after_one_that_was_given_up_is_not_blamed_for_the_killed_worker() -> None:
+    async with obedient_pool() as pool:
+        await pool.run(Path("photo"))
+        (worker,) = pool._workers
+        # As giving up does in the moment in which the answer comes.
+        worker.kill()
+        assert (await pool.run(Path("photo"))).name == "photo"
 
 
 async def test_what_cannot_be_made_in_a_worker_is_told_at_the_start() -> None:

@@ -162,7 +162,8 @@ async def test_services_learn_how_they_were_called(gateway: httpx.AsyncClient) -
     outer = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7", "X-Request-ID": "r1"}
     behind_tls = (await gateway.get("/api/me", headers=outer)).json()["headers"]
     assert behind_tls["x-forwarded-proto"] == "https"
-    assert behind_tls["x-forwarded-for"] == "203.0.113.7, 127.0.0.1"
+    # The services take the first address for the caller's, so no caller may put one there.
+    assert behind_tls["x-forwarded-for"] == "127.0.0.1"
     assert behind_tls["x-request-id"] == "r1"
 
 

@@ -13,7 +13,7 @@ from tests.support.k8s.check_references import dead_references
 from tests.support.k8s.check_settings import unknown_settings
 from tests.support.k8s.manifests import K8S, OVERLAYS, SERVICES, Manifests
 from tests.support.k8s.network import Place, allows
-from tests.support.k8s.render import kustomized, rendered
+from tests.support.k8s.render import idle_patches, kustomized, rendered
 from tests.support.k8s.schemas import invalid
 
 
@@ -28,6 +28,40 @@ def test_every_file_of_a_folder_is_used_by_its_kustomization() -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_no_value_is_left_for_an_overlay_to_set(overlay: str) -> None:
     assert "set-by-the-overlay" not in str(rendered(overlay).objects)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_patch_finds_what_it_is_for(overlay: str) -> None:
+    assert idle_patches(K8S / "overlays" / overlay) == []
+
+
+@pytest.mark.parametrize(
+    ("overlay", "file", "before", "after"),
+    [
+        ("dev", "overlays/dev", "name: recognition\n", "name: recognitionx\n"),
+        ("production", "components/aws-irsa", "|media", "|medla"),
+    ],
+)
+def test_a_patch_for_what_is_not_there_is_found(
+    tmp_path: Path, overlay: str, file: str, before: str, after: str
+) -> None:
+    shutil.copytree(K8S.parent, tmp_path / "deploy")
+    kustomization = tmp_path / "deploy" / "k8s" / file / "kustomization.yaml"
+    text = kustomization.read_text()
+    assert text.count(before) == 1
+    kustomization.write_text(text.replace(before, after))
+    (idle,) = idle_patches(tmp_path / "deploy" / "k8s" / "overlays" / overlay)
+    assert idle.partition("/")[2] in after
+
+
+def test_every_service_has_the_role_that_opens_the_bucket() -> None:
+    manifests = rendered("production")
+    site = (K8S / "overlays" / "production" / "site.env").read_text()
+    (role,) = re.findall("^SERVICES_ROLE=(.+)$", site, re.MULTILINE)
+    for service in SERVICES:
+        account = manifests.workload("Deployment", service).spec["serviceAccountName"]
+        annotations = manifests.get("ServiceAccount", account)["metadata"].get("annotations", {})
+        assert annotations.get("eks.amazonaws.com/role-arn") == role, service
 
 
 def test_every_value_of_the_site_is_used() -> None:

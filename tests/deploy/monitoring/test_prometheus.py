@@ -57,9 +57,13 @@ async def test_every_question_is_answered_and_every_panel_shows_something(
 async def test_every_rule_is_evaluated_and_nothing_fires_on_a_system_that_works(
     prometheus: Prometheus,
 ) -> None:
-    await eventually(
-        lambda: all(rule["health"] == "ok" for rule in prometheus.rules()),
-        poll_seconds=0.2,
-        message=lambda: str([rule for rule in prometheus.rules() if rule["health"] != "ok"]),
-    )
-    assert {rule["name"] for rule in prometheus.rules() if rule.get("alerts")} == set()
+    """A loaded machine may be late for a moment, which makes a rule pending: it must pass."""
+
+    def amiss() -> list[str]:
+        return [
+            rule["name"]
+            for rule in prometheus.rules()
+            if rule["health"] != "ok" or rule.get("alerts")
+        ]
+
+    await eventually(lambda: not amiss(), poll_seconds=0.2, message=lambda: str(amiss()))

@@ -18,7 +18,7 @@ from libs.common.database.tables import (
 )
 from libs.common.messaging.messages import AccountDeleted, EventDeleted, SelfieDeleted
 from libs.common.web.auth import Role
-from services.gallery.settings import LOOK_AGAIN_SECONDS
+from services.gallery.settings import DELETE_AGAIN_SECONDS
 from tests.gallery.streams import open_stream
 from tests.gallery.world import World
 from tests.support.http_server import serving
@@ -124,7 +124,7 @@ async def test_an_events_objects_go_at_once_and_are_looked_for_again_later(
     await delete(world, admin, f"/api/admin/events/{event}")
     first, again = sorted(await world.rows(outbox), key=lambda row: row["next_attempt_at"])
     wait = (again["next_attempt_at"] - first["next_attempt_at"]).total_seconds()
-    assert wait == pytest.approx(LOOK_AGAIN_SECONDS, abs=1)
+    assert wait == pytest.approx(DELETE_AGAIN_SECONDS, abs=1)
     assert [topic for topic, _ in await world.sent()] == [EventDeleted.topic] * 2
 
 

@@ -52,10 +52,7 @@ class Source:
 
 
 async def ask(cache: ListCache, key: ListKey, load: Load) -> EncodedList:
-    """As participant_list does."""
-    found = cache.find(key)
-    if found is None:
-        found = await asyncio.shield(cache.load_under_way(key) or cache.begin(key, load()))
+    found = await cache.get(key, load())
     assert found is not None
     return found
 
@@ -176,14 +173,16 @@ async def test_a_list_too_large_to_share_the_memory_is_answered_but_not_kept() -
     assert source.loads == 2
 
 
-async def test_a_list_too_long_for_memory_is_said_to_be_so_and_not_kept() -> None:
-    cache, source = cache_of(), Source()
+async def test_that_a_list_is_too_long_for_memory_is_kept_until_it_changes() -> None:
+    cache, source, looks = cache_of(), Source(), []
 
     async def too_long() -> None:
-        return None
+        looks.append("look")
 
-    assert await cache.begin(KEY, too_long()) is None
-    assert cache.load_under_way(KEY) is None
+    assert await cache.get(KEY, too_long()) is None
+    assert await cache.get(KEY, source.load()) is None
+    assert (len(looks), source.loads) == (1, 0)
+    cache.evict(EVERYTHING_OF_EVENT_1)
     assert (await ask(cache, KEY, source.load)).body == b"1"
 
 

@@ -73,10 +73,7 @@ class World:
                 await self.gate.wait()
             return EncodedList(body, f'"{body.decode()}"')
 
-        found = self.cache.find(step.key)
-        if found is None:
-            under_way = self.cache.load_under_way(step.key)
-            found = await asyncio.shield(under_way or self.cache.begin(step.key, load()))
+        found = await self.cache.get(step.key, load())
         assert found is not None
         return version, found.body
 

@@ -19,8 +19,8 @@ from services.gallery.web.answers import View
 
 #: Lists that are read at once; further ones wait, and pages go on.
 READ_AT_ONCE = 2
-#: Whoever cannot begin to read by then is asked to come back.
-BEGIN_TIMEOUT_SECONDS = 30.0
+#: Whoever cannot begin to read by then is asked to come back: before gateways give up, at 75 s.
+BEGIN_TIMEOUT_SECONDS = 60.0
 #: All lists that are read or sent at a moment, in files of /tmp: 50 of 6,000 photos, or 3 of
 #: 100,000 (83 MB).
 MAX_BYTES = 256 * 1024 * 1024

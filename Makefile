@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation
 
 # Suites that start whole systems as processes, over and over: minutes each, their own command.
-SLOW := tests/demo tests/deploy/images tests/faults
+SLOW := tests/demo tests/deploy/images tests/faults tests/services_apart tests/standalone
 # In as many processes as there are cores, each with servers of its own (-n0: in one). Compiled
 # once also where Python is told to leave no bytecode behind: tests start hundreds of Pythons.
 PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode $(BIN)/pytest
@@ -31,7 +31,7 @@ test: $(VENV)/dev ## Run the tests on private services (ARGS="-k name" for some)
 	$(PYTEST) $(PARALLEL) $(SLOW:%=--ignore=%) $(ARGS)
 	@echo "make test-slow runs the rest: $(SLOW)"
 
-test-slow: $(VENV)/dev ## Run the slow rest of them: faults, built images, the demo
+test-slow: $(VENV)/dev ## Run the slow rest of them: faults, built images, whole processes, the demo
 	$(PYTEST) $(PARALLEL) $(SLOW) $(ARGS)
 
 coverage: $(VENV)/dev ## All of both, slower, and which lines no test reaches

@@ -20,7 +20,7 @@ from services.gallery.events.changes import (
     set_event_code,
     unused_code,
 )
-from services.gallery.events.codes import invite_url, qr_png
+from services.gallery.events.qr import invite_url, qr_png
 from services.gallery.events.rules import Event, JoinedEvent
 from services.gallery.gallery import CurrentGallery
 from services.gallery.web.answers import View, json_answer

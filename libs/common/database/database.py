@@ -33,6 +33,8 @@ _CONFLICT_SQLSTATES = ("40001", "40P01")
 #: How often work that may be repeated is tried; the pauses grow from the first, by chance.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
+#: What people are told of it.
+CONFLICT = "Others are changing the same at this moment. Try again in a few seconds."
 
 #: Open pools, and the most connections each may have.
 _pools: dict[QueuePool, int] = {}
@@ -52,18 +54,19 @@ class TransactionConflict(TransientError):
 
 def is_conflict(error: BaseException) -> bool:
     """Whether the transaction would have passed but for another one, and may be repeated."""
-    return isinstance(error, DBAPIError) and _sqlstate(error) in _CONFLICT_SQLSTATES
+    return isinstance(error, DBAPIError) and sqlstate(error) in _CONFLICT_SQLSTATES
 
 
 def is_away(error: BaseException) -> bool:
     """Whether an error of the driver says that the database cannot serve now."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _sqlstate(error).startswith(_AWAY_SQLSTATES)
+        return error.connection_invalidated or sqlstate(error).startswith(_AWAY_SQLSTATES)
     # SQLAlchemy passes on as they are those errors that come before there is a connection.
     return isinstance(error, (PoolTimeout, OSError))
 
 
-def _sqlstate(error: DBAPIError) -> str:
+def sqlstate(error: DBAPIError) -> str:
+    """Return PostgreSQL's code of the error, "" where there is none."""
     return getattr(error.orig, "sqlstate", None) or ""
 
 
@@ -166,8 +169,7 @@ class Database:
             if not is_conflict(error):
                 raise
             metrics.TRANSACTION_CONFLICTS.inc()
-            msg = "Others are changing the same at this moment. Try again in a few seconds."
-            raise TransactionConflict(msg) from error
+            raise TransactionConflict(CONFLICT) from error
         tracing.past("transaction", began, time.time_ns())
 
     async def attempts(self) -> AsyncIterator["Attempt"]:

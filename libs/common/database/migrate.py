@@ -10,6 +10,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from libs.common.database.database import sqlstate
 from libs.common.settings import sqlalchemy_url
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,7 @@ async def upgrade(database_url: str) -> None:
                 try:
                     await connection.run_sync(_upgrade)
                 except DBAPIError as error:
-                    sqlstate = getattr(error.orig, "sqlstate", None)
-                    if sqlstate != _LOCK_NOT_AVAILABLE or attempt == ATTEMPTS:
+                    if sqlstate(error) != _LOCK_NOT_AVAILABLE or attempt == ATTEMPTS:
                         raise
                     log.warning("migration_waits_for_a_lock", attempt=attempt)
                     await connection.rollback()

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.common.database.database import is_away, is_conflict
+from libs.common.database.database import CONFLICT, is_away, is_conflict
 from libs.common.errors import (
     Conflict,
     FindMeError,
@@ -70,7 +70,7 @@ async def _invalid_request(_: Request, error: Exception) -> JSONResponse:
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
     if is_conflict(error):
-        detail = "Others are changing the same at this moment. Try again in a few seconds."
+        detail = CONFLICT
     elif is_away(error):
         detail = "The database cannot be reached. Try again in a few seconds."
     else:

@@ -11,6 +11,11 @@ OUTBOX_REFUSED = Counter(
 OUTBOX_LEADING = Gauge(
     "findme_outbox_leading", "1 in the one process that publishes the outbox, else 0."
 )
+GAUGES_CURRENT = Gauge(
+    "findme_gauges_current",
+    "1 while the gauges that this question is asked for are current, 0 while nobody answers it.",
+    ["question"],
+)
 POOL_IN_USE = Gauge("findme_db_pool_in_use", "Database connections in use.")
 POOL_IDLE = Gauge("findme_db_pool_idle", "Database connections kept open for the next use.")
 POOL_LIMIT = Gauge("findme_db_pool_limit", "Most database connections the process may have.")

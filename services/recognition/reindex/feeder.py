@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
+from libs.common.telemetry.questions import Question
 from services.recognition import metrics
 from services.recognition.reindex import repository
 from services.recognition.reindex.repository import Stale
@@ -51,12 +52,15 @@ class Feeder:
         self._was_mixed = False
         self._is_feeding = False
         self._counted_at = float("-inf")
+        self._left = Stale(0, 0)
+        self._question = Question("reindexing")
 
     async def run(self) -> NoReturn:
         """Feed until cancelled."""
         while True:
             try:
                 has_work = await self.feed()
+                self._show()
             except (FindMeError, SQLAlchemyError, OSError) as error:
                 log.warning("reindexing_interrupted", error=str(error))
                 has_work = False
@@ -72,7 +76,7 @@ class Feeder:
         """Send as much as may be on its way at once; False when there is nothing to do."""
         async with self._database.unit_of_work() as unit:
             if not await repository.lead(unit.connection):
-                self._set_gauges(Stale(0, 0))
+                self._left = Stale(0, 0)
                 return False
             engines = await repository.engines_at_work(
                 unit.connection, lease_seconds=self._limits.lease_seconds
@@ -157,15 +161,19 @@ class Feeder:
         left = Stale(0, 0)
         if is_feeding:
             self._counted_at = now
-            async with self._database.read() as connection:
+            async with self._database.read(patient=True) as connection:
                 left = await repository.count_stale(connection, self._engine)
             log.info("reindexing", engine=self._engine, photos=left.photos, selfies=left.selfies)
         else:
             log.info("reindexing_done", engine=self._engine)
         self._is_feeding = is_feeding
-        self._set_gauges(left)
+        self._left = left
 
-    @staticmethod
-    def _set_gauges(left: Stale) -> None:
-        metrics.REINDEX_WAITING.labels("photo").set(left.photos)
-        metrics.REINDEX_WAITING.labels("selfie").set(left.selfies)
+    def _show(self) -> None:
+        self._question.answer(
+            {
+                metrics.REINDEX_WAITING.labels("photo"): self._left.photos,
+                metrics.REINDEX_WAITING.labels("selfie"): self._left.selfies,
+            },
+            again_in_seconds=LOOK_EVERY_SECONDS,
+        )

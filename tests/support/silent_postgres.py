@@ -1,0 +1,125 @@
+"""A way to PostgreSQL on which nobody answers any more, and no connection is ever closed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Self
+
+from sqlalchemy.engine import make_url
+
+from tests.support.services import free_port
+
+PIECE_BYTES = 65536
+
+
+class _Way:
+    """One connection; each of its directions flows or holds what comes."""
+
+    def __init__(self) -> None:
+        self.requests = asyncio.Event()
+        self.replies = asyncio.Event()
+        self.is_lost = False
+
+    def flow(self) -> None:
+        if not self.is_lost:
+            self.requests.set()
+            self.replies.set()
+
+
+class SilentPostgres:
+    """Passes on what comes over TCP until it is told to be silent.
+
+    The kernels of both ends see a healthy connection meanwhile, as they do behind a proxy; and
+    the server is never told that a client has gone, as in a hole of the network.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._behind = make_url(database_url)
+        self._port = free_port()
+        self._ways: set[_Way] = set()
+        self._loses_replies = False
+        self._connections: set[asyncio.Task[None]] = set()
+        self.url = self._behind.set(host="127.0.0.1", port=self._port, query={}).render_as_string(
+            hide_password=False
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Listen for the length of the block."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        try:
+            yield self
+        finally:
+            server.close()
+            for connection in self._connections:
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def silence(self) -> int:
+        """Make the connections of now silent for ever, and go on taking new ones; say how many."""
+        for way in self._ways:
+            way.is_lost = True
+            way.requests.clear()
+            way.replies.clear()
+        return len(self._ways)
+
+    def lose_replies(self) -> None:
+        """Let requests through and nothing back, on new connections too, until `heal`."""
+        self._loses_replies = True
+        for way in self._ways:
+            way.replies.clear()
+
+    def heal(self) -> None:
+        """Let pass what was held, but for the connections that are silent for ever."""
+        self._loses_replies = False
+        for way in self._ways:
+            way.flow()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        way = _Way()
+        way.flow()
+        if self._loses_replies:
+            way.replies.clear()
+        self._ways.add(way)
+        try:
+            # The end of the block is no error of a connection's.
+            with suppress(asyncio.CancelledError):
+                await self._pass_on(reader, writer, way)
+        finally:
+            self._ways.discard(way)
+            self._connections.discard(task)
+            writer.close()
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: _Way
+    ) -> None:
+        theirs, to_server = await self._connect()
+        try:
+            await asyncio.gather(
+                _copy(reader, to_server, way.requests), _copy(theirs, writer, way.replies)
+            )
+        finally:
+            to_server.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        folder = self._behind.query.get("host")
+        if isinstance(folder, str):
+            port = self._behind.query.get("port") or 5432
+            return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(self._behind.host, self._behind.port or 5432)
+
+
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+) -> None:
+    with suppress(OSError):
+        while piece := await reader.read(PIECE_BYTES):
+            await flows.wait()
+            writer.write(piece)
+            await writer.drain()
+    # The end of a silent connection is not heard of either.
+    await flows.wait()
+    writer.close()

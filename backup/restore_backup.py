@@ -11,7 +11,7 @@ import orjson
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import pool, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backup import erasures, files, repository
 from backup.manifest import Manifest, read_manifest
@@ -19,6 +19,7 @@ from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
 from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from backup.verify_backup import verify_backup
+from libs.common.database.connections import OPERATORS_LIMITS, open_engine
 from libs.common.database.migrate import MIGRATIONS, upgrade
 from libs.common.errors import Conflict, InvalidInput
 from libs.common.settings import sqlalchemy_url
@@ -71,7 +72,12 @@ async def erase_again(folder: Path, place: Place) -> int:
 
 @asynccontextmanager
 async def _engine(place: Place) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(sqlalchemy_url(place.database_url), poolclass=pool.NullPool)
+    engine = open_engine(
+        sqlalchemy_url(place.database_url),
+        OPERATORS_LIMITS,
+        name="findme restore",
+        poolclass=pool.NullPool,
+    )
     try:
         yield engine
     finally:

@@ -1,7 +1,7 @@
 """A way to PostgreSQL on which nobody answers any more, and no connection is ever closed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
@@ -38,6 +38,7 @@ class SilentPostgres:
         self._port = free_port()
         self._ways: set[_Way] = set()
         self._loses_replies = False
+        self._last_words: bytes | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.url = self._behind.set(host="127.0.0.1", port=self._port, query={}).render_as_string(
             hide_password=False
@@ -69,9 +70,14 @@ class SilentPostgres:
         for way in self._ways:
             way.replies.clear()
 
+    def lose_replies_from(self, statement: bytes) -> None:
+        """The same, from a statement that contains this on; PostgreSQL still hears it."""
+        self._last_words = statement
+
     def heal(self) -> None:
         """Let pass what was held, but for the connections that are silent for ever."""
         self._loses_replies = False
+        self._last_words = None
         for way in self._ways:
             way.flow()
 
@@ -99,10 +105,15 @@ class SilentPostgres:
         theirs, to_server = await self._connect()
         try:
             await asyncio.gather(
-                _copy(reader, to_server, way.requests), _copy(theirs, writer, way.replies)
+                _copy(reader, to_server, way.requests, self._overhear),
+                _copy(theirs, writer, way.replies),
             )
         finally:
             to_server.close()
+
+    def _overhear(self, piece: bytes) -> None:
+        if self._last_words is not None and self._last_words in piece:
+            self.lose_replies()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         folder = self._behind.query.get("host")
@@ -113,10 +124,14 @@ class SilentPostgres:
 
 
 async def _copy(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    flows: asyncio.Event,
+    overhear: Callable[[bytes], None] = lambda _: None,
 ) -> None:
     with suppress(OSError):
         while piece := await reader.read(PIECE_BYTES):
+            overhear(piece)
             await flows.wait()
             writer.write(piece)
             await writer.drain()

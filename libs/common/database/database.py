@@ -104,6 +104,10 @@ class Database:
     ) -> None:
         self.engine = engine
         self._limits = limits
+        self._patient_transaction = text(
+            "SET LOCAL idle_in_transaction_session_timeout ="
+            f" {round(limits.patient_seconds * 1000)}"
+        )
         self._scans = asyncio.Semaphore(max(scans_at_once, 1))
         self._turn_seconds = turn_seconds
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -174,8 +178,9 @@ class Database:
     async def unit_of_work(self, *, patient: bool = False) -> AsyncIterator[UnitOfWork]:
         """A READ COMMITTED transaction, committed at the end of the block.
 
-        With `patient` a statement may take minutes, as an event's deletion does. Raises
-        TransactionConflict when PostgreSQL gives it up for another one.
+        With `patient` a statement may take minutes, as an event's deletion does, and so may what
+        is waited for between two. Raises TransactionConflict when PostgreSQL gives it up for
+        another one.
         """
         began = time.time_ns()
         try:
@@ -183,6 +188,8 @@ class Database:
                 self._connected(self.engine, patient=patient) as connection,
                 connection.begin(),
             ):
+                if patient:
+                    await connection.execute(self._patient_transaction)
                 unit = UnitOfWork(connection)
                 yield unit
                 await outbox.append(connection, unit.messages)

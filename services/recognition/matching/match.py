@@ -85,7 +85,7 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
             async for attempt in using.database.attempts():
                 async with attempt as unit:
                     await stored_matches.upsert(unit.connection, event_id, found)
-    async for attempt in using.database.attempts():
+    async for attempt in using.database.attempts(patient=True):
         async with attempt as unit:
             await stored_matches.delete_below(unit.connection, event_id, least)
     for first in range(0, len(selfie_ids), SELFIES_AT_ONCE):

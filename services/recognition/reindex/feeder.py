@@ -68,7 +68,7 @@ class Feeder:
 
     async def start_over(self) -> None:
         """Forget what was on its way, where the bus forgot it with its process."""
-        async for attempt in self._database.attempts():
+        async for attempt in self._database.attempts(patient=True):
             async with attempt as unit:
                 await repository.forget_sent_photos(unit.connection)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -30,19 +30,11 @@ from services.recognition.matching.match import (
     rematch_event,
 )
 from services.recognition.photos.repository import find_photo
-from services.recognition.settings import RecognitionSettings
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
 
 GUESTS = 50
-
-
-@pytest.fixture
-async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
-    """Rows of a database on which no service works."""
-    async with Database.open(settings) as database:
-        yield Rows(database)
 
 
 @contextmanager

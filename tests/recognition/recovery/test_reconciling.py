@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import event as engine_events
 from sqlalchemy import insert, text
 from sqlalchemy.pool import QueuePool
 
@@ -19,7 +20,7 @@ from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.bus.topology import Queue, bucket_of, findme_topology
 from libs.common.messaging.messages import Message, PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
-from services.recognition.recovery import reconcile
+from services.recognition.recovery import reconcile, repository
 from services.recognition.recovery.reconcile import BATCH, Reconciled, Reconciler
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.conftest import running_recognition
@@ -287,6 +288,32 @@ async def test_one_replica_reconciles_and_another_follows_it(place: Place) -> No
         assert await place.in_outbox() == []
         leader = "second"
         await eventually(is_sent)
+
+
+async def test_what_came_through_is_told_without_reading_all_photos(place: Place) -> None:
+    event = await place.rows.event()
+    await place.rows.execute(
+        text(
+            "INSERT INTO photos (event_id, filename, original_filename, content_type, sha256,"
+            " crc32, size_bytes, width, height, processing_status, analyzed_at, finished_at)"
+            " SELECT :event, 'photo ' || n, '', '', '', 0, 0, 0, 0, 'done',"
+            " now() + make_interval(secs => n), now() + make_interval(secs => n + 1)"
+            " FROM generate_series(1, 2000) n"
+        ).bindparams(event=event)
+    )
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    async with place.rows.database.read() as connection:
+        await connection.execute(text("ANALYZE photos"))
+        engine_events.listen(connection.sync_connection, "before_cursor_execute", note)
+        await repository.came_through(connection)
+        plan = "\n".join(await connection.scalars(text(f"EXPLAIN {statements[0]}")))
+    assert "using photos_matched_idx" in plan, plan
+    assert "Seq Scan on photos" not in plan, plan
+    assert "photos_engine_idx" not in plan, plan
 
 
 async def test_the_broker_is_asked_once_and_no_connection_is_held_meanwhile(

@@ -15,8 +15,7 @@ from libs.common.web.health import Check
 from libs.common.web.service_app import build_app
 from services.recognition.consumers import Consumers, consuming
 from services.recognition.engine.engines import make_engine
-from services.recognition.engine.profiles import PROFILES
-from services.recognition.engine.workers import EngineFactory, EnginePool, engine_pool
+from services.recognition.engine.face_engine import PROFILES, EngineFactory, EnginePool, engine_pool
 from services.recognition.erasure.forgetting import forgetting
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import local_engine, local_workers, open_index

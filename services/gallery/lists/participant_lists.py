@@ -14,9 +14,8 @@ from services.gallery.gallery import Gallery
 from services.gallery.in_photo.repository import best_faces
 from services.gallery.lists import repository as photo_lists
 from services.gallery.lists.cache import ListKey, Scope
-from services.gallery.lists.encode import EncodedList, encode_list
+from services.gallery.lists.encode import EncodedList, encode_list, photo_view
 from services.gallery.lists.long_lists import LongList
-from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View, box_view, percent
 
 

@@ -10,9 +10,8 @@ from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
 from services.gallery.lists import repository as photo_lists
-from services.gallery.lists.encode import EncodedList, encode_list
+from services.gallery.lists.encode import EncodedList, encode_list, photo_view
 from services.gallery.lists.long_lists import LongList
-from services.gallery.lists.photo_view import photo_view
 from services.gallery.web.answers import View
 from services.gallery.web.paging import Page
 

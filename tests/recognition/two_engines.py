@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from libs.common.errors import PermanentError
 from libs.common.resources import Resources
 from services.recognition.app import create_app
-from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.settings import RecognitionSettings
 from tests.support.engine_pools import lent_pool
 from tests.support.scripted_engine import ScriptedEngine

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from services.recognition.engine.workers import EngineFactory, EnginePool, engine_pool
+from services.recognition.engine.face_engine import EngineFactory, EnginePool, engine_pool
 from services.recognition.indexes.open import local_workers
 from services.recognition.settings import RecognitionSettings
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
-from tests.support.engine_pools import lent_pool
+from tests.support.engine_pools import lent_pools
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
 from tests.support.world import World
@@ -42,8 +42,8 @@ def world(resources: Resources) -> World:
 async def running_recognition(
     settings: RecognitionSettings, resources: Resources, *, keeps_messages: bool = True
 ) -> AsyncIterator[FastAPI]:
-    async with lent_pool(ScriptedEngine, settings) as pool:
-        app = create_app(settings, resources, pool=pool, keeps_messages=keeps_messages)
+    async with lent_pools(ScriptedEngine, settings) as pools:
+        app = create_app(settings, resources, pools=pools, keeps_messages=keeps_messages)
         async with app.router.lifespan_context(app):
             yield app
 

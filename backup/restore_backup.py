@@ -148,7 +148,7 @@ async def _restore_database(
         await run_tool(
             tool,
             *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
-            *("--dbname=", str(folder / manifest.database.file)),
+            str(folder / manifest.database.file),
             url=place.database_url,
         )
     steps.advance(manifest.database.size)

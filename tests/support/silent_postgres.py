@@ -1,6 +1,9 @@
 """A way to PostgreSQL on which nobody answers any more, and no connection is ever closed."""
 
 import asyncio
+import ctypes
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Self
@@ -10,12 +13,16 @@ from sqlalchemy.engine import make_url
 from tests.support.services import free_port
 
 PIECE_BYTES = 65536
+#: Source: asm-generic/socket.h of Linux; Python does not name them.
+_SO_ATTACH_FILTER = 26
+_SO_DETACH_FILTER = 27
 
 
 class _Way:
     """One connection; each of its directions flows or holds what comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: socket.socket) -> None:
+        self.own = own
         self.requests = asyncio.Event()
         self.replies = asyncio.Event()
         self.is_lost = False
@@ -38,6 +45,7 @@ class SilentPostgres:
         self._port = free_port()
         self._ways: set[_Way] = set()
         self._loses_replies = False
+        self._listening: list[socket.socket] = []
         self._last_words: bytes | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.url = self._behind.set(host="127.0.0.1", port=self._port, query={}).render_as_string(
@@ -48,6 +56,7 @@ class SilentPostgres:
     async def running(self) -> AsyncIterator[Self]:
         """Listen for the length of the block."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._listening = list(server.sockets)
         try:
             yield self
         finally:
@@ -74,18 +83,29 @@ class SilentPostgres:
         """The same, from a statement that contains this on; PostgreSQL still hears it."""
         self._last_words = statement
 
+    def swallow_packets(self) -> None:
+        """A hole for the clients' kernels too: nothing of theirs is acknowledged, until `heal`."""
+        for own in self._sockets():
+            _drop_all(own)
+
     def heal(self) -> None:
         """Let pass what was held, but for the connections that are silent for ever."""
         self._loses_replies = False
         self._last_words = None
+        for own in self._sockets():
+            with suppress(OSError):  # it has no filter
+                own.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
         for way in self._ways:
             way.flow()
+
+    def _sockets(self) -> list[socket.socket]:
+        return [*self._listening, *(way.own for way in self._ways)]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
-        way = _Way()
+        way = _Way(writer.get_extra_info("socket"))
         way.flow()
         if self._loses_replies:
             way.replies.clear()
@@ -121,6 +141,13 @@ class SilentPostgres:
             port = self._behind.query.get("port") or 5432
             return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
         return await asyncio.open_connection(self._behind.host, self._behind.port or 5432)
+
+
+def _drop_all(own: socket.socket) -> None:
+    """Have the kernel drop each packet before the socket sees it, by a filter of one `return 0`."""
+    program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    filter_ = struct.pack("HL", 1, ctypes.addressof(program))
+    own.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
 
 
 async def _copy(

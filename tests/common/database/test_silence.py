@@ -214,6 +214,24 @@ async def test_the_kernel_knows_them_too(behind: Database) -> None:
         assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1000
 
 
+async def test_a_hole_in_the_network_ends_a_statement_however_patient(
+    behind: Database, postgres: SilentPostgres, database: Database
+) -> None:
+    statement = "SELECT pg_sleep(3600)"
+
+    async def wait_long() -> None:
+        async with behind.read(patient=True) as connection:
+            await connection.execute(text(statement))
+
+    waiting = asyncio.create_task(wait_long())
+    await eventually(lambda: backends(database, statement))
+    postgres.swallow_packets()
+    async with asyncio.timeout(60):
+        with pytest.raises(DBAPIError) as caught:
+            await waiting
+    assert is_away(caught.value)
+
+
 def test_a_unix_socket_needs_no_kernel_s_limits() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

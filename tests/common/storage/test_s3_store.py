@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from libs.common.storage import s3
 from libs.common.storage.protocol import ObjectStore, StoreUnavailable
 from libs.common.storage.s3 import open_s3_store
 from tests.support.s3 import S3Bucket
@@ -89,3 +90,27 @@ async def test_more_objects_than_one_page_are_listed_and_deleted(
         assert len([info async for info in store.list("events/1/")]) == 1003
         assert await store.delete_prefix("events/1/") == 1003
         assert [info async for info in store.list("")] == []
+
+
+async def test_a_store_that_takes_no_more_bytes_is_not_sent_to_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(s3, "SEND_SECONDS", 0.5)
+    is_over = asyncio.Event()
+
+    async def read_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await is_over.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(read_nothing, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, asyncio.timeout(60), _store_at(url, monkeypatch) as store:
+        try:
+            with pytest.raises(StoreUnavailable):
+                await store.put(KEY, bytes(s3.PART_BYTES * 4), content_type="image/jpeg")
+            async with store.create(KEY, content_type="image/jpeg") as writer:
+                await writer.write(bytes(s3.PART_BYTES - 1))
+                with pytest.raises(StoreUnavailable):
+                    await writer.commit()
+        finally:
+            is_over.set()

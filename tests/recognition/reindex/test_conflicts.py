@@ -5,8 +5,8 @@ from libs.common.database import outbox
 from libs.common.database.database import TransactionConflict
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
-from tests.recognition.two_engines import EMBEDDED, OPENCV
 from tests.support.conflicts import OneDeadlock
+from tests.support.odd_engines import EMBEDDED, OPENCV
 from tests.support.world import World
 
 LIMITS = ReindexLimits(photos_at_once=3, lease_seconds=60, patience_seconds=60)

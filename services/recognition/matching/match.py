@@ -128,7 +128,7 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> Fini
     for photo in photos:
         users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
-        with tracing.joined("match", photo.traceparent):
+        with tracing.joined("match", photo.traceparent, pending=unit.spans):
             tracing.set_attributes(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
             unit.publish(
                 PhotoMatched(

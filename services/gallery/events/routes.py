@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from libs.common.errors import NotFound
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin, Role, require
+from libs.common.web.ids import PathId, RowId
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_open_event
 from services.gallery.events.changes import (
@@ -24,7 +25,7 @@ from services.gallery.events.qr import invite_url, qr_png
 from services.gallery.events.rules import Event, JoinedEvent
 from services.gallery.gallery import CurrentGallery
 from services.gallery.web.answers import View, json_answer
-from services.gallery.web.fields import PathId, RowId, Text, none_if_empty
+from services.gallery.web.fields import Text, none_if_empty
 
 admin_router = APIRouter(
     prefix="/api/admin", tags=["admin"], dependencies=[Depends(require(Role.ADMIN))]

@@ -12,13 +12,14 @@ from libs.common.messaging.dead_letters import repository as dead_letters
 from libs.common.messaging.dead_letters.settle import Settlement, settle, settle_all
 from libs.common.messaging.dead_letters.view import details, summary
 from libs.common.web.auth import Role, require
+from libs.common.web.ids import PathId, RowId
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.lists.cache import CacheFigures
 from services.gallery.operations import repository as operations
 from services.gallery.operations.usage_bill import bill
 from services.gallery.photos.progress import photo_job, processing_queue
 from services.gallery.web.answers import View, json_answer
-from services.gallery.web.fields import PathId, RowId, Text
+from services.gallery.web.fields import Text
 from services.gallery.web.paging import MAX_LIMIT
 
 DEFAULT_LIMIT = 100

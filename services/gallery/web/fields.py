@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from libs.common.messaging.messages import MAX_ID
+from libs.common.web.ids import RowId
 from services.gallery.web.paging import MAX_LIMIT, Page, decode_cursor
 
 MAX_TEXT_CHARACTERS = 10_000
@@ -25,8 +25,6 @@ def none_if_empty(value: object) -> object:
 
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
-RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
-PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 class NamedGuest(BaseModel):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from libs.common.errors import InvalidInput
+from libs.common.messaging.messages import MAX_ID
 
 MAX_LIMIT = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +68,6 @@ def unpacked(cursor: str) -> tuple[int, int]:
         value, row_id = _FORM.unpack(word)
     except (binascii.Error, struct.error, ValueError) as error:
         raise CursorInvalid from error
-    if row_id >= 2**63:
+    if row_id > MAX_ID:
         raise CursorInvalid
     return value, row_id

@@ -15,6 +15,10 @@ class BusUnavailable(Unavailable):
     """The bus cannot be reached; the outcome of a publish in flight is unknown."""
 
 
+class QueueFull(BusUnavailable):
+    """A queue that the message is for has no room now; others may have."""
+
+
 class Unroutable(FindMeError):
     """No queue is bound for a mandatory message."""
 
@@ -92,7 +96,7 @@ class Bus(Protocol):
         """Return once the bus has taken responsibility for the message.
 
         Raises BusUnavailable or Unroutable (mandatory messages only). A bounded queue
-        that is full makes this wait or raise BusUnavailable; it never drops.
+        that is full makes this wait, and raise QueueFull; it never drops.
         """
 
     async def subscribe(self, queue: Queue, handler: Handler) -> Subscription:

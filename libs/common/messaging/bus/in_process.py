@@ -25,6 +25,7 @@ from libs.common.messaging.bus.subscriptions import (
     Outcome,
     Requeue,
     RunningSubscription,
+    again,
     count_outcome,
     handle,
     unless_set,
@@ -187,9 +188,8 @@ class _Consumer:
             case Done():
                 self._source.settle()
                 count_outcome(name, Outcome.ACKED)
-            case Retry(delay_seconds):
-                again = replace(delivery, attempt=delivery.attempt + 1)
-                self._source.retry_later(again, delay_seconds)
+            case Retry():
+                self._source.retry_later(again(delivery, result), result.delay_seconds)
                 count_outcome(name, Outcome.RETRIED)
             case DeadLetter(reason):
                 # Held while there is no room, as a broker's consumer holds it: never dropped.

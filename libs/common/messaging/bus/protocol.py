@@ -55,6 +55,7 @@ class Death:
 class Delivery:
     """A message as a handler gets it; `attempt` is 1 for the first.
 
+    `waits`: how often it has waited besides for something that was away.
     A dead letter comes as it was first published, with its `death`.
     """
 
@@ -66,6 +67,12 @@ class Delivery:
     redelivered: bool
     headers: Mapping[str, str] = field(default_factory=dict)
     death: Death | None = None
+    waits: int = 0
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether a handler may have had it before."""
+        return self.attempt > 1 or self.waits > 0 or self.redelivered
 
 
 #: Returns when the effects are committed; raising hands the decision to `bus.retry`.

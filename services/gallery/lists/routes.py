@@ -17,7 +17,7 @@ from services.gallery.lists.participant_lists import (
 )
 from services.gallery.lists.photographer_lists import event_photos, uploaded_photos
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import RequestedPage
+from services.gallery.web.paging import RequestedPage
 
 router = APIRouter(prefix="/api", tags=["participants"])
 photographer_router = APIRouter(prefix="/api", tags=["photographers"])

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import matches, photos
 from libs.common.rights.counted_matches import UNCERTAIN_BAND, guest_photos, threshold_of
-from services.recognition.engine.profiles import CALIBRATED_SIMILARITY
+from services.recognition.engine.face_engine import CALIBRATED_SIMILARITY
 from services.recognition.matching.compare import Match
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 from libs.common.database.database import Database
 from libs.common.database.tables import faces
 from libs.common.messaging.messages import RematchRequested
-from services.recognition.engine.profiles import EMBEDDED, to_bytes
+from services.recognition.engine.face_engine import EMBEDDED, to_bytes
 from services.recognition.indexes.embedded import index as embedded_index
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex

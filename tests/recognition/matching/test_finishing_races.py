@@ -14,7 +14,7 @@ from sqlalchemy import text, update
 from libs.common.database.database import Database
 from libs.common.database.tables import photos
 from libs.common.messaging.messages import PhotoAnalyzed
-from services.recognition.engine.profiles import EMBEDDED, to_bytes
+from services.recognition.engine.face_engine import EMBEDDED, to_bytes
 from services.recognition.indexes.face_index import FaceKey, IndexedFace, IndexedPhoto
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.match import Matcher, finish_selfies, match_photo

@@ -13,11 +13,9 @@ from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.resources import Resources
 from libs.common.web.health import Check
 from libs.common.web.service_app import build_app
-from services.recognition.consumers import Consumers, consuming
+from services.recognition.consumers import Consumers, consuming, forgetting
 from services.recognition.engine.engines import make_engine
-from services.recognition.engine.profiles import PROFILES
-from services.recognition.engine.workers import EngineFactory
-from services.recognition.erasure.forgetting import forgetting
+from services.recognition.engine.face_engine import PROFILES, EngineFactory
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import (
     WorkerPools,

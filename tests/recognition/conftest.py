@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from libs.common.database.database import Database
 from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.support.engine_pools import lent_pools
+from tests.support.rows import Rows
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
 from tests.support.world import World
@@ -36,6 +38,13 @@ async def resources(settings: RecognitionSettings) -> AsyncIterator[Resources]:
 @pytest.fixture
 def world(resources: Resources) -> World:
     return World(resources.database, resources.store)
+
+
+@pytest.fixture
+async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
+    """Rows of a database on which no service works."""
+    async with Database.open(settings) as database:
+        yield Rows(database)
 
 
 @asynccontextmanager

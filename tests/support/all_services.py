@@ -17,7 +17,7 @@ from services.ingest.settings import IngestSettings
 from services.media.app import create_app as create_media
 from services.media.settings import MediaSettings
 from services.recognition.app import create_app as create_recognition
-from services.recognition.engine.workers import EngineFactory
+from services.recognition.engine.face_engine import EngineFactory
 from services.recognition.settings import RecognitionSettings
 from standalone.app import gateway_app
 from tests.support.engine_pools import lent_pools

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.common.errors import PermanentError
-from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.engine.models.files import ModelUnusable
 from tests.support.polling import PATIENCE_SECONDS
 from tests.support.scripted_engine import ScriptedEngine

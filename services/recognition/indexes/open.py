@@ -8,9 +8,8 @@ from functools import partial
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.workers.pool import WorkerPool
-from services.recognition.engine import workers
-from services.recognition.engine.profiles import EMBEDDED, PROFILES
-from services.recognition.engine.workers import EngineFactory, EnginePool, engine_pool
+from services.recognition.engine.face_engine import EMBEDDED, PROFILES, EngineFactory
+from services.recognition.engine.workers import WORKER_METRICS, WORKER_NAME, EnginePool, engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
@@ -96,9 +95,9 @@ def image_pool(settings: RecognitionSettings) -> ImagePool:
     return WorkerPool(
         settings.photo_queue_workers,
         partial(ImagePreparer, pixel_limit=settings.pixel_limit),
-        name=workers.NAME,
+        name=WORKER_NAME,
         timeout_seconds=settings.analyze_timeout_seconds,
-        metrics=workers.METRICS,
+        metrics=WORKER_METRICS,
     )
 
 

@@ -296,10 +296,19 @@ async def mark_photo_failed(
 
 
 async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
-    """Record that analysed photos have been matched; of others nothing changes."""
+    """Record that analysed photos have been matched; of others nothing changes.
+
+    They are locked in the order of their ids, as whoever locks several does.
+    """
+    analyzed = and_(
+        photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed"
+    )
+    await connection.execute(
+        select(photos.c.id).where(analyzed).order_by(photos.c.id).with_for_update(key_share=True)
+    )
     await connection.execute(
         update(photos)
-        .where(photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed")
+        .where(analyzed)
         .values(
             processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
         )

@@ -15,8 +15,8 @@ from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.erase import keep_erasing, keep_erasing_what_is_left
-from services.recognition.indexes.rekognition.image import ImagePool, ImagePreparer
-from services.recognition.indexes.rekognition.index import RekognitionIndex
+from services.recognition.indexes.rekognition.image import ImagePreparer
+from services.recognition.indexes.rekognition.index import ImagePool, RekognitionIndex
 from services.recognition.indexes.rekognition.usage import counting
 from services.recognition.settings import RecognitionSettings
 

@@ -11,7 +11,8 @@ from typing import Literal
 
 import structlog
 
-from libs.common.database.database import Database
+from libs.common.database.database import Database, TransactionConflict
+from libs.common.database.sqlstates import is_refused
 from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
@@ -192,7 +193,8 @@ async def _record(
 
     When the answer to a commit is lost, all is done once more: the file's name is unique, so the
     second attempt waits for the first one's end, and finds its row or makes it. Where that
-    fails, too, nobody knows, and the object stays: a photo without its bytes is lost, while
+    fails, too, nobody knows, and the object stays (where the server said that it refuses, it is
+    known): a photo without its bytes is lost, while
     bytes without a photo go with the event's prefix.
     """
     may_be_recorded = False
@@ -200,6 +202,7 @@ async def _record(
         is_complete = False
         try:
             async for attempt in database.attempts():
+                is_complete = False
                 async with attempt as unit:
                     photo_id = await repository.add_photo(unit.connection, photo)
                     unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
@@ -214,7 +217,8 @@ async def _record(
             await store.delete(key)
             raise
         except Exception as error:
-            if is_complete and not may_be_recorded:
+            is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
+            if is_complete and not is_refusal and not may_be_recorded:
                 log.warning("commit_lost", filename=photo.filename, error=str(error))
                 may_be_recorded = True
                 continue

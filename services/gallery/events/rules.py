@@ -1,7 +1,7 @@
 """What an event is, how long it lasts, and what its name and code must be like."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from libs.common.errors import InvalidInput, NotFound
 from services.gallery.events.codes import code_key
@@ -45,9 +45,8 @@ class CodeInUse(InvalidInput):
         self.code = code
 
 
-def expiry(date: datetime | None, lifetime: timedelta) -> datetime:
+def expiry(date: datetime | None, lifetime: timedelta, *, now: datetime) -> datetime:
     """Return when an event of this date ends; one that lies ahead keeps its whole lifetime."""
-    now = datetime.now(UTC)
     return max(date or now, now) + lifetime
 
 

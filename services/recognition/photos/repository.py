@@ -20,7 +20,6 @@ class PhotoRow:
     event_id: int
     filename: str
     status: str
-    uploaded_at: datetime
     lost_analyses: int
     traceparent: str | None
     #: Whose faces it has.
@@ -50,7 +49,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.event_id,
                 photos.c.filename,
                 photos.c.processing_status,
-                photos.c.uploaded_at,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
                 photos.c.engine,
@@ -67,7 +65,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         event_id=row.event_id,
         filename=row.filename,
         status=row.processing_status,
-        uploaded_at=row.uploaded_at,
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
         engine=row.engine,
@@ -295,12 +292,24 @@ async def mark_photo_failed(
     return bool(updated.rowcount)
 
 
-async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
-    """Record that analysed photos have been matched; of others nothing changes."""
-    await connection.execute(
-        update(photos)
-        .where(photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed")
-        .values(
-            processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
-        )
-    )
+async def mark_photos_done(
+    connection: AsyncConnection, photo_ids: Sequence[int]
+) -> dict[int, float]:
+    """Record that analysed photos have been matched; of others nothing changes.
+
+    Return how many seconds ago each of them was uploaded.
+    """
+    rows = await connection.execute(_MARK_DONE, {"photo_ids": list(photo_ids)})
+    return {row.id: row.seconds for row in rows}
+
+
+# By one clock, and still never less than 0: after a failover it is another machine's.
+_MARK_DONE = text(
+    """
+    WITH done AS (
+        UPDATE photos SET processing_status = 'done', finished_at = coalesce(finished_at, now())
+        WHERE id = ANY(CAST(:photo_ids AS bigint[])) AND processing_status = 'analyzed')
+    SELECT id, greatest(extract(epoch FROM clock_timestamp() - uploaded_at), 0)::float8 AS seconds
+    FROM photos WHERE id = ANY(CAST(:photo_ids AS bigint[]))
+    """
+)

@@ -15,7 +15,6 @@ from tests.faults.proxy import StoreProxy
 from tests.faults.truth import Truth, invent_photos
 from tests.support.polling import eventually
 from tests.support.postgres import Postgres
-from tests.support.read_only import read_only
 
 OUTAGE_SECONDS = sum(IN_PROCESS_RETRY_DELAYS_SECONDS) + 4
 PHOTOS = 20
@@ -52,19 +51,6 @@ async def test_the_database_may_be_away(
     await asyncio.to_thread(postgres_faults.stop)
     await asyncio.sleep(OUTAGE_SECONDS)
     await asyncio.to_thread(postgres_faults.start)
-    await all_home(deployment, truth)
-
-
-async def test_the_database_may_take_no_changes(
-    deployment: Deployment, rng: random.Random, postgres_faults: Postgres
-) -> None:
-    (replica,) = await deployment.fleet.add_recognition(1)
-    replica.freeze()
-    truth = await come_in(deployment, rng)
-    async with read_only(postgres_faults):
-        replica.thaw()
-        await asyncio.sleep(OUTAGE_SECONDS)
-        assert await replica.is_up()
     await all_home(deployment, truth)
 
 

@@ -18,7 +18,7 @@ from services.gallery.accounts.routes import UserData, account_view
 from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import PathId, Text, none_if_empty
+from services.gallery.web.requests import PathId, Text, none_if_empty
 
 #: Open while there is no admin.
 first_admin_router = APIRouter(prefix="/api", tags=["admin"])

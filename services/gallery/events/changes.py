@@ -10,8 +10,14 @@ from libs.common.messaging.messages import EventChanged, EventDeleted, RematchRe
 from libs.common.web.auth import Principal
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_event, require_visible_event
-from services.gallery.events.codes import generate_code
-from services.gallery.events.rules import CodeInUse, Event, checked_code, checked_name, expiry
+from services.gallery.events.rules import (
+    CodeInUse,
+    Event,
+    checked_code,
+    checked_name,
+    expiry,
+    generate_code,
+)
 from services.gallery.settings import DELETE_AGAIN_SECONDS
 
 #: 41 random bits: even the second try is never needed in practice.

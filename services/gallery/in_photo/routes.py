@@ -15,7 +15,7 @@ from services.gallery.in_photo.verdicts import (
 )
 from services.gallery.in_photo.who_is_in_photo import PhotoOfEvent, photo_faces, photo_guests
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import NamedGuest, PathId
+from services.gallery.web.requests import NamedGuest, PathId
 
 router = APIRouter(prefix="/api", tags=["participants"])
 photographer_router = APIRouter(

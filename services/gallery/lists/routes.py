@@ -15,7 +15,8 @@ from services.gallery.lists.participant_lists import (
 )
 from services.gallery.lists.photographer_lists import event_photos, uploaded_photos
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import PathId, RequestedPage
+from services.gallery.web.paging import RequestedPage
+from services.gallery.web.requests import PathId
 
 router = APIRouter(prefix="/api", tags=["participants"])
 photographer_router = APIRouter(prefix="/api", tags=["photographers"])

@@ -12,7 +12,7 @@ from libs.common.web.auth import CurrentPrincipal, Role
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery
 from services.gallery.live.updates import GAP, LiveUpdates, Subscription, Viewer
-from services.gallery.web.fields import PathId
+from services.gallery.web.requests import PathId
 
 router = APIRouter(prefix="/api", tags=["live"])
 RECONNECT_MILLISECONDS = 2000

@@ -17,7 +17,8 @@ from services.gallery.people.without_selfie import (
     photos_of_person,
 )
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import NamedGuest, PathId, RequestedPage
+from services.gallery.web.paging import RequestedPage
+from services.gallery.web.requests import NamedGuest, PathId
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

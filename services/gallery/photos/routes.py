@@ -15,7 +15,7 @@ from services.gallery.photos import repository as photos
 from services.gallery.photos.changes import delete_photos, show_photos
 from services.gallery.photos.progress import progress
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import PathId, RowId
+from services.gallery.web.requests import PathId, RowId
 
 router = APIRouter(prefix="/api", tags=["photographers"])
 _ID = re.compile(r"[0-9]{1,19}")

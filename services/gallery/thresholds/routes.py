@@ -14,7 +14,7 @@ from services.gallery.thresholds import repository as thresholds
 from services.gallery.thresholds.changes import set_event_threshold, set_shared_threshold
 from services.gallery.thresholds.repository import EventThreshold
 from services.gallery.web.answers import json_answer, percent
-from services.gallery.web.fields import PathId
+from services.gallery.web.requests import PathId
 
 #: The address is older than the other face engines; the threshold is everybody's.
 admin_router = APIRouter(

@@ -8,6 +8,9 @@ import binascii
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Query
 
 from libs.common.errors import InvalidInput
 
@@ -70,3 +73,15 @@ def unpacked(cursor: str) -> tuple[int, int]:
     if row_id >= 2**63:
         raise CursorInvalid
     return value, row_id
+
+
+async def _page(
+    limit: Annotated[int | None, Query(ge=1)] = None, cursor: str | None = None
+) -> Page:
+    return Page(
+        limit=min(limit, MAX_LIMIT) if limit is not None else None,
+        after=decode_cursor(cursor) if cursor else None,
+    )
+
+
+RequestedPage = Annotated[Page, Depends(_page)]

@@ -111,16 +111,19 @@ class FinishedPhotos:
 async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> FinishedPhotos:
     """Mark an event's photos done; a second time changes nothing but tells everybody again.
 
+    They are marked before outdated matches are deleted: of a photo and a selfie that are finished
+    at the same time, the later one sees that the other is (see `finish_selfies`).
     The caller counts what is returned after the commit.
     """
     if not photos:
         return FinishedPhotos()
     event_id, photo_ids = photos[0].event_id, [photo.id for photo in photos]
+    await repository.mark_photos_done(unit.connection, photo_ids)
     lost: dict[int, set[int]] = {}
     if known := [photo.id for photo in photos if photo.is_known]:
         lost = await stored_matches.delete_outdated(unit.connection, event_id, photo_ids=known)
     guests = await stored_matches.guests_in_photos(unit.connection, event_id, photo_ids)
-    ages = await repository.mark_photos_done(unit.connection, photo_ids)
+    ages = await repository.seconds_since_upload(unit.connection, photo_ids)
     for photo in photos:
         users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
@@ -146,6 +149,7 @@ async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: Unit
     """Mark the selfies done, with what they are matched with; those that are gone are left out."""
     if not selfie_ids:
         return
+    await stored_matches.hold_unfinished_photos(unit.connection, event_id, selfie_ids)
     await stored_matches.delete_outdated(unit.connection, event_id, selfie_ids=selfie_ids)
     for done in await selfie_repository.finish_selfies(unit.connection, event_id, selfie_ids):
         unit.publish(

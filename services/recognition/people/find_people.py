@@ -12,7 +12,7 @@ from libs.common.database.clock import present_moment
 from libs.common.database.database import Database
 from libs.common.errors import Conflict, NotFound, Unavailable
 from services.recognition import metrics
-from services.recognition.engine.profiles import EngineProfile
+from services.recognition.engine.face_engine import EngineProfile
 from services.recognition.matching import repository as stored_matches
 from services.recognition.people import repository
 from services.recognition.people.group_apart import group_apart

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -292,24 +292,37 @@ async def mark_photo_failed(
     return bool(updated.rowcount)
 
 
-async def mark_photos_done(
-    connection: AsyncConnection, photo_ids: Sequence[int]
-) -> dict[int, float]:
+async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
     """Record that analysed photos have been matched; of others nothing changes.
 
-    Return how many seconds ago each of them was uploaded.
+    They are locked in the order of their ids, as whoever locks several does.
     """
-    rows = await connection.execute(_MARK_DONE, {"photo_ids": list(photo_ids)})
+    analyzed = and_(
+        photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed"
+    )
+    await connection.execute(
+        select(photos.c.id).where(analyzed).order_by(photos.c.id).with_for_update(key_share=True)
+    )
+    await connection.execute(
+        update(photos)
+        .where(analyzed)
+        .values(
+            processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
+        )
+    )
+
+
+async def seconds_since_upload(
+    connection: AsyncConnection, photo_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return how long ago photos were uploaded, by the clock that noted it.
+
+    Never less than 0, though after a failover the clock is another machine's.
+    """
+    age = func.extract("epoch", func.clock_timestamp() - photos.c.uploaded_at)
+    rows = await connection.execute(
+        select(photos.c.id, func.greatest(cast(age, Float), 0.0).label("seconds")).where(
+            photos.c.id == func.any(list(photo_ids))
+        )
+    )
     return {row.id: row.seconds for row in rows}
-
-
-# By one clock, and still never less than 0: after a failover it is another machine's.
-_MARK_DONE = text(
-    """
-    WITH done AS (
-        UPDATE photos SET processing_status = 'done', finished_at = coalesce(finished_at, now())
-        WHERE id = ANY(CAST(:photo_ids AS bigint[])) AND processing_status = 'analyzed')
-    SELECT id, greatest(extract(epoch FROM clock_timestamp() - uploaded_at), 0)::float8 AS seconds
-    FROM photos WHERE id = ANY(CAST(:photo_ids AS bigint[]))
-    """
-)

@@ -53,14 +53,14 @@ async def test_a_message_published_before_anybody_consumes_is_kept(
 
 
 async def test_what_nobody_has_been_given_yet_is_counted(bus: Bus, topology: Topology) -> None:
-    queue = topology.analyze[0]
-    assert await bus.waiting(queue) == 0
+    queue, other = topology.analyze
+    assert await bus.waiting([queue, other]) == {queue.name: 0, other.name: 0}
     for _ in range(3):
         await bus.publish(message("photo.uploaded.00"))
     await bus.publish(message("photo.uploaded.01"))
 
     async def waiting(number: int) -> bool:
-        return await bus.waiting(queue) == number
+        return await bus.waiting([queue, other]) == {queue.name: number, other.name: 1}
 
     await eventually(lambda: waiting(3))
     gate = Gate()
@@ -68,6 +68,7 @@ async def test_what_nobody_has_been_given_yet_is_counted(bus: Bus, topology: Top
     await eventually(lambda: waiting(2))
     gate.open.set()
     await eventually(lambda: waiting(0))
+    assert await bus.waiting([]) == {}
 
 
 async def test_a_mandatory_message_that_no_queue_wants_is_refused(bus: Bus) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.common.database.tables import events, users
-from services.gallery.events.qr import qr_png
+from services.gallery.events.routes import qr_png
 from tests.gallery.world import World
 from tests.support.people import Person
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 from libs.common.database.database import Database
 from libs.common.database.tables import faces
 from libs.common.messaging.messages import RematchRequested
-from services.recognition.engine.profiles import EMBEDDED, to_bytes
+from services.recognition.engine.face_engine import EMBEDDED, to_bytes
 from services.recognition.indexes.embedded import index as embedded_index
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex
@@ -30,19 +30,11 @@ from services.recognition.matching.match import (
     rematch_event,
 )
 from services.recognition.photos.repository import find_photo
-from services.recognition.settings import RecognitionSettings
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
 
 GUESTS = 50
-
-
-@pytest.fixture
-async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
-    """Rows of a database on which no service works."""
-    async with Database.open(settings) as database:
-        yield Rows(database)
 
 
 @contextmanager
@@ -154,6 +146,19 @@ async def test_each_guest_is_told_in_how_many_photos_they_are(rows: Rows) -> Non
     async with rows.database.read() as connection:
         found = await connection.execute(text("SELECT selfie_id, matched FROM selfie_indexes"))
         assert {row.selfie_id: row.matched for row in found} == counts
+
+
+async def test_a_selfie_that_waits_to_be_indexed_anew_is_not_finished_by_a_rematch(
+    rows: Rows,
+) -> None:
+    event_id = await rows.event()
+    owner, selfie = await guest(rows, event_id, 1)
+    # During the rematch the guest has left the event and joined it again.
+    await rows.execute(text("DELETE FROM selfie_indexes"))
+    await rows.index(selfie, event_id, owner, status="claimed")
+    async with rows.database.unit_of_work() as unit:
+        await finish_selfies(event_id, [selfie], unit=unit)
+    assert await rows.scalar("SELECT status FROM selfie_indexes") == "claimed"
 
 
 async def test_what_another_engine_found_stands_until_the_photo_was_compared_anew(

@@ -4,7 +4,7 @@ It forgets everything when the process ends; the outbox and the reconciler bring
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -106,10 +106,10 @@ class InProcessBus:
 
         return self._start(mailbox.run(stopping), stopping, name="listener", at_end=forget)
 
-    async def waiting(self, queue: Queue) -> int:
+    async def waiting(self, queues: Sequence[Queue]) -> Mapping[str, int]:
         """See `Bus.waiting`."""
         await self.check()
-        return self._queues[queue.name].waiting
+        return {queue.name: self._queues[queue.name].waiting for queue in queues}
 
     async def check(self) -> None:
         """See `Bus.check`."""

@@ -115,8 +115,8 @@ class Bus(Protocol):
         is away; `on_gap` is called when some may have been missed.
         """
 
-    async def waiting(self, queue: Queue) -> int:
-        """Return how many messages of a work queue nobody has been given yet.
+    async def waiting(self, queues: Sequence[Queue]) -> Mapping[str, int]:
+        """Return, by the work queue's name, how many messages nobody has been given yet.
 
         Those that wait for their next attempt are not counted. Raises BusUnavailable.
         """

@@ -1,7 +1,7 @@
 """The bus on RabbitMQ, and who takes its messages: consumers of work queues, and listeners."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
@@ -111,10 +111,9 @@ class RabbitMQBus:
         """See `Bus.listen`; raises TopologyMissing."""
         return await self._start(Listener(self._consuming, patterns, Mailbox(handler, on_gap)))
 
-    async def waiting(self, queue: Queue) -> int:
-        """See `Bus.waiting`; raises TopologyMissing."""
-        counts = await count_waiting(self._publishing.connection(), [queue.name])
-        return counts[queue.name]
+    async def waiting(self, queues: Sequence[Queue]) -> Mapping[str, int]:
+        """See `Bus.waiting`; raises TopologyMissing. One channel serves all of them."""
+        return await count_waiting(self._publishing.connection(), [queue.name for queue in queues])
 
     async def check(self) -> None:
         """See `Bus.check`: one round trip on either connection."""

@@ -62,7 +62,7 @@ class Consumers:
                 PhotoUploaded.decode(delivery.body),
                 delivery_attempt=delivery.attempt,
                 last_attempt=delivery.attempt >= max_attempts,
-                is_repeat=delivery.attempt > 1 or delivery.redelivered,
+                is_repeat=delivery.is_repeat,
                 using=self._analyzer,
             )
 

@@ -81,6 +81,8 @@ class UnitOfWork:
         self.messages: list[OutgoingMessage] = []
         #: With the seconds that each has to wait.
         self.later: list[tuple[OutgoingMessage, float]] = []
+        #: Recorded once the transaction has committed.
+        self.spans = tracing.Pending()
 
     def publish(self, message: Message) -> None:
         """Send the message once the transaction has committed."""
@@ -171,6 +173,7 @@ class Database:
                 raise
             metrics.TRANSACTION_CONFLICTS.inc()
             raise TransactionConflict(CONFLICT) from error
+        unit.spans.record()
         tracing.past("transaction", began, time.time_ns())
 
     async def attempts(self) -> AsyncIterator["Attempt"]:

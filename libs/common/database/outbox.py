@@ -3,7 +3,7 @@
 Pattern: Transactional outbox, Chris Richardson, Microservices Patterns (2018), chapter 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -62,14 +62,17 @@ async def append(
     await connection.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
 
 
-async def take_batch(connection: AsyncConnection, limit: int) -> list[OutboxRow]:
+async def take_batch(
+    connection: AsyncConnection, limit: int, *, without: Collection[str] = ()
+) -> list[OutboxRow]:
     """Lock the oldest rows that are due, in the order of their ids.
 
+    Those with routing keys of `without` are passed over.
     Never by `id > cursor`: ids are given before commits, so a cursor would skip rows.
     """
     rows = await connection.execute(
         select(outbox, _WAITED_SECONDS)
-        .where(outbox.c.next_attempt_at <= func.now())
+        .where(outbox.c.next_attempt_at <= func.now(), outbox.c.routing_key.not_in(without))
         .order_by(outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from libs.common.database.clock import present_moment
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin
+from libs.common.web.ids import PathId
 from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery
 from services.gallery.lists.answer import list_answer
@@ -16,7 +17,6 @@ from services.gallery.lists.participant_lists import (
 from services.gallery.lists.photographer_lists import event_photos, uploaded_photos
 from services.gallery.web.answers import json_answer
 from services.gallery.web.paging import RequestedPage
-from services.gallery.web.requests import PathId
 
 router = APIRouter(prefix="/api", tags=["participants"])
 photographer_router = APIRouter(prefix="/api", tags=["photographers"])

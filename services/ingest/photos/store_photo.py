@@ -30,6 +30,14 @@ BATCH_BYTES = 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
+class CommitLost(Exception):
+    """A photo may be recorded, or may be a moment later: the answer to its commit never came."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
     """The largest photo that is taken."""
@@ -193,38 +201,52 @@ async def _record(
 
     When the answer to a commit is lost, all is done once more: the file's name is unique, so the
     second attempt waits for the first one's end, and finds its row or makes it. Where that
-    fails, too, nobody knows, and the object stays (where the server said that it refuses, it is
-    known): a photo without its bytes is lost, while
+    fails, too, nobody knows, and the object stays: a photo without its bytes is lost, while
     bytes without a photo go with the event's prefix.
     """
-    may_be_recorded = False
-    while True:
-        is_complete = False
-        try:
-            async for attempt in database.attempts():
+    try:
+        return await _add(photo, name, job_id, key=key, store=store, database=database)
+    except CommitLost as lost:
+        log.warning("commit_lost", filename=photo.filename, error=str(lost.error))
+    except Exception:
+        await store.delete(key)
+        raise
+    try:
+        return await _add(photo, name, job_id, key=key, store=store, database=database)
+    except CommitLost as lost:
+        raise lost.error from None
+
+
+async def _add(
+    photo: NewPhoto, name: str, job_id: str, *, key: str, store: ObjectStore, database: Database
+) -> Kept:
+    """Make the row and the message; the object goes where it is known that no row refers to it.
+
+    Raises CommitLost, NotFound and AccountGone.
+    """
+    is_complete = False
+    try:
+        async for attempt in database.attempts():
+            async with attempt as unit:
                 is_complete = False
-                async with attempt as unit:
-                    photo_id = await repository.add_photo(unit.connection, photo)
-                    unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
-                    is_complete = True
-            return Kept(name, "queued", job_id, photo_id)
-        except AlreadyRecorded:
-            return await _recorded(photo, name, job_id, database)
-        except LostClaim:
-            await store.delete(key)
-            return await _first_upload(photo, name, database)
-        except (NotFound, AccountGone):
-            await store.delete(key)
-            raise
-        except Exception as error:
-            is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
-            if is_complete and not is_refusal and not may_be_recorded:
-                log.warning("commit_lost", filename=photo.filename, error=str(error))
-                may_be_recorded = True
-                continue
-            if not may_be_recorded:
-                await store.delete(key)
-            raise
+                photo_id = await repository.add_photo(unit.connection, photo)
+                unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
+                is_complete = True
+        return Kept(name, "queued", job_id, photo_id)
+    except AlreadyRecorded:
+        return await _recorded(photo, name, job_id, database)
+    except LostClaim:
+        await store.delete(key)
+        return await _first_upload(photo, name, database)
+    except (NotFound, AccountGone):
+        await store.delete(key)
+        raise
+    except Exception as error:
+        # PostgreSQL may have said itself that nothing was committed.
+        is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
+        if is_complete and not is_refusal:
+            raise CommitLost(error) from error
+        raise
 
 
 async def _recorded(photo: NewPhoto, name: str, job_id: str, database: Database) -> Kept:

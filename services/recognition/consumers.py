@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from libs.common.background import BackgroundTasks
-from libs.common.database.database import DatabaseUnavailable, is_away
+from libs.common.database.database import DatabaseUnavailable
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery, Intake, Subscription
 from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all

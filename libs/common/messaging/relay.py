@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import asyncpg
 import structlog
@@ -141,14 +140,13 @@ class Relay:
             await self._bus.publish(message)
             return
         topic = message.routing_key.rpartition(".")[0]
-        waited = (datetime.now(UTC) - row.created_at).total_seconds()
         with tracing.continued(
             f"publish {topic}",
             message.headers,
             SpanKind.PRODUCER,
             routing_key=message.routing_key,
             message_id=message.message_id,
-            waited_seconds=max(waited, 0.0),
+            waited_seconds=row.waited_seconds,
         ):
             headers = {**message.headers, **tracing.headers()}
             await self._bus.publish(replace(message, headers=headers))

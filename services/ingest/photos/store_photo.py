@@ -12,6 +12,7 @@ from typing import Literal
 import structlog
 
 from libs.common.database.database import Database, TransactionConflict
+from libs.common.database.sqlstates import is_refused
 from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
@@ -240,10 +241,10 @@ async def _add(
     except (NotFound, AccountGone):
         await store.delete(key)
         raise
-    except TransactionConflict:
-        raise  # PostgreSQL has said that nothing was committed
     except Exception as error:
-        if is_complete:
+        # PostgreSQL may have said itself that nothing was committed.
+        is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
+        if is_complete and not is_refusal:
             raise CommitLost(error) from error
         raise
 

@@ -9,7 +9,6 @@ committed before its own scan looks at the faces: whichever commits later sees t
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.messaging.messages import (
@@ -131,7 +130,7 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> Fini
     if known := [photo.id for photo in photos if photo.is_known]:
         lost = await stored_matches.delete_outdated(unit.connection, event_id, photo_ids=known)
     guests = await stored_matches.guests_in_photos(unit.connection, event_id, photo_ids)
-    now = datetime.now(UTC)
+    ages = await repository.seconds_since_upload(unit.connection, photo_ids)
     for photo in photos:
         users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
@@ -148,7 +147,7 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> Fini
     return FinishedPhotos(
         matches=sum(map(len, guests.values())),
         latencies_seconds=tuple(
-            (now - photo.uploaded_at).total_seconds() for photo in photos if not photo.is_known
+            ages[photo.id] for photo in photos if photo.id in ages and not photo.is_known
         ),
     )
 

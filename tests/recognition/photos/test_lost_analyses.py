@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from libs.common.database.database import Database, is_away
+from libs.common.database.database import Database
+from libs.common.database.sqlstates import is_away
 from libs.common.database.tables import photos
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded

@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from libs.common.resources import Resources
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
 from services.ingest.context import make_context
 from services.ingest.photos import routes as photos
 from services.ingest.selfies import routes as selfies
@@ -39,4 +39,7 @@ def create_app(
         resources=resources,
         routers=[photos.router, selfies.router],
         start=start,
+        # An upload is an object and a row. Its message waits in the outbox while the bus is away.
+        needs={Dependency.DATABASE, Dependency.PRIMARY, Dependency.STORE},
+        tells={Dependency.BUS},
     )

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.resources import Resources
 from libs.common.web.health import Check
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
 from services.recognition.consumers import Consumers, consuming, forgetting
 from services.recognition.engine.engines import make_engine
 from services.recognition.engine.face_engine import PROFILES, EngineFactory
@@ -90,10 +90,7 @@ def create_app(
                 times=_lease_times(settings),
                 engine=index.name,
             )
-            app.state.checks = app.state.checks | {
-                "bus": Check(bus.check),
-                "partitions": Check(partitions.check),
-            }
+            app.state.checks["partitions"] = Check(partitions.check, required=False)
 
             analyzer = _analyzer(settings, connected, index, replica)
             indexer = _indexer(settings, connected, index, replica)
@@ -132,6 +129,9 @@ def create_app(
         resources=resources,
         routers=[routes.router, people_routes.router],
         start=start,
+        # The face check works with what it is sent. All else is the consumers', who wait.
+        needs=(),
+        tells={Dependency.DATABASE, Dependency.PRIMARY, Dependency.STORE, Dependency.BUS},
     )
 
 

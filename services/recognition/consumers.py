@@ -7,7 +7,7 @@ from functools import partial
 
 from libs.common.background import BackgroundTasks
 from libs.common.database.connections import DatabaseUnavailable
-from libs.common.database.database import is_away
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError
 from libs.common.messaging.bus.protocol import Bus, Delivery, Intake, Subscription
 from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all
@@ -62,7 +62,7 @@ class Consumers:
                 PhotoUploaded.decode(delivery.body),
                 delivery_attempt=delivery.attempt,
                 last_attempt=delivery.attempt >= max_attempts,
-                is_repeat=delivery.attempt > 1 or delivery.redelivered,
+                is_repeat=delivery.is_repeat,
                 using=self._analyzer,
             )
 

@@ -13,7 +13,7 @@ from contextlib import (
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import QueuePool, text
+from sqlalchemy import QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -27,23 +27,33 @@ from libs.common.database.connections import (
     open_engine,
 )
 from libs.common.database.kept_session import KeptSession
+from libs.common.database.sqlstates import (
+    READ_ONLY,
+    drop_lost_session,
+    is_conflict,
+    sqlstate,
+)
 from libs.common.errors import TransientError
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import metrics, tracing
 
-#: Connection failures, too many connections, a server that starts or stops; then what took too
-#: long: a statement, a lock of somebody else's, a transaction whose client said nothing.
-#: Source: PostgreSQL documentation, appendix A.
-_AWAY_SQLSTATES = ("08", "53", "57P", "57014", "55P03", "25P03")
-#: Serialisation failure and deadlock: PostgreSQL has ended this transaction for another's sake.
-_CONFLICT_SQLSTATES = ("40001", "40P01")
 #: How often work that may be repeated is tried; the pauses grow from the first, by chance.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
 #: What people are told of it.
 CONFLICT = "Others are changing the same at this moment. Try again in a few seconds."
+
+#: Raised there, as by a statement that changes something: see `drop_lost_session`. Unlike such a
+#: statement it waits for no lock.
+_REFUSE_READ_ONLY = text(f"""
+    DO $$ BEGIN
+        IF pg_is_in_recovery() OR current_setting('transaction_read_only')::bool THEN
+            RAISE EXCEPTION 'read-only' USING ERRCODE = '{READ_ONLY}';
+        END IF;
+    END $$
+""")
 
 #: Open pools, and the most connections each may have.
 _pools: dict[QueuePool, int] = {}
@@ -53,26 +63,15 @@ metrics.POOL_IDLE.set_function(lambda: sum(pool.checkedin() for pool in list(_po
 metrics.POOL_LIMIT.set_function(lambda: sum(list(_pools.values())))
 
 
+class DatabaseReadOnly(DatabaseUnavailable):
+    """The database answers reads, and takes no changes."""
+
+    def __init__(self) -> None:
+        super().__init__("The database takes no changes now: it is a standby, or set read-only.")
+
+
 class TransactionConflict(TransientError):
     """PostgreSQL gave this transaction up, as it and another one waited for each other."""
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Whether the transaction would have passed but for another one, and may be repeated."""
-    return isinstance(error, DBAPIError) and sqlstate(error) in _CONFLICT_SQLSTATES
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether an error of the driver says that the database cannot serve now."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or sqlstate(error).startswith(_AWAY_SQLSTATES)
-    # SQLAlchemy passes on as they are those errors that come before there is a connection.
-    return isinstance(error, (PoolTimeout, DatabaseUnavailable, OSError))
-
-
-def sqlstate(error: DBAPIError) -> str:
-    """Return PostgreSQL's code of the error, "" where there is none."""
-    return getattr(error.orig, "sqlstate", None) or ""
 
 
 class UnitOfWork:
@@ -86,6 +85,8 @@ class UnitOfWork:
         self.messages: list[OutgoingMessage] = []
         #: With the seconds that each has to wait.
         self.later: list[tuple[OutgoingMessage, float]] = []
+        #: Recorded once the transaction has committed.
+        self.spans = tracing.Pending()
 
     def publish(self, message: Message) -> None:
         """Send the message once the transaction has committed."""
@@ -133,6 +134,7 @@ class Database:
             pool_recycle=settings.db_pool_recycle,
             pool_timeout=settings.db_pool_timeout,
         )
+        event.listen(engine.sync_engine, "handle_error", drop_lost_session)
         try:
             with _counted(engine.pool, limit=settings.db_connections):
                 yield cls(
@@ -200,6 +202,7 @@ class Database:
                 raise
             metrics.TRANSACTION_CONFLICTS.inc()
             raise TransactionConflict(CONFLICT) from error
+        unit.spans.record()
         tracing.past("transaction", began, time.time_ns())
 
     async def attempts(self, *, patient: bool = False) -> AsyncIterator["Attempt"]:
@@ -274,6 +277,19 @@ class Database:
         """Raise the driver's error when the database cannot be used now."""
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
+
+    async def check_primary(self) -> None:
+        """Like `check`, and raise DatabaseReadOnly when nothing can be changed there.
+
+        Then the pool's sessions are given up: new ones may reach another server.
+        """
+        try:
+            async with self.read() as connection:
+                await connection.execute(_REFUSE_READ_ONLY)
+        except DBAPIError as error:
+            if sqlstate(error) == READ_ONLY:
+                raise DatabaseReadOnly from error
+            raise
 
 
 class Attempt:

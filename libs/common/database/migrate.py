@@ -5,13 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
 
 from libs.common.database.connections import OPERATORS_LIMITS, open_engine
-from libs.common.database.database import sqlstate
+from libs.common.database.sqlstates import sqlstate
 from libs.common.settings import sqlalchemy_url
 
 log = structlog.get_logger(__name__)
@@ -58,6 +56,10 @@ async def upgrade(database_url: str) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    # A tenth of the start of every command of `findme`, of which few migrate.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from libs.common.errors import NotFound
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin, Role, require
+from libs.common.web.ids import PathId, RowId
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_open_event
 from services.gallery.events.changes import (
@@ -26,7 +27,7 @@ from services.gallery.events.changes import (
 from services.gallery.events.rules import Event, JoinedEvent
 from services.gallery.gallery import CurrentGallery
 from services.gallery.web.answers import View, json_answer
-from services.gallery.web.requests import PathId, RowId, Text, none_if_empty
+from services.gallery.web.requests import Text, none_if_empty
 
 admin_router = APIRouter(
     prefix="/api/admin", tags=["admin"], dependencies=[Depends(require(Role.ADMIN))]

@@ -3,7 +3,7 @@
 import secrets
 import string
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from libs.common.errors import InvalidInput, NotFound
 
@@ -49,9 +49,8 @@ class CodeInUse(InvalidInput):
         self.code = code
 
 
-def expiry(date: datetime | None, lifetime: timedelta) -> datetime:
+def expiry(date: datetime | None, lifetime: timedelta, *, now: datetime) -> datetime:
     """Return when an event of this date ends; one that lies ahead keeps its whole lifetime."""
-    now = datetime.now(UTC)
     return max(date or now, now) + lifetime
 
 

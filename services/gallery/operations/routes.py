@@ -15,6 +15,7 @@ from libs.common.messaging.dead_letters.settle import Settlement, settle, settle
 from libs.common.messaging.dead_letters.view import details, summary
 from libs.common.telemetry.metrics import CHARGED
 from libs.common.web.auth import Role, require
+from libs.common.web.ids import PathId, RowId
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.lists.cache import CacheFigures
 from services.gallery.operations import repository as operations
@@ -22,7 +23,7 @@ from services.gallery.operations.repository import PaidCalls
 from services.gallery.photos.progress import photo_job, processing_queue
 from services.gallery.web.answers import View, json_answer
 from services.gallery.web.paging import MAX_LIMIT
-from services.gallery.web.requests import PathId, RowId, Text
+from services.gallery.web.requests import Text
 
 DEFAULT_LIMIT = 100
 

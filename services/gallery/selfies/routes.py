@@ -6,12 +6,12 @@ from fastapi import APIRouter, Response
 
 from libs.common.errors import NotFound
 from libs.common.web.auth import CurrentPrincipal
+from libs.common.web.ids import PathId
 from services.gallery.gallery import CurrentGallery
 from services.gallery.selfies import repository as selfies
 from services.gallery.selfies.changes import delete_own_selfies, delete_selfie
 from services.gallery.selfies.repository import SelfieInEvent, SelfieRow
 from services.gallery.web.answers import View, json_answer
-from services.gallery.web.requests import PathId
 
 router = APIRouter(prefix="/api", tags=["selfies"])
 

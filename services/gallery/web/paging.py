@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from libs.common.errors import InvalidInput
+from libs.common.messaging.messages import MAX_ID
 
 MAX_LIMIT = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +71,7 @@ def unpacked(cursor: str) -> tuple[int, int]:
         value, row_id = _FORM.unpack(word)
     except (binascii.Error, struct.error, ValueError) as error:
         raise CursorInvalid from error
-    if row_id >= 2**63:
+    if row_id > MAX_ID:
         raise CursorInvalid
     return value, row_id
 

@@ -2,14 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Path
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from libs.common.messaging.messages import MAX_ID
+from libs.common.web.ids import RowId
 
 #: The longest list of photo ids takes a tenth of it.
 MAX_BODY_BYTES = 1_000_000
@@ -31,8 +30,6 @@ def none_if_empty(value: object) -> object:
 
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
-RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
-PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 class NamedGuest(BaseModel):

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import matches, photos
 from libs.common.rights.counted_matches import UNCERTAIN_BAND, guest_photos, threshold_of
 from services.recognition.engine.face_engine import CALIBRATED_SIMILARITY
 from services.recognition.matching.compare import Match
@@ -148,9 +147,25 @@ async def hold_unfinished_photos(
     )
 
 
-async def delete_below(connection: AsyncConnection, event_id: int, least: float) -> None:
-    """Remove what a lower threshold had let through."""
-    of_event = select(photos.c.id).where(photos.c.event_id == event_id)
-    await connection.execute(
-        delete(matches).where(matches.c.photo_id.in_(of_event), matches.c.similarity < least)
+_DELETE_BELOW = text(
+    """
+    WITH chunk AS (
+        SELECT id FROM photos WHERE event_id = :event_id AND id > :after ORDER BY id LIMIT :photos
+    ), gone AS (
+        DELETE FROM matches WHERE photo_id IN (SELECT id FROM chunk) AND similarity < :least)
+    SELECT max(id) FROM chunk
+    """
+)
+
+
+async def delete_below(
+    connection: AsyncConnection, event_id: int, least: float, *, after: int, photos: int
+) -> int | None:
+    """Remove what a lower threshold had let through, of so many photos after that one.
+
+    Returns the last photo that was looked at, None behind the event's last one.
+    """
+    last: int | None = await connection.scalar(
+        _DELETE_BELOW, {"event_id": event_id, "least": least, "after": after, "photos": photos}
     )
+    return last

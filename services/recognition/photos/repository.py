@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +20,6 @@ class PhotoRow:
     event_id: int
     filename: str
     status: str
-    uploaded_at: datetime
     lost_analyses: int
     traceparent: str | None
     #: Whose faces it has.
@@ -50,7 +49,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.event_id,
                 photos.c.filename,
                 photos.c.processing_status,
-                photos.c.uploaded_at,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
                 photos.c.engine,
@@ -67,7 +65,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         event_id=row.event_id,
         filename=row.filename,
         status=row.processing_status,
-        uploaded_at=row.uploaded_at,
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
         engine=row.engine,
@@ -313,3 +310,19 @@ async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]
             processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
         )
     )
+
+
+async def seconds_since_upload(
+    connection: AsyncConnection, photo_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return how long ago photos were uploaded, by the clock that noted it.
+
+    Never less than 0, though after a failover the clock is another machine's.
+    """
+    age = func.extract("epoch", func.clock_timestamp() - photos.c.uploaded_at)
+    rows = await connection.execute(
+        select(photos.c.id, func.greatest(cast(age, Float), 0.0).label("seconds")).where(
+            photos.c.id == func.any(list(photo_ids))
+        )
+    )
+    return {row.id: row.seconds for row in rows}

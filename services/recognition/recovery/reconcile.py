@@ -210,7 +210,9 @@ def _publish_photo(photo: LostPhoto, topic: str, unit: UnitOfWork) -> None:
     )
     message = kind(event_id=photo.event_id, photo_id=photo.id)
     trace = {tracing.TRACEPARENT: photo.traceparent} if photo.traceparent else {}
-    with tracing.continued("republish", trace, event_id=photo.event_id, photo_id=photo.id):
+    with tracing.continued(
+        "republish", trace, pending=unit.spans, event_id=photo.event_id, photo_id=photo.id
+    ):
         unit.publish(message)
 
 

@@ -15,7 +15,8 @@ from libs.common.database.connections import (
     driver_of,
     limit_socket,
 )
-from libs.common.database.database import Database, is_away
+from libs.common.database.database import Database
+from libs.common.database.sqlstates import is_away
 from libs.common.messaging.bus.retry import OUTAGE_PATIENCE_SECONDS, Retry, RetryPolicy, decide
 from libs.common.settings import CommonSettings
 from tests.support.polling import eventually

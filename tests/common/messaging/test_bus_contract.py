@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from libs.common.errors import PermanentError, TransientError
+from libs.common.errors import PermanentError, TransientError, Unavailable
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery, OutgoingMessage, Unroutable
 from libs.common.messaging.bus.retry import RetryPolicy
 from libs.common.messaging.bus.subscriptions import MESSAGES
@@ -219,6 +219,26 @@ async def test_a_failed_message_is_tried_again_after_a_pause_and_others_pass_it(
     assert {delivery.routing_key for delivery in handler.got} == {"photo.uploaded.08"}
     assert {delivery.headers["traceparent"] for delivery in handler.got} == {"00-abc"}
     await eventually(lambda: acked._value.get() == acked_before + 1)
+
+
+@pytest.mark.parametrize("kind", ["analyze", "match"])
+async def test_waiting_for_what_is_away_is_no_attempt(
+    bus: Bus, topology: Topology, kind: str
+) -> None:
+    queue, key = (
+        (topology.analyze[0], "photo.uploaded.00")
+        if kind == "analyze"
+        else (topology.match[0], "photo.analyzed.00")
+    )
+    away = Unavailable("the store is away")
+    failing = TransientError("not yet")
+    handler = Recorder(errors=[away, away, away, failing, away, failing])
+    await bus.subscribe(queue, handler)
+    await bus.publish(message(key))
+    await eventually(lambda: len(handler.got) == 7)
+    assert [delivery.attempt for delivery in handler.got] == [1, 1, 1, 1, 2, 2, 3]
+    assert [delivery.waits for delivery in handler.got] == [0, 1, 2, 3, 3, 4, 4]
+    assert [delivery.is_repeat for delivery in handler.got] == [False] + [True] * 6
 
 
 async def test_others_pass_a_message_that_waits_for_its_next_attempt(

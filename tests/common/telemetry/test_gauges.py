@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
-import os
 from collections.abc import AsyncIterator
-from multiprocessing.connection import Connection
 
 import pytest
 from prometheus_client import REGISTRY
@@ -17,8 +15,10 @@ from libs.common.messaging.bus.topology import findme_topology
 from libs.common.messaging.relay import Relay
 from libs.common.resources import Resources
 from libs.common.settings import CommonSettings
+from libs.common.web import health
 from libs.common.web.health import Check, watch_dependencies
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
+from tests.support import busy_process
 from tests.support.polling import eventually
 
 
@@ -71,7 +71,10 @@ async def test_one_of_two_relays_says_that_it_leads(database: Database) -> None:
     await bus.close()
 
 
-async def test_a_dependency_that_goes_away_and_comes_back_is_seen() -> None:
+async def test_a_dependency_that_goes_away_and_comes_back_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "FRESH_SECONDS", 0.0)
     problems: list[Exception] = []
 
     async def probe() -> None:
@@ -96,21 +99,17 @@ async def test_every_service_watches_its_dependencies(settings: CommonSettings) 
     async def start(_: object, __: Resources) -> AsyncIterator[None]:
         yield
 
-    app = build_app("watched", settings=settings, resources=None, routers=[], start=start)
+    app = build_app(
+        "watched",
+        settings=settings,
+        resources=None,
+        routers=[],
+        start=start,
+        needs={Dependency.DATABASE, Dependency.STORE},
+        tells={Dependency.PRIMARY, Dependency.BUS},
+    )
     async with app.router.lifespan_context(app):
-        await eventually(
-            lambda: [up("watched", name) for name in ("database", "store", "bus")] == [1, 1, 1]
-        )
-
-
-def work(connection: Connection) -> None:
-    """Hold memory and burn CPU until told to end."""
-    block = bytearray(30_000_000)
-    while os.times().user < 0.2:
-        block[os.getpid() % len(block)] += 1
-        block[os.getpid() % len(block)] = 0
-    connection.send(None)
-    connection.recv()
+        await eventually(lambda: [up("watched", name) for name in Dependency] == [1, 1, 1, 1])
 
 
 def test_memory_and_cpu_of_workers_are_told_and_cpu_never_falls() -> None:
@@ -118,7 +117,7 @@ def test_memory_and_cpu_of_workers_are_told_and_cpu_never_falls() -> None:
     cpu = value("findme_worker_cpu_seconds_total")
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    worker = context.Process(target=work, args=(theirs,), daemon=True)
+    worker = context.Process(target=busy_process.work, args=(theirs,), daemon=True)
     worker.start()
     ours.recv()
     assert value("findme_worker_resident_bytes") > memory + 30_000_000

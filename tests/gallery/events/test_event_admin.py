@@ -57,6 +57,19 @@ async def test_an_events_time_begins_anew_for_its_photographer_and_admins(world:
     assert await world.sent() == []
 
 
+async def test_an_events_time_is_counted_by_the_clock_that_all_services_share(
+    world: World,
+) -> None:
+    admin = await world.admin()
+    answer = await world.client.post(
+        "/api/admin/create-event", json={"name": "Party"}, headers=admin.headers
+    )
+    assert answer.is_success, answer.text
+    [row] = await world.rows(events)
+    # One transaction, one moment of the database's: to the microsecond.
+    assert row["expires_at"] - row["created_at"] == timedelta(days=90)
+
+
 async def test_an_event_that_was_over_is_matched_again(world: World) -> None:
     event_id = await world.event(expires_at=datetime.now(UTC) - timedelta(days=1))
     assert (await reset(world, event_id, await world.admin())).status_code == 200

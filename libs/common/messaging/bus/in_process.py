@@ -15,6 +15,7 @@ from libs.common.messaging.bus.protocol import (
     Delivery,
     Handler,
     OutgoingMessage,
+    QueueFull,
     Subscription,
     Unroutable,
 )
@@ -24,6 +25,7 @@ from libs.common.messaging.bus.subscriptions import (
     Outcome,
     Requeue,
     RunningSubscription,
+    again,
     count_outcome,
     handle,
     unless_set,
@@ -33,7 +35,8 @@ from libs.common.messaging.bus.work_queue import WorkQueue
 
 #: Messages per queue, of a few hundred bytes each; the rest waits in the outbox.
 QUEUE_CAPACITY = 10_000
-PUBLISH_SECONDS = 10.0
+#: Others wait as long behind a message without room; the relay tries it again by itself.
+PUBLISH_SECONDS = 0.5
 
 
 class InProcessBus:
@@ -77,7 +80,7 @@ class InProcessBus:
                 async with asyncio.timeout(self._publish_seconds):
                     await queue.put(_delivery(message, queue.queue.name))
             except TimeoutError as error:
-                raise BusUnavailable(f"{queue.queue.name} is full") from error
+                raise QueueFull(f"{queue.queue.name} is full") from error
         for mailbox in mailboxes:
             mailbox.offer(_delivery(message, ""))
 
@@ -185,9 +188,8 @@ class _Consumer:
             case Done():
                 self._source.settle()
                 count_outcome(name, Outcome.ACKED)
-            case Retry(delay_seconds):
-                again = replace(delivery, attempt=delivery.attempt + 1)
-                self._source.retry_later(again, delay_seconds)
+            case Retry():
+                self._source.retry_later(again(delivery, result), result.delay_seconds)
                 count_outcome(name, Outcome.RETRIED)
             case DeadLetter(reason):
                 # Held while there is no room, as a broker's consumer holds it: never dropped.

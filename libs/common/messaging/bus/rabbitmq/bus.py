@@ -32,6 +32,7 @@ from libs.common.messaging.bus.subscriptions import (
     Outcome,
     Requeue,
     RunningSubscription,
+    again,
     count_outcome,
     handle,
     unless_set,
@@ -200,11 +201,11 @@ class Consumer(ChannelUser):
         """Publish the copy that replaces the message; only then may the original be acked."""
         try:
             match decision:
-                case Retry(delay_seconds):
+                case Retry():
                     await self._publisher.publish(
                         RETRY_EXCHANGE,
-                        retry_routing_key(self._queue, delay_seconds),
-                        envelope.for_retry(delivery),
+                        retry_routing_key(self._queue, decision.delay_seconds),
+                        envelope.for_retry(again(delivery, decision)),
                     )
                 case DeadLetter(reason):
                     await self._publisher.publish(

@@ -67,7 +67,7 @@ async def test_a_leader_behind_a_hole_is_replaced_and_photos_are_matched(
     photos: int,
 ) -> None:
     leader, other, way = leader_behind
-    way.lose_replies()
+    way.go_dark()
     truth = await come_in(deployment, rng, photos)
     await eventually(lambda: other.last_logged("relay_leads"), message=deployment.fleet.tails)
     # The hole goes on: what the other one does must be enough.
@@ -146,7 +146,7 @@ async def test_gauges_of_a_process_that_is_not_answered_say_so(
         return not await is_known(leader)
 
     await eventually(lambda: is_known(leader))
-    way.lose_replies()
+    way.go_dark()
     await eventually(is_unknown, timeout=120, poll_seconds=1)
     depth = await gauge(leader, "findme_outbox_messages")
     assert depth != depth  # no number

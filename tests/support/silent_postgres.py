@@ -45,6 +45,7 @@ class SilentPostgres:
         self._port = free_port()
         self._ways: set[_Way] = set()
         self._loses_replies = False
+        self._is_dark = False
         self._listening: list[socket.socket] = []
         self._last_words: bytes | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -73,6 +74,13 @@ class SilentPostgres:
             way.replies.clear()
         return len(self._ways)
 
+    def go_dark(self) -> None:
+        """Let nothing through in either direction, new connections included, until `heal`."""
+        self._is_dark = True
+        for way in self._ways:
+            way.requests.clear()
+            way.replies.clear()
+
     def lose_replies(self) -> None:
         """Let requests through and nothing back, on new connections too, until `heal`."""
         self._loses_replies = True
@@ -90,7 +98,7 @@ class SilentPostgres:
 
     def heal(self) -> None:
         """Let pass what was held, but for the connections that are silent for ever."""
-        self._loses_replies = False
+        self._loses_replies = self._is_dark = False
         self._last_words = None
         for own in self._sockets():
             with suppress(OSError):  # it has no filter
@@ -107,8 +115,10 @@ class SilentPostgres:
         self._connections.add(task)
         way = _Way(writer.get_extra_info("socket"))
         way.flow()
-        if self._loses_replies:
+        if self._loses_replies or self._is_dark:
             way.replies.clear()
+        if self._is_dark:
+            way.requests.clear()
         self._ways.add(way)
         try:
             # The end of the block is no error of a connection's.

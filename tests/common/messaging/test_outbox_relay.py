@@ -286,12 +286,11 @@ async def test_a_leader_whom_nobody_answers_stops_and_the_next_one_takes_over(
         async with Database.open(far) as behind, relaying(behind, InProcessBus(TOPOLOGY)):
             await eventually(lambda: leading() == 1)
             async with relaying(database, bus):
-                assert postgres.silence()
+                postgres.go_dark()
                 # The server has not been told of anything: the lock is still the first one's.
                 await publish(database, 1)
                 await eventually(lambda: received.photos == [1])
                 await eventually(lambda: leading() == 1)
-                postgres.silence()
 
 
 def leading() -> float | None:

@@ -21,7 +21,7 @@ def value(name: str, **labels: str) -> float | None:
 async def seen(world: World) -> None:
     """Look once, at least; the service's own watcher would set what it read before."""
     await world.app.state.background.end()
-    metrics.DATABASE_BYTES.set(-1)  # what is set last
+    metrics.DATABASE_BYTES.set_function(lambda: -1)  # until there is an answer
     watcher = asyncio.create_task(watch_waiting_work(world.database, every_seconds=0.01))
     try:
         await eventually(lambda: (value("findme_database_bytes") or 0) > 0)

@@ -11,11 +11,14 @@ from starlette.applications import Starlette
 from libs.common.setting_files import SettingUnreadable
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import logs
-from libs.common.web.http_protocol import HttpProtocol
+from libs.common.web.http_protocol import patient_for
 from libs.common.web.stopping import GracefulServer
 
 #: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
 GRACEFUL_SHUTDOWN_SECONDS = 20
+#: A connection without a request is kept for so long; and so long may a request's head take, and
+#: the next piece of its body. As at the gateways, and longer than ingest waits for one.
+KEEP_ALIVE_SECONDS = 75
 
 
 S = TypeVar("S", bound=CommonSettings)
@@ -33,7 +36,7 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
 
 
 class Listening(Protocol):
-    """The settings of where a server listens, and whom it believes."""
+    """The settings of where a server listens, whom it believes, and how patient it is."""
 
     @property
     def host(self) -> str: ...
@@ -41,6 +44,8 @@ class Listening(Protocol):
     def port(self) -> int: ...
     @property
     def forwarded_allow_ips(self) -> str: ...
+    @property
+    def client_stall_seconds(self) -> float: ...
 
 
 def server_config(
@@ -53,12 +58,12 @@ def server_config(
         port=settings.port,
         forwarded_allow_ips=settings.forwarded_allow_ips,
         # Nothing here speaks WebSocket: such an offer is ignored like every other one.
-        http=HttpProtocol,
+        http=patient_for(settings.client_stall_seconds),
         ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=graceful_seconds,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -16,6 +16,7 @@ from services.media.photos import routes as photos
 from services.media.renditions.rendition_pool import RenditionPool
 from services.media.renditions.renditions import Renditions
 from services.media.renditions.single_flight import SingleFlight
+from services.media.responses.object_response import Downloads
 from services.media.selfies import routes as selfies
 from services.media.settings import MediaSettings
 
@@ -37,6 +38,9 @@ def create_app(settings: MediaSettings, resources: Resources | None = None) -> F
         ):
             app.state.renditions = Renditions(
                 store=connected.store, database=connected.database, pool=pool, flights=flights
+            )
+            app.state.downloads = Downloads(
+                connected.store, at_once=settings.large_downloads_at_once
             )
             cleanup = await cleaning(connected.bus, connected.topology, connected.store)
             app.state.background.start("cleanup", cleanup.run)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -29,6 +30,17 @@ class SlowClient:
             return await asyncio.get_running_loop().sock_recv(self._socket, max_bytes)
         except ConnectionResetError:
             return b""
+
+    async def read_body(self) -> bytes:
+        """Read the rest of the head, and as many bytes as it announces, or fewer if they end."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += await self.read(1024)
+        head, _, body = received.partition(b"\r\n\r\n")
+        (length,) = re.findall(rb"content-length: (\d+)", head)
+        while len(body) < int(length) and (piece := await self.read(65536)):
+            body += piece
+        return body
 
     async def read_to_the_end(self) -> bytes:
         pieces = []

@@ -19,7 +19,7 @@ class RecognitionSettings(CommonSettings):
         default=3, ge=1, le=64, description="Worker processes, and photos analysed at once."
     )
     photo_fetches_at_once: int = Field(
-        default=16, ge=1, description="Photos fetched from the store at once, ahead of the workers."
+        default=32, ge=1, description="Photos fetched from the store at once, ahead of the workers."
     )
     photo_fetch_mb: float = Field(
         default=1024, gt=0, description="Room in /tmp for photos that are fetched and in work."

@@ -1,5 +1,6 @@
 """Run one service's application in a process of its own."""
 
+import resource
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -19,6 +20,7 @@ GRACEFUL_SHUTDOWN_SECONDS = 20
 #: A connection without a request is kept for so long; and so long may a request's head take, and
 #: the next piece of its body. As at the gateways, and longer than ingest waits for one.
 KEEP_ALIVE_SECONDS = 75
+MAX_OPEN_FILES = 65_536
 
 
 S = TypeVar("S", bound=CommonSettings)
@@ -30,9 +32,21 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
     Settings that are missing or wrong end the process with one sentence each.
     """
     settings = _read(settings_class)
+    open_many_files()
     logs.configure(settings.log_level, settings.log_format)
     app = create_app(settings)
     GracefulServer(server_config(app, settings), [app.state.stopping]).run()
+
+
+def open_many_files() -> None:
+    """Let the process have as many connections and files as the system allows it, up to 65,536.
+
+    Systems often give 1,024 to whoever does not ask for more: fewer than live streams.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Listening(Protocol):

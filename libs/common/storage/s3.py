@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from libs.common.storage.keys import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
+from libs.common.storage.skew import told_skew
 from libs.common.telemetry import tracing
 
 READ_PIECE_BYTES = 256 * 1024
@@ -28,7 +30,7 @@ ATTEMPTS = 3
 #: For all attempts at reading what is read while somebody waits, a connection's turn included; of
 #: what is then read on, READ_TIMEOUT_SECONDS bound each wait.
 ANSWER_SECONDS = 30.0
-
+FORBIDDEN = 403
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 #: The range starts behind the end of the object.
 INVALID_RANGE = "InvalidRange"
@@ -272,6 +274,14 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def _refusal(error: ClientError) -> str:
+    answer = error.response.get("ResponseMetadata", {})
+    skew = None
+    if answer.get("HTTPStatusCode") == FORBIDDEN:
+        skew = told_skew(answer.get("HTTPHeaders", {}).get("date", ""), now=datetime.now(UTC))
+    return f"{_code(error)}, and {skew}" if skew else _code(error)
+
+
 @contextmanager
 def _translated(key: str) -> Iterator[None]:
     try:
@@ -279,6 +289,6 @@ def _translated(key: str) -> Iterator[None]:
     except ClientError as error:
         if _code(error) in NOT_FOUND_CODES:
             raise ObjectNotFound(key) from error
-        raise StoreUnavailable(f"The photo store refused: {_code(error)}.") from error
+        raise StoreUnavailable(f"The photo store refused: {_refusal(error)}.") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
         raise StoreUnavailable(f"The photo store failed: {type(error).__name__}.") from error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +20,6 @@ class PhotoRow:
     event_id: int
     filename: str
     status: str
-    uploaded_at: datetime
     lost_analyses: int
     traceparent: str | None
     #: Whose faces it has.
@@ -51,7 +50,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.event_id,
                 photos.c.filename,
                 photos.c.processing_status,
-                photos.c.uploaded_at,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
                 photos.c.engine,
@@ -69,7 +67,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         event_id=row.event_id,
         filename=row.filename,
         status=row.processing_status,
-        uploaded_at=row.uploaded_at,
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
         engine=row.engine,
@@ -299,11 +296,36 @@ async def mark_photo_failed(
 
 
 async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
-    """Record that analysed photos have been matched; of others nothing changes."""
+    """Record that analysed photos have been matched; of others nothing changes.
+
+    They are locked in the order of their ids, as whoever locks several does.
+    """
+    analyzed = and_(
+        photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed"
+    )
+    await connection.execute(
+        select(photos.c.id).where(analyzed).order_by(photos.c.id).with_for_update(key_share=True)
+    )
     await connection.execute(
         update(photos)
-        .where(photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed")
+        .where(analyzed)
         .values(
             processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
         )
     )
+
+
+async def seconds_since_upload(
+    connection: AsyncConnection, photo_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return how long ago photos were uploaded, by the clock that noted it.
+
+    Never less than 0, though after a failover the clock is another machine's.
+    """
+    age = func.extract("epoch", func.clock_timestamp() - photos.c.uploaded_at)
+    rows = await connection.execute(
+        select(photos.c.id, func.greatest(cast(age, Float), 0.0).label("seconds")).where(
+            photos.c.id == func.any(list(photo_ids))
+        )
+    )
+    return {row.id: row.seconds for row in rows}

@@ -82,7 +82,6 @@ async def analyzed_photos(
             photos.c.event_id,
             photos.c.filename,
             photos.c.processing_status.label("status"),
-            photos.c.uploaded_at,
             photos.c.lost_analyses,
             photos.c.traceparent,
             photos.c.engine,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
@@ -119,8 +120,8 @@ async def _index(
             return False
         except (Unavailable, WorkerNotStarted, WorkersStopped):
             raise
-        except Exception:
-            if last_attempt:
+        except Exception as error:
+            if last_attempt and not is_away(error):
                 await _fail(selfie, REPEATED_REASON, using)
             raise
     is_saved = False

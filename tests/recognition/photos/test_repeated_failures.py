@@ -12,7 +12,7 @@ from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.workers.process import WorkerNotStarted, WorkersStopped
 from services.recognition import metrics
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceKey, IndexedPhoto, PhotoKey, SelfieKey
 from services.recognition.matching.match import Matcher

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.folder import FolderStore
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import IndexedPhoto, PhotoKey
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo

@@ -21,9 +21,10 @@ from services.media.responses.object_response import Downloads
 from services.media.selfies import routes as selfies
 from services.media.settings import MediaSettings
 
-#: Photos that are fetched ahead of the workers, and what they may take of /tmp, which has 1 GB.
+#: Photos that are fetched ahead of the workers, and what they may take of /tmp: half of the 256 MB
+#: that it has in docker-compose.yml.
 FETCHES_AT_ONCE = 8
-FETCHED_MAX_BYTES = 512 * MEGABYTE
+FETCHED_MAX_BYTES = 128 * MEGABYTE
 
 
 def create_app(settings: MediaSettings, resources: Resources | None = None) -> FastAPI:

@@ -22,7 +22,7 @@ class RecognitionSettings(CommonSettings):
         default=32, ge=1, description="Photos fetched from the store at once, ahead of the workers."
     )
     photo_fetch_mb: float = Field(
-        default=1024, gt=0, description="Room in /tmp for photos that are fetched and in work."
+        default=256, gt=0, description="Room in /tmp for photos that are fetched and in work."
     )
     analyze_timeout_seconds: float = Field(
         default=120, gt=0, description="A worker busy for longer with one photo is killed."

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.common.errors import PermanentError
-from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.process import stage
 
 
@@ -85,22 +84,3 @@ def refuse() -> Callable[[Path], Done]:
 def die() -> Callable[[Path], Done]:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
-
-
-def obedient_pool(
-    processes: int = 1,
-    *,
-    timeout_seconds: float = 60.0,
-    max_tasks: int | None = None,
-    is_lazy: bool = False,
-    metrics: PoolMetrics | None = None,
-) -> WorkerPool[[Path], Done]:
-    return WorkerPool(
-        processes,
-        obedient,
-        name="test worker",
-        timeout_seconds=timeout_seconds,
-        max_tasks=max_tasks,
-        is_lazy=is_lazy,
-        metrics=metrics,
-    )

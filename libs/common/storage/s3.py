@@ -30,6 +30,9 @@ READ_TIMEOUT_SECONDS = 20
 #: own: the kernel goes on for a quarter of an hour.
 SEND_SECONDS = 90.0
 ATTEMPTS = 3
+#: For all attempts at reading what is read while somebody waits, a connection's turn included; of
+#: what is then read on, READ_TIMEOUT_SECONDS bound each wait.
+ANSWER_SECONDS = 30.0
 FORBIDDEN = 403
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 #: The range starts behind the end of the object.
@@ -95,7 +98,8 @@ class S3Store:
 
     async def stat(self, key: str) -> ObjectInfo:
         with _translated(key):
-            head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
         return ObjectInfo(
             key=key,
             size_bytes=head["ContentLength"],
@@ -117,7 +121,8 @@ class S3Store:
         span = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         with _translated(key):
             try:
-                answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
             except ClientError as error:
                 if _code(error) == INVALID_RANGE:
                     return

@@ -16,6 +16,7 @@ class PhotoRecord:
     filename: str
     original_filename: str
     content_type: str
+    size_bytes: int
 
 
 async def photo_by_id(connection: AsyncConnection, photo_id: int) -> PhotoRecord | None:
@@ -38,6 +39,7 @@ async def _photo(connection: AsyncConnection, condition: ColumnElement[bool]) ->
                 photos.c.filename,
                 photos.c.original_filename,
                 photos.c.content_type,
+                photos.c.size_bytes,
             ).where(condition)
         )
     ).one_or_none()

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
 from libs.common.workers.process import WorkerNotStarted, WorkersStopped
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
 from services.media.photos import repository
 from services.media.photos.media_key import Original, Rendition
+from services.media.photos.repository import PhotoRecord
 from services.media.renditions.rendition_pool import GivenUp, RenditionPool
 from services.media.renditions.rendition_worker import DECODERS, CannotDecode
 from services.media.renditions.single_flight import SingleFlight
@@ -67,11 +69,13 @@ class Renditions:
         self,
         *,
         store: ObjectStore,
+        fetches: Fetches,
         database: Database,
         pool: RenditionPool,
         flights: SingleFlight[ObjectInfo],
     ) -> None:
         self._store = store
+        self._fetches = fetches
         self._database = database
         self._pool = pool
         self._flights = flights
@@ -92,10 +96,10 @@ class Renditions:
         before: Failure | None = None
         started = time.perf_counter()
         try:
-            await self._require_photo(rendition.original)
+            photo = await self._require_photo(rendition.original)
             before = await self._outdated_failure(rendition)
-            async with self._pool.turn():
-                info = await self._render(rendition)
+            with self._pool.place():
+                info = await self._render(rendition, photo)
             outcome = "made"
         except (WorkerNotStarted, WorkersStopped):
             raise
@@ -117,8 +121,10 @@ class Renditions:
         RENDITION_SECONDS.labels(rendition.name).observe(time.perf_counter() - started)
         return info
 
-    async def _render(self, rendition: Rendition) -> ObjectInfo:
-        async with self._store.local_file(rendition.original.key) as source:
+    async def _render(self, rendition: Rendition, photo: PhotoRecord) -> ObjectInfo:
+        async with self._fetches.local_file(
+            rendition.original.key, size_bytes=photo.size_bytes
+        ) as source:
             picture = await self._pool.render(source, rendition.longest_side_px)
         await self._keep(rendition.original, rendition.key, picture, content_type=WEBP)
         return await self._store.stat(rendition.key)
@@ -170,8 +176,9 @@ class Renditions:
             await asyncio.shield(self._store.delete(key))
             raise
 
-    async def _require_photo(self, original: Original) -> None:
+    async def _require_photo(self, original: Original) -> PhotoRecord:
         async with self._database.read() as connection:
             photo = await repository.photo_by_filename(connection, original.filename)
         if photo is None or photo.event_id != original.event_id:
             raise NotFound("Photo", original.filename)
+        return photo

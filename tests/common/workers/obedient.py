@@ -1,6 +1,7 @@
 """What the tests' workers run: they do what a task's name says, as native code does it unasked."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -49,6 +50,9 @@ def obey(task: Path) -> Done:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             task.with_name("hanging").touch()
             time.sleep(3600)
+        case "spin":
+            task.with_name("spinning").touch()
+            spin()
         case "bad":
             with stage("decode"):
                 raise NoPicture("The file is empty.")
@@ -62,6 +66,11 @@ def obey(task: Path) -> Done:
             return Done("x" * 1_000_000, 0, 0)
     with stage("decode"), stage("look"):
         return Done(name=task.name, worker=os.getpid(), niceness=os.nice(0))
+
+
+def spin() -> None:
+    """Keep a core busy in native code that no other thread of the process gets past: for ages."""
+    re.match(r"(a+)+$", "a" * 64 + "b")
 
 
 def obedient() -> Callable[[Path], Done]:

@@ -1,6 +1,7 @@
 """What the media tests are about: a running service, people, events, photos."""
 
 import contextlib
+import hashlib
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class World(Rows):
             original_filename=original_filename,
             content_type=content_type,
             size_bytes=len(data),
+            sha256=hashlib.sha256(data).digest(),
         )
         photo = Photo(photo_id, event_id, filename, data)
         await self.store.put(photo.key, data, content_type=content_type)

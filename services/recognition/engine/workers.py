@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from libs.common.images.known_good import KNOWN_GOOD
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from services.recognition import metrics
 from services.recognition.engine.analysis import Engine, PhotoAnalysis
@@ -25,8 +26,14 @@ def engine_pool(
         partial(_analyze_with, engine_factory),
         name=NAME,
         timeout_seconds=timeout_seconds,
+        probe=do_known_good,
         metrics=METRICS,
     )
+
+
+def do_known_good(work: Callable[[Path], object]) -> None:
+    """What shows that a worker is well."""
+    work(KNOWN_GOOD)
 
 
 def _analyze_with(engine_factory: EngineFactory) -> Callable[[Path], PhotoAnalysis]:

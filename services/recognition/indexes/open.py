@@ -75,6 +75,7 @@ async def _rekognition_index(
             partial(ImagePreparer, pixel_limit=settings.pixel_limit),
             name=workers.NAME,
             timeout_seconds=settings.analyze_timeout_seconds,
+            probe=workers.do_known_good,
             metrics=workers.METRICS,
         ) as images,
         _connected(settings, database) as (rekognition, collections),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from libs.common.errors import PermanentError
 from libs.common.workers.pool import PoolMetrics, WorkerPool
-from libs.common.workers.process import stage
+from libs.common.workers.stages import stage
 
 
 class NoPicture(PermanentError):

@@ -15,11 +15,11 @@ from libs.common.telemetry import tracing
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.process import (
     WorkerCrashed,
-    WorkerError,
     WorkerNotStarted,
     WorkersStopped,
     WorkerTimedOut,
 )
+from libs.common.workers.serving import WorkerError
 from tests.common.workers.obedient import (
     CannotStart,
     Done,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from libs.common.errors import PermanentError, Unavailable
+from libs.common.exhaustion import lacks
 
 DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
 IN_PROCESS_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0)
@@ -64,14 +65,13 @@ def decide(error: Exception, attempt: int, policy: RetryPolicy) -> Decision:
     """Decide on a failed attempt; `attempt` is 1 for the first.
 
     A message that cannot be decoded and an input that can never work are not retried;
-    everything else is, until the policy's attempts are used up. What is away is waited for
-    longer: it fails all messages alike, and giving them up would make an outage of seconds a
+    everything else is, until the policy's attempts are used up. What is away, or used up (disk
+    space, memory, open files), is waited for longer: it fails all messages alike, and giving them up would make an outage of seconds a
     loss that people must clear up. A policy that never gives up retries whatever it is.
     """
-    is_outage = isinstance(error, Unavailable) and (
-        policy.waited_seconds(attempt) < OUTAGE_PATIENCE_SECONDS
-    )
-    if is_outage or not policy.gives_up:
+    is_outage = isinstance(error, Unavailable) or lacks(error) is not None
+    is_waited_for = is_outage and policy.waited_seconds(attempt) < OUTAGE_PATIENCE_SECONDS
+    if is_waited_for or not policy.gives_up:
         return Retry(policy.delay_seconds(attempt))
     reason = f"{type(error).__name__}: {error}"
     if isinstance(error, (PermanentError, ValidationError)) or attempt >= policy.max_attempts:

@@ -66,8 +66,9 @@ def decide(error: Exception, attempt: int, policy: RetryPolicy) -> Decision:
 
     A message that cannot be decoded and an input that can never work are not retried;
     everything else is, until the policy's attempts are used up. What is away, or used up (disk
-    space, memory, open files), is waited for longer: it fails all messages alike, and giving them up would make an outage of seconds a
-    loss that people must clear up. A policy that never gives up retries whatever it is.
+    space, memory, open files), is waited for longer: it fails all messages alike, and giving
+    them up would make an outage of seconds a loss that people must clear up. A policy that never
+    gives up retries whatever it is.
     """
     is_outage = isinstance(error, Unavailable) or lacks(error) is not None
     is_waited_for = is_outage and policy.waited_seconds(attempt) < OUTAGE_PATIENCE_SECONDS

@@ -24,8 +24,14 @@ from tests.support.stores import use_credentials
 KEY = "events/1/photos/a.jpg"
 #: Above one batch of a local copy, and no multiple of a disk's blocks.
 PHOTO = bytes(range(256)) * 12_000 + b"end"
+#: Where a disk is full that takes a part of the last write: no further one tells.
+IN_THE_LAST_BATCH = 2_500_000
 JPEG = "image/jpeg"
 UPLOADED = Content(len(PHOTO), hashlib.sha256(PHOTO).digest())
+
+
+def local_copies(folder: Path) -> list[Path]:
+    return list(folder.glob("findme-*"))
 
 
 async def read_whole(store: ObjectStore) -> bytes:
@@ -100,7 +106,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]
         yield disk
 
 
-@pytest.mark.parametrize("but_bytes", [0, 1_500_000])
+@pytest.mark.parametrize("but_bytes", [0, IN_THE_LAST_BATCH])
 async def test_a_full_disk_gives_no_part_of_a_photo_on_and_keeps_none(
     s3_store: ObjectStore, disk: SmallDisk, but_bytes: int
 ) -> None:
@@ -120,14 +126,14 @@ async def test_a_write_that_takes_a_part_only_is_no_whole_file(
     """As on a full disk, for whoever may not mount one: the kernel takes a part, then refuses."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (IN_THE_LAST_BATCH, before[1]))
     try:
         with pytest.raises(Unavailable, match="File too large"):
             async with s3_store.local_file(KEY):
                 pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not [name for name in os.listdir(tmp_path) if name.startswith("findme-")]
+    assert local_copies(tmp_path) == []
 
 
 async def test_without_descriptors_nothing_is_fetched(
@@ -142,5 +148,5 @@ async def test_without_descriptors_nothing_is_fetched(
                 pass
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert not [name for name in os.listdir(tmp_path) if name.startswith("findme-")]
+    assert local_copies(tmp_path) == []
     assert await read_whole(s3_store) == PHOTO

@@ -48,4 +48,4 @@ async def test_the_engine_s_workers_are_counted_and_so_are_those_that_die(tmp_pa
             await pool.run(photo)
     assert value("findme_workers") == there
     assert value("findme_workers_busy") == 0
-    assert value("findme_workers_lost_total", cause="crashed") == lost + 1
+    assert value("findme_workers_lost_total", cause="crashed") == lost + 2

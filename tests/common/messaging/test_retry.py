@@ -1,3 +1,4 @@
+import errno
 import itertools
 from dataclasses import replace
 
@@ -49,8 +50,10 @@ def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -
     ]
 
 
-def test_what_is_away_is_waited_for_long_after_the_attempts_are_used_up() -> None:
-    away = Unavailable("the store is away")
+@pytest.mark.parametrize(
+    "away", [Unavailable("the store is away"), OSError(errno.ENOSPC, "full"), MemoryError()]
+)
+def test_what_is_away_is_waited_for_long_after_the_attempts_are_used_up(away: Exception) -> None:
     assert [decide(away, attempt, POLICY) for attempt in (1, 2, 3, 50)] == [
         Retry(5.0),
         Retry(60.0),

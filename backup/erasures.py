@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backup import repository
 from backup.files import ERASURES, BackupDamaged, write_whole
+from libs.common.database.clock import present_moment
 
 Erasure = Mapping[str, str]
 #: The last line: the digest of those before it.
@@ -39,7 +40,7 @@ async def note_erasures(connection: AsyncConnection, folder: Path) -> int:
     known = read_list(folder)
     async for erasure in repository.read_erasures(connection):
         known.setdefault((erasure["kind"], erasure["key"]), erasure)
-    oldest = datetime.now(UTC) - timedelta(days=repository.ERASURES_KEPT_DAYS)
+    oldest = await present_moment(connection) - timedelta(days=repository.ERASURES_KEPT_DAYS)
     kept = [
         erasure
         for erasure in known.values()

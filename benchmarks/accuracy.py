@@ -22,10 +22,15 @@ from rich.table import Table
 
 from benchmarks.report import Goal, Report, finish
 from demo import scenes
-from services.recognition.engine.analysis import Engine, FloatArray, PhotoAnalysis
 from services.recognition.engine.decode import PIXEL_LIMIT
 from services.recognition.engine.engines import ENGINES, make_engine
-from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, PROFILES
+from services.recognition.engine.face_engine import (
+    CALIBRATED_SIMILARITY,
+    PROFILES,
+    Engine,
+    FloatArray,
+    PhotoAnalysis,
+)
 
 GOALS = {
     "precision": Goal(">=", 1.0),

@@ -18,8 +18,7 @@ import psutil
 from benchmarks.report import Goal, Report, main
 from benchmarks.stored_faces import private_database
 from libs.common.database.database import Database
-from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.profiles import EMBEDDED, to_bytes
+from services.recognition.engine.face_engine import EMBEDDED, FloatArray, to_bytes
 from services.recognition.people.find_people import MOST_FACES, FoundPeople, PeopleFinder
 from tests.support.rows import Rows
 

@@ -12,10 +12,15 @@ import numpy as np
 from libs.common.database.database import Database
 from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.settings import CommonSettings
-from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.profiles import EMBEDDED, to_bytes
-from services.recognition.engine.workers import engine_pool
+from services.recognition.engine.face_engine import (
+    EMBEDDED,
+    DetectedFace,
+    FloatArray,
+    PhotoAnalysis,
+    engine_pool,
+    to_bytes,
+)
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import FaceKey
 from services.recognition.matching import repository as stored_matches

@@ -48,19 +48,24 @@ async def add_event(
     database: Database, *, name: str, photographer: str, code: str | None, days: int
 ) -> CreatedEvent:
     """Create an event for the photographer with that username. Raises InvalidInput."""
-    async with database.unit_of_work() as unit:
-        photographer_id = await unit.connection.scalar(
-            select(users.c.id).where(users.c.username == photographer)
-        )
-        if photographer_id is None:
-            msg = f"There is no photographer {photographer!r}: `findme photographer create` first."
-            raise InvalidInput(msg)
-        return await create_event(
-            NewEvent(
-                name=name,
-                lifetime=timedelta(days=days),
-                event_code=code,
-                photographer_id=photographer_id,
-            ),
-            unit=unit,
-        )
+    async for attempt in database.attempts():
+        async with attempt as unit:
+            photographer_id = await unit.connection.scalar(
+                select(users.c.id).where(users.c.username == photographer)
+            )
+            if photographer_id is None:
+                msg = (
+                    f"There is no photographer {photographer!r}:"
+                    " `findme photographer create` first."
+                )
+                raise InvalidInput(msg)
+            made = await create_event(
+                NewEvent(
+                    name=name,
+                    lifetime=timedelta(days=days),
+                    event_code=code,
+                    photographer_id=photographer_id,
+                ),
+                unit=unit,
+            )
+    return made

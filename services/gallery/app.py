@@ -8,7 +8,7 @@ import httpx
 from fastapi import FastAPI
 
 from libs.common.resources import Resources
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
 from services.gallery.accounts import admin_routes as accounts_admin
 from services.gallery.accounts import routes as accounts
 from services.gallery.consumers import NotificationListener, listening
@@ -25,7 +25,7 @@ from services.gallery.photos import routes as photos
 from services.gallery.selfies import routes as selfies
 from services.gallery.settings import GallerySettings
 from services.gallery.thresholds import routes as thresholds
-from services.gallery.web.body_limit import BodyLimit
+from services.gallery.web.requests import BodyLimit
 
 ROUTERS = [
     accounts.router,
@@ -82,6 +82,10 @@ def create_app(
         resources=resources,
         routers=ROUTERS,
         start=start,
+        # Lists are what guests ask for, and a standby can serve them; what would change
+        # something is answered 503 there.
+        needs={Dependency.DATABASE},
+        tells={Dependency.PRIMARY, Dependency.BUS},
     )
     app.add_middleware(BodyLimit)
     return app

@@ -7,11 +7,11 @@ import httpx
 from fastapi import FastAPI
 
 from libs.common.resources import Resources
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
 from services.ingest.context import make_context
 from services.ingest.photos import routes as photos
 from services.ingest.selfies import routes as selfies
-from services.ingest.selfies.face_check import FaceCheck, RecognitionFaceCheck, recognition_client
+from services.ingest.selfies.receive_selfie import FaceCheck, recognition_client
 from services.ingest.settings import IngestSettings
 
 
@@ -19,21 +19,18 @@ def create_app(
     settings: IngestSettings,
     resources: Resources | None = None,
     *,
-    face_check: FaceCheck | None = None,
     recognition_transport: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
     """Return the service.
 
-    `resources` are borrowed when given. Selfies are judged by `face_check`, else by
-    recognition, which `recognition_transport` reaches where it runs in the same process.
+    `resources` are borrowed when given. `recognition_transport` reaches recognition, which
+    judges selfies, where it runs in the same process.
     """
 
     @asynccontextmanager
     async def start(app: FastAPI, connected: Resources) -> AsyncIterator[None]:
         async with recognition_client(settings, recognition_transport) as client:
-            app.state.context = make_context(
-                settings, connected, face_check or RecognitionFaceCheck(client)
-            )
+            app.state.context = make_context(settings, connected, FaceCheck(client))
             yield
 
     return build_app(
@@ -42,4 +39,7 @@ def create_app(
         resources=resources,
         routers=[photos.router, selfies.router],
         start=start,
+        # An upload is an object and a row. Its message waits in the outbox while the bus is away.
+        needs={Dependency.DATABASE, Dependency.PRIMARY, Dependency.STORE},
+        tells={Dependency.BUS},
     )

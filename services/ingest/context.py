@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from libs.common.errors import Unavailable
 from libs.common.resources import Resources
 from services.ingest.request_body import MultipartReader, RequestBody
-from services.ingest.selfies.face_check import FaceCheck
+from services.ingest.selfies.receive_selfie import FaceCheck
 from services.ingest.settings import IngestSettings
 
 RETRY_AFTER_SECONDS = 10

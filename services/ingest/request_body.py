@@ -6,7 +6,7 @@ multipart/form-data (RFC 7578), without ever holding a part whole.
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -171,17 +171,11 @@ class MultipartDecoder:
         self._events.append(data[start:end])
 
 
-class ByteSource(Protocol):
-    """Whatever hands out bytes until it answers b""."""
-
-    async def read(self) -> bytes: ...
-
-
 class MultipartReader:
     """The parts of a body, one after the other; a part that is not read is skipped."""
 
-    def __init__(self, source: ByteSource, content_type: str) -> None:
-        self._source = source
+    def __init__(self, body: RequestBody, content_type: str) -> None:
+        self._body = body
         self._decoder = MultipartDecoder(content_type)
         self._events: deque[Event] = deque()
         self._in_part = False
@@ -190,7 +184,7 @@ class MultipartReader:
     async def next_part(self) -> "Part | None":
         """Return the next part, None after the last one.
 
-        Raises MalformedMultipart, and what the source raises.
+        Raises MalformedMultipart, and what the body raises.
         """
         while not self._ended:
             event = await self._next_event()
@@ -214,7 +208,7 @@ class MultipartReader:
 
     async def _next_event(self) -> Event:
         while not self._events:
-            chunk = await self._source.read()
+            chunk = await self._body.read()
             if not chunk:
                 raise MalformedMultipart("it ends before its last part does")
             self._events.extend(self._decoder.feed(chunk))

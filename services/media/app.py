@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from libs.common.resources import Resources
 from libs.common.settings import MEGAPIXEL
 from libs.common.storage.protocol import ObjectInfo
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
 from libs.common.web.signed_urls import SignedUrls
 from services.media import signed_routes as signed
 from services.media.consumers import cleaning
@@ -48,4 +48,7 @@ def create_app(settings: MediaSettings, resources: Resources | None = None) -> F
         resources=resources,
         routers=[signed.router, photos.router, selfies.router],
         start=start,
+        # Pages are made of thumbnails, which are served without the database.
+        needs={Dependency.STORE},
+        tells={Dependency.DATABASE, Dependency.BUS},
     )

@@ -4,7 +4,7 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 
 from fastapi import FastAPI
@@ -12,14 +12,17 @@ from fastapi import FastAPI
 from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.resources import Resources
 from libs.common.web.health import Check
-from libs.common.web.service_app import build_app
-from services.recognition.consumers import Consumers, consuming
+from libs.common.web.service_app import Dependency, build_app
+from services.recognition.consumers import Consumers, consuming, forgetting
 from services.recognition.engine.engines import make_engine
-from services.recognition.engine.profiles import PROFILES
-from services.recognition.engine.workers import EngineFactory, EnginePool, engine_pool
-from services.recognition.erasure.forgetting import forgetting
+from services.recognition.engine.face_engine import PROFILES, EngineFactory
 from services.recognition.indexes.face_index import FaceIndex
-from services.recognition.indexes.open import local_engine, local_workers, open_index
+from services.recognition.indexes.open import (
+    WorkerPools,
+    local_engine,
+    open_index,
+    open_worker_pools,
+)
 from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.matching.match import Matcher
 from services.recognition.partitions.owner import LeaseTimes, PartitionOwner
@@ -48,12 +51,12 @@ def create_app(
     resources: Resources | None = None,
     *,
     engine_factory: EngineFactory | None = None,
-    pool: EnginePool | None = None,
+    pools: WorkerPools | None = None,
     keeps_messages: bool = True,
 ) -> FastAPI:
     """Return the service.
 
-    `resources` are borrowed when given, and so is `pool`, whose workers have the engine then;
+    `resources` are borrowed when given, and so are `pools`, whose workers have the engine then;
     else `engine_factory` makes the engine of each worker.
     `keeps_messages` is False where the bus forgets with its process: then all unfinished
     work is published again at the start, however young.
@@ -72,11 +75,11 @@ def create_app(
         database, bus, topology = connected.database, connected.bus, connected.topology
         background = app.state.background
         async with (
-            _borrowed_or_own(pool, settings, factory) as workers,
+            nullcontext(pools) if pools else open_worker_pools(settings, factory) as workers,
             open_index(settings, database, workers, background) as index,
             PeopleFinder(database, PROFILES.get(settings.face_recognizer_provider)) as people,
         ):
-            app.state.pool = workers
+            app.state.pool = workers.engine
             app.state.index = index
             app.state.people = people
             partitions = PartitionOwner(
@@ -87,10 +90,7 @@ def create_app(
                 times=_lease_times(settings),
                 engine=index.name,
             )
-            app.state.checks = app.state.checks | {
-                "bus": Check(bus.check),
-                "partitions": Check(partitions.check),
-            }
+            app.state.checks["partitions"] = Check(partitions.check, required=False)
 
             analyzer = _analyzer(settings, connected, index, replica)
             indexer = _indexer(settings, connected, index, replica)
@@ -129,16 +129,9 @@ def create_app(
         resources=resources,
         routers=[routes.router, people_routes.router],
         start=start,
-    )
-
-
-def _borrowed_or_own(
-    pool: EnginePool | None, settings: RecognitionSettings, factory: EngineFactory
-) -> AbstractAsyncContextManager[EnginePool]:
-    if pool is not None:
-        return nullcontext(pool)
-    return engine_pool(
-        local_workers(settings), factory, timeout_seconds=settings.analyze_timeout_seconds
+        # The face check works with what it is sent. All else is the consumers', who wait.
+        needs=(),
+        tells={Dependency.DATABASE, Dependency.PRIMARY, Dependency.STORE, Dependency.BUS},
     )
 
 

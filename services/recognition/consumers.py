@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from libs.common.background import BackgroundTasks
-from libs.common.database.database import DatabaseUnavailable, is_away
+from libs.common.database.database import DatabaseUnavailable
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import Exhausted, lacks
-from libs.common.messaging.bus.protocol import Bus, Delivery, Intake
+from libs.common.messaging.bus.protocol import Bus, Delivery, Intake, Subscription
 from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import (
+    EventDeleted,
     PhotoAnalyzed,
     PhotoUploaded,
     RematchRequested,
@@ -20,11 +22,15 @@ from libs.common.messaging.messages import (
     SelfieUploaded,
 )
 from libs.common.web.stopping import Stopping
+from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.matching.match import match_photo, rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
 from services.recognition.rekognition_rounds.rounds import Rounds
 from services.recognition.selfies.index_selfie import SelfieIndexer, match_selfie
+
+#: What every replica forgets, whoever owns the event's partition now.
+FORGOTTEN = (f"{SelfieDeleted.topic}.*", f"{EventDeleted.topic}.*")
 
 
 class Consumers:
@@ -57,7 +63,7 @@ class Consumers:
                 PhotoUploaded.decode(delivery.body),
                 delivery_attempt=delivery.attempt,
                 last_attempt=delivery.attempt >= max_attempts,
-                is_repeat=delivery.attempt > 1 or delivery.redelivered,
+                is_repeat=delivery.is_repeat,
                 using=self._analyzer,
             )
 
@@ -164,3 +170,26 @@ async def consuming(
         yield
     finally:
         await stop()
+
+
+async def forgetting(bus: Bus, index: FaceIndex) -> LastingSubscription:
+    """Drop what was deleted from the index's memory; after a gap nothing in it is trusted."""
+
+    async def handle(delivery: Delivery) -> None:
+        topic, _, _ = delivery.routing_key.rpartition(".")
+        if topic == EventDeleted.topic:
+            index.forget(EventDeleted.decode(delivery.body).event_id)
+        else:
+            message = SelfieDeleted.decode(delivery.body)
+            index.forget(message.event_id, message.selfie_id)
+
+    async def on_gap() -> None:
+        index.forget_all()
+
+    async def listen() -> Subscription:
+        subscription = await bus.listen(FORGOTTEN, handle, on_gap=on_gap)
+        # Until now nobody listened.
+        index.forget_all()
+        return subscription
+
+    return await LastingSubscription.begin(listen)

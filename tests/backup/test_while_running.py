@@ -1,14 +1,17 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from demo.api import Api
 from demo.command import make_place
 from demo.server import running_server
 from standalone.settings import StandaloneSettings
 from tests.support.polling import PATIENCE_SECONDS, eventually
+from tests.support.process_fixtures import new_data_dir
 from tests.support.small_event import PASSWORD, SmallEvent
 
 
@@ -24,20 +27,18 @@ def findme(*arguments: str) -> str:
     return done.stdout
 
 
-def folder_with_models(folder: Path, model_dir: Path) -> Path:
-    folder.mkdir()
-    (folder / "models").symlink_to(model_dir)
-    return folder
+@pytest.fixture
+def other_data_dir(model_dir: Path) -> Iterator[Path]:
+    with new_data_dir(model_dir) as folder:
+        yield folder
 
 
 async def test_a_data_folder_backed_up_while_it_serves_goes_on_in_another_folder(
-    tmp_path: Path, model_dir: Path, small_event: SmallEvent, run: str
+    data_dir: Path, other_data_dir: Path, tmp_path: Path, small_event: SmallEvent, run: str
 ) -> None:
-    here = folder_with_models(tmp_path / "here", model_dir)
-    there = folder_with_models(tmp_path / "there", model_dir)
     backup = str(tmp_path / "backup")
-    with running_server(here) as server:
-        settings = StandaloneSettings(findme_data_dir=here)
+    with running_server(data_dir) as server:
+        settings = StandaloneSettings(findme_data_dir=data_dir)
         place = await make_place(settings, server.url, run=run, password=PASSWORD)
         path = f"/api/photographer/events/{place.event_id}/photos"
         async with place.api() as photographer:
@@ -49,10 +50,10 @@ async def test_a_data_folder_backed_up_while_it_serves_goes_on_in_another_folder
                 return {photo["processing_status"] for photo in photos} == {"done"}
 
             await eventually(done)
-            findme("backup", backup, "--data-dir", str(here))
+            findme("backup", backup, "--data-dir", str(data_dir))
             before = await photographer.get(path)
-    findme("restore", backup, "--data-dir", str(there))
-    with running_server(there) as server:
+    findme("restore", backup, "--data-dir", str(other_data_dir))
+    with running_server(other_data_dir) as server:
         async with Api(server.url) as photographer:
             await photographer.login(place.photographer, PASSWORD)
             # The secret came along, and so every link that browsers have kept.

@@ -12,11 +12,8 @@ from tests.support.polling import PATIENCE_SECONDS
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_the_demo_shows_the_job_stays_up_and_takes_its_server_with_it(
-    tmp_path: Path, model_dir: Path, ending: signal.Signals
+    data_dir: Path, ending: signal.Signals
 ) -> None:
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    (data_dir / "models").symlink_to(model_dir)
     command = [sys.executable, "-m", "cli", "demo", "--count", "5", "--port", "0"]
     with subprocess.Popen(
         [*command, "--data-dir", str(data_dir)], stdout=subprocess.PIPE, text=True

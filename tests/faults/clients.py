@@ -27,6 +27,8 @@ class Clients:
         self._client = httpx.AsyncClient(base_url=url, timeout=20)
         self._tokens = Tokens(secret)
         self._photographer = Principal(photographer_id, Role.PHOTOGRAPHER)
+        #: Of users who logged in; tokens for the others are made here.
+        self.headers: dict[int, dict[str, str]] = {}
         self.resent = 0
 
     async def __aenter__(self) -> Self:
@@ -59,12 +61,11 @@ class Clients:
     async def _until_accepted(self, request: Callable[[], Request], principal: Principal) -> None:
         deadline = time.monotonic() + GIVE_UP_SECONDS
         token = self._tokens.issue(principal, lifetime=timedelta(hours=1))
+        headers = self.headers.get(principal.user_id) or {"Authorization": f"Bearer {token}"}
         while True:
             path, files = request()
             try:
-                answer = await self._client.post(
-                    path, files=files, headers={"Authorization": f"Bearer {token}"}
-                )
+                answer = await self._client.post(path, files=files, headers=headers)
             except httpx.TransportError as error:
                 problem = repr(error)
             else:

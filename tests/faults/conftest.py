@@ -50,3 +50,11 @@ async def deployment_on_s3(
         ) as deployment,
     ):
         yield deployment, store
+
+
+@pytest.fixture
+async def broker_proxy(amqp_url: str) -> AsyncIterator[StoreProxy]:
+    """A way to the broker that can be cut: nothing passes, and nobody is told."""
+    proxy = StoreProxy(amqp_url)
+    async with proxy.running():
+        yield proxy

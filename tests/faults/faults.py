@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from libs.common.database.database import is_away
+from libs.common.database.sqlstates import is_away
 from tests.faults.processes import Service
 from tests.faults.proxy import StoreProxy
 from tests.support.postgres import Postgres

@@ -19,6 +19,7 @@ START_SECONDS = 60.0
 #: A process that ends by itself is started again after this.
 RESTART_SECONDS = 0.2
 SUPERVISE_SECONDS = 0.05
+SCRIPTED_RECOGNITION = "tests.support.scripted_recognition"
 
 
 class Service:
@@ -160,9 +161,7 @@ class Fleet:
     async def add_recognition(self, count: int) -> list[Service]:
         """Start replicas of recognition with the scripted engine, and wait until they are up."""
         replicas = [
-            await self.add(
-                f"recognition-{len(self.services) + 1}", "tests.support.scripted_recognition"
-            )
+            await self.add(f"recognition-{len(self.services) + 1}", SCRIPTED_RECOGNITION)
             for _ in range(count)
         ]
         await self.all_up()

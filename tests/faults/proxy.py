@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 PIECE_BYTES = 64 * 1024
 _HEAD_END = b"\r\n\r\n"
@@ -99,3 +99,11 @@ class StoreProxy:
             writer.write(piece)
             await writer.drain()
         writer.close()
+
+
+def behind(proxy: StoreProxy, url: str) -> str:
+    """The URL of a server, whatever its protocol, by way of the proxy."""
+    address, way = urlsplit(url), urlsplit(proxy.url)
+    credentials = address.netloc.rpartition("@")[0]
+    netloc = f"{credentials}@{way.netloc}" if credentials else way.netloc
+    return urlunsplit(address._replace(netloc=netloc))

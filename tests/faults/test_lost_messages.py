@@ -9,8 +9,7 @@ from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.topology import Queue
 from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.messaging.relay import Relay
-from services.recognition.engine.analysis import PhotoAnalysis
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED, PhotoAnalysis
 from services.recognition.indexes.embedded.index import indexed_photo
 from services.recognition.photos import repository
 from tests.faults.deployment import Deployment

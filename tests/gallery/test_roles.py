@@ -108,7 +108,7 @@ async def people(world: World) -> dict[Role, Person]:
 
 async def test_every_route_asks_for_a_valid_token(world: World, people: dict[Role, Person]) -> None:
     admin = Principal(people[ADMIN].id, ADMIN)
-    expired = Tokens(SECRET).issue(admin, lifetime=timedelta(seconds=-1))
+    expired = Tokens(SECRET).issue(admin, lifetime=timedelta(minutes=-2))
     forged = Tokens("another secret of more than 32 letters").issue(
         admin, lifetime=timedelta(days=1)
     )

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from libs.common.database import tables
 from libs.common.database.database import Database
-from libs.common.errors import InvalidInput
+from libs.common.face_check import FaceVerdict
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.topology import findme_topology
 from libs.common.resources import Resources
@@ -22,7 +22,6 @@ from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import Role
 from services.ingest.app import create_app
-from services.ingest.selfies.face_check import SelfieFace
 from services.ingest.settings import IngestSettings
 from tests.support.http_server import calling
 from tests.support.people import bearer, issue_token
@@ -32,16 +31,16 @@ from tests.support.world import World
 NO_FACE = "No face could be found. Send a picture of your face."
 
 
-class ScriptedFaceCheck:
-    """Refuses the pictures it was told to."""
+class ScriptedRecognition(httpx.AsyncBaseTransport):
+    """Recognition's end of the wire: refuses the pictures it was told to."""
 
     def __init__(self) -> None:
         self.refused: set[bytes] = set()
 
-    async def check(self, image: bytes) -> SelfieFace | None:
-        if image in self.refused:
-            raise InvalidInput(NO_FACE)
-        return None
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        is_refused = await request.aread() in self.refused
+        verdict = FaceVerdict(valid=not is_refused, reason=NO_FACE if is_refused else None)
+        return httpx.Response(200, json=verdict.model_dump(mode="json"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Ingest:
     settings: IngestSettings
     resources: Resources
     world: World
-    face_check: ScriptedFaceCheck
+    recognition: ScriptedRecognition
 
     def headers(self, user_id: int, role: Role = Role.PHOTOGRAPHER) -> dict[str, str]:
         return bearer(issue_token(user_id, role))
@@ -121,10 +120,10 @@ async def running_ingest(settings: IngestSettings, store: ObjectStore) -> AsyncI
         open_bus(None, topology) as bus,
     ):
         resources = Resources(database=database, bus=bus, store=store, topology=topology)
-        face_check = ScriptedFaceCheck()
-        app = create_app(settings, resources, face_check=face_check)
+        recognition = ScriptedRecognition()
+        app = create_app(settings, resources, recognition_transport=recognition)
         async with calling(app) as client:
-            yield Ingest(app, client, settings, resources, World(database, store), face_check)
+            yield Ingest(app, client, settings, resources, World(database, store), recognition)
 
 
 @pytest.fixture

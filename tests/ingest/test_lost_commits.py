@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database import outbox as outbox_rows
+from libs.common.database.database import ATTEMPTS
 from libs.common.database.tables import outbox, photos, selfies
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import Role
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Ingest, new_gallery, running_ingest
+from tests.support.conflicts import OneDeadlock
 from tests.support.image_files import image_file
 from tests.support.lossy_postgres import Loss, LossyPostgres
 from tests.support.polling import eventually
@@ -134,6 +138,27 @@ async def test_a_photo_of_which_nobody_can_say_whether_it_is_recorded_keeps_its_
     postgres.release()
     await eventually(lambda: is_recorded(lossy))
     assert (await rows(lossy))[0] == await stored(lossy)
+
+
+async def test_a_photo_whose_transaction_is_given_up_each_time_leaves_no_object(
+    lossy: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = await new_gallery(lossy)
+    tries = 0
+
+    async def in_a_deadlock(connection: AsyncConnection, *_: object) -> None:
+        nonlocal tries
+        tries += 1
+        await OneDeadlock(select_nothing)(connection)
+
+    monkeypatch.setattr(outbox_rows, "append", in_a_deadlock)
+    answer = await gallery.upload(("a.jpg", PHOTO))
+    assert (answer.status_code, tries) == (503, ATTEMPTS)
+    assert await stored(lossy) == set()
+
+
+async def select_nothing(_: AsyncConnection) -> None:
+    """Work that asks nothing of the database."""
 
 
 @pytest.mark.parametrize("loss", [Loss.MADE, Loss.LATER])

@@ -1,23 +1,24 @@
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.request_body import MalformedMultipart, MultipartReader, Part
+from services.ingest.request_body import MalformedMultipart, MultipartReader, Part, RequestBody
 
 BOUNDARY = b"----boundary7"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
-class Chunks:
+def body_of(chunks: Sequence[bytes]) -> RequestBody:
     """A body that arrives in these pieces."""
+    messages = iter([*({"body": chunk, "more_body": True} for chunk in chunks), {}])
 
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._chunks = [chunk for chunk in chunks if chunk]
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", **next(messages)}
 
-    async def read(self) -> bytes:
-        return self._chunks.pop(0) if self._chunks else b""
+    return RequestBody(receive, max_bytes=10**6, stall_seconds=60)
 
 
 def form(*contents: bytes) -> bytes:
@@ -37,7 +38,7 @@ async def content_of(part: Part) -> bytes:
 
 
 async def contents_of(chunks: Sequence[bytes]) -> list[bytes]:
-    reader = MultipartReader(Chunks(chunks), CONTENT_TYPE)
+    reader = MultipartReader(body_of(chunks), CONTENT_TYPE)
     contents = []
     while part := await reader.next_part():
         contents.append(await content_of(part))
@@ -76,7 +77,9 @@ async def test_a_body_of_single_bytes_gives_the_same_parts() -> None:
 
 async def test_a_part_that_is_not_read_to_its_end_is_skipped() -> None:
     body = form(b"a" * 1000, b"b" * 10)
-    reader = MultipartReader(Chunks([body[i : i + 100] for i in range(0, 2000, 100)]), CONTENT_TYPE)
+    reader = MultipartReader(
+        body_of([body[i : i + 100] for i in range(0, 2000, 100)]), CONTENT_TYPE
+    )
 
     first = await reader.next_part()
     assert first is not None
@@ -91,7 +94,7 @@ async def test_a_part_that_is_not_read_to_its_end_is_skipped() -> None:
 
 async def test_a_prefix_and_the_rest_make_the_whole() -> None:
     body = form(bytes(range(256)) * 10)
-    reader = MultipartReader(Chunks([body[i : i + 64] for i in range(0, 4000, 64)]), CONTENT_TYPE)
+    reader = MultipartReader(body_of([body[i : i + 64] for i in range(0, 4000, 64)]), CONTENT_TYPE)
     part = await reader.next_part()
     assert part is not None
 
@@ -106,7 +109,7 @@ async def test_names_are_handed_on_as_they_were_sent() -> None:
         b"--" + BOUNDARY + b"\r\nContent-Disposition: form-data; name=files; filename="
         b'"a;b \xf0\x9f\x8e\x89.jpg"\r\n\r\nx\r\n--' + BOUNDARY + b"--\r\n"
     )
-    part = await MultipartReader(Chunks([body]), CONTENT_TYPE).next_part()
+    part = await MultipartReader(body_of([body]), CONTENT_TYPE).next_part()
 
     assert part is not None
     assert part.filename == "a;b 🎉.jpg".encode()
@@ -117,7 +120,7 @@ async def test_a_plain_field_has_no_filename() -> None:
         b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="watcher_id"\r\n\r\n7'
         b"\r\n--" + BOUNDARY + b"--\r\n"
     )
-    part = await MultipartReader(Chunks([body]), CONTENT_TYPE).next_part()
+    part = await MultipartReader(body_of([body]), CONTENT_TYPE).next_part()
 
     assert part is not None
     assert (part.name, part.filename) == ("watcher_id", None)
@@ -145,4 +148,4 @@ async def test_a_malformed_body_is_named_as_such(body: bytes) -> None:
 )
 def test_a_body_of_another_type_is_refused_unread(content_type: str) -> None:
     with pytest.raises(MalformedMultipart):
-        MultipartReader(Chunks([]), content_type)
+        MultipartReader(body_of([]), content_type)

@@ -11,7 +11,7 @@ from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.web.auth import Role
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, verify_internal_token
 from services.ingest.app import create_app
-from services.ingest.selfies.face_check import SelfieFace
+from services.ingest.selfies.receive_selfie import SelfieFace
 from tests.ingest.conftest import NO_FACE, Ingest
 from tests.support.http_server import calling
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size
@@ -209,7 +209,7 @@ async def test_a_selfie_without_a_face_is_refused_with_recognitions_sentence(
     ingest: Ingest,
 ) -> None:
     user_id, _ = await guest_of(ingest, 1)
-    ingest.face_check.refused.add(SELFIE)
+    ingest.recognition.refused.add(SELFIE)
 
     answer = await upload(ingest, user_id)
 

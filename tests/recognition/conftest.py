@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from libs.common.database.database import Database
 from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
-from tests.support.engine_pools import lent_pool
+from tests.support.engine_pools import lent_pools
+from tests.support.rows import Rows
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
 from tests.support.world import World
@@ -38,12 +40,19 @@ def world(resources: Resources) -> World:
     return World(resources.database, resources.store)
 
 
+@pytest.fixture
+async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
+    """Rows of a database on which no service works."""
+    async with Database.open(settings) as database:
+        yield Rows(database)
+
+
 @asynccontextmanager
 async def running_recognition(
     settings: RecognitionSettings, resources: Resources, *, keeps_messages: bool = True
 ) -> AsyncIterator[FastAPI]:
-    async with lent_pool(ScriptedEngine, settings) as pool:
-        app = create_app(settings, resources, pool=pool, keeps_messages=keeps_messages)
+    async with lent_pools(ScriptedEngine, settings) as pools:
+        app = create_app(settings, resources, pools=pools, keeps_messages=keeps_messages)
         async with app.router.lifespan_context(app):
             yield app
 

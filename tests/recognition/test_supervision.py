@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from libs.common.messaging.bus.in_process import InProcessBus
@@ -65,7 +66,6 @@ async def test_a_task_that_ends_is_missed_and_begun_again(
         ("forgetting", "listener"),
         ("dead letters", "findme.dlq"),
         ("lane findme.analyze.{lane:02d}", "findme.analyze.{lane:02d}"),
-        ("match partition {bucket} ", "findme.match.{bucket:02d}"),
     ],
 )
 async def test_a_subscription_that_ends_is_missed_and_made_again(
@@ -92,4 +92,34 @@ async def test_a_subscription_that_ends_is_missed_and_made_again(
         breakage.is_broken = False
         await becomes_ready(app)
         await breakage.works_again()
+        await brings_a_guest_their_photo(world, event)
+
+
+async def test_a_partition_that_is_not_consumed_is_told_of_and_the_face_check_still_asked(
+    world: World,
+    settings: RecognitionSettings,
+    resources: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    event = await world.event()
+    bus = resources.bus
+    assert isinstance(bus, InProcessBus)
+    breakage = Breakage(is_broken=False)
+    monkeypatch.setattr(bus, "subscribe", breakage.of(bus.subscribe))
+    async with (
+        running_recognition(settings, resources) as app,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        await brings_a_guest_their_photo(world, event)
+        breakage.is_broken, breakage.calls_since = True, 0
+        end_subscription(bus, f"findme.match.{bucket_of(event):02d}")
+
+        async def told_of(problem: str) -> bool:
+            answer = await client.get("/readyz")
+            assert answer.status_code == 200, answer.text
+            return problem in answer.json()["checks"]["partitions"]
+
+        await eventually(lambda: told_of(f"match partition {bucket_of(event)} "))
+        breakage.is_broken = False
+        await eventually(lambda: told_of("ok"))
         await brings_a_guest_their_photo(world, event)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from libs.common.resources import Resources
 from services.recognition.app import create_app
-from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.settings import RecognitionSettings
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.scripted_engine import ScriptedEngine

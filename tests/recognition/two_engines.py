@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from libs.common.errors import PermanentError
 from libs.common.resources import Resources
 from services.recognition.app import create_app
-from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.settings import RecognitionSettings
-from tests.support.engine_pools import lent_pool
+from tests.support.engine_pools import lent_pools
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.world import World
 
@@ -43,8 +43,8 @@ async def running_engine(
 ) -> AsyncIterator[FastAPI]:
     """A recognition service with the engine."""
     own = settings.model_copy(update={"face_recognizer_provider": engine})
-    async with lent_pool(partial(OneSided, name=engine), own) as pool:
-        app = create_app(own, resources, pool=pool, keeps_messages=keeps_messages)
+    async with lent_pools(partial(OneSided, name=engine), own) as pools:
+        app = create_app(own, resources, pools=pools, keeps_messages=keeps_messages)
         async with app.router.lifespan_context(app):
             yield app
 

@@ -18,14 +18,6 @@ from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.small_event import PASSWORD, SmallEvent
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path, model_dir: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "models").symlink_to(model_dir)
-    return folder
-
-
 async def place_on(server: Server, data_dir: Path, run: str) -> Place:
     settings = StandaloneSettings(findme_data_dir=data_dir)
     return await make_place(settings, server.url, run=run, password=PASSWORD)

@@ -17,10 +17,10 @@ from services.ingest.settings import IngestSettings
 from services.media.app import create_app as create_media
 from services.media.settings import MediaSettings
 from services.recognition.app import create_app as create_recognition
-from services.recognition.engine.workers import EngineFactory
+from services.recognition.engine.face_engine import EngineFactory
 from services.recognition.settings import RecognitionSettings
 from standalone.app import gateway_app
-from tests.support.engine_pools import lent_pool
+from tests.support.engine_pools import lent_pools
 from tests.support.settings import settings_of
 
 
@@ -44,9 +44,9 @@ async def running_services(
     )
     async with (
         open_resources(settings, name="test") as resources,
-        lent_pool(engine_factory, settings) as pool,
+        lent_pools(engine_factory, settings) as pools,
     ):
-        recognises = create_recognition(settings, resources, pool=pool, keeps_messages=False)
+        recognises = create_recognition(settings, resources, pools=pools, keeps_messages=False)
         ingest = create_ingest(
             settings_of(IngestSettings, database_url, **common),
             resources,

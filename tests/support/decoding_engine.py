@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.recognition.engine import thumbhash
-from services.recognition.engine.analysis import PhotoAnalysis
 from services.recognition.engine.decode import PhotoScales
+from services.recognition.engine.face_engine import PhotoAnalysis
 
 
 @dataclass(frozen=True)

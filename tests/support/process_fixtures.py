@@ -2,7 +2,10 @@
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +22,26 @@ def small_event(tmp_path_factory: pytest.TempPathFactory) -> SmallEvent:
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Converted models, shared by the servers of the session."""
     return tmp_path_factory.mktemp("models")
+
+
+@contextmanager
+def new_data_dir(model_dir: Path) -> Iterator[Path]:
+    """A data folder with nothing but models, outside of pytest's own folders.
+
+    Those are closed to other users whenever a pytest session starts, and PostgreSQL, which
+    refuses to run as root, would lose the way to its files.
+    """
+    with TemporaryDirectory(prefix="findme-data-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "models").symlink_to(model_dir)
+        yield folder
+
+
+@pytest.fixture
+def data_dir(model_dir: Path) -> Iterator[Path]:
+    with new_data_dir(model_dir) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from libs.common.database.tables import (
 )
 from libs.common.storage.keys import selfie_key
 from libs.common.web.auth import Role
-from services.gallery.events.codes import code_key
+from services.gallery.events.rules import code_key
 from tests.support.people import Person, issue_token
 
 #: When a test's events end unless it says otherwise.

@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from libs.common.errors import PermanentError
 from libs.common.workers.stages import stage
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
+from services.recognition.engine.face_engine import EMBEDDED, DetectedFace, PhotoAnalysis
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
-from services.recognition.engine.profiles import EMBEDDED
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
 

@@ -15,10 +15,10 @@ from services.ingest.settings import IngestSettings
 from services.media.app import create_app as create_media
 from services.media.settings import MediaSettings
 from services.recognition.app import create_app as create_recognition
-from services.recognition.engine.workers import EngineFactory
+from services.recognition.engine.face_engine import EngineFactory
 from services.recognition.settings import RecognitionSettings
 from standalone.app import gateway_app
-from tests.support.engine_pools import lent_pool
+from tests.support.engine_pools import lent_pools
 from tests.support.people import Person
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
@@ -54,10 +54,10 @@ async def running_stack(
     settings = settings_of(RecognitionSettings, database_url, photo_queue_workers=2, **common)
     async with (
         open_resources(settings, name="test") as resources,
-        lent_pool(engine, settings) as pool,
+        lent_pools(engine, settings) as pools,
     ):
         recognition = create_recognition(
-            settings, resources, pool=pool, keeps_messages=settings.amqp_url is not None
+            settings, resources, pools=pools, keeps_messages=settings.amqp_url is not None
         )
         app = gateway_app(
             {

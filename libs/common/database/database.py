@@ -13,28 +13,39 @@ from contextlib import (
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import QueuePool, text
+from sqlalchemy import QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common.database import outbox
+from libs.common.database.sqlstates import (
+    READ_ONLY,
+    drop_lost_session,
+    is_conflict,
+    sqlstate,
+)
 from libs.common.errors import TransientError, Unavailable
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import metrics, tracing
 
-#: Connection failures, too many connections, and a server that starts or stops.
-#: Source: PostgreSQL documentation, appendix A.
-_AWAY_SQLSTATES = ("08", "53", "57P")
-#: Serialisation failure and deadlock: PostgreSQL has ended this transaction for another's sake.
-_CONFLICT_SQLSTATES = ("40001", "40P01")
 #: How often work that may be repeated is tried; the pauses grow from the first, by chance.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
 #: What people are told of it.
 CONFLICT = "Others are changing the same at this moment. Try again in a few seconds."
+
+#: Raised there, as by a statement that changes something: see `drop_lost_session`. Unlike such a
+#: statement it waits for no lock.
+_REFUSE_READ_ONLY = text(f"""
+    DO $$ BEGIN
+        IF pg_is_in_recovery() OR current_setting('transaction_read_only')::bool THEN
+            RAISE EXCEPTION 'read-only' USING ERRCODE = '{READ_ONLY}';
+        END IF;
+    END $$
+""")
 
 #: Open pools, and the most connections each may have.
 _pools: dict[QueuePool, int] = {}
@@ -48,26 +59,15 @@ class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, or does not take connections now."""
 
 
+class DatabaseReadOnly(DatabaseUnavailable):
+    """The database answers reads, and takes no changes."""
+
+    def __init__(self) -> None:
+        super().__init__("The database takes no changes now: it is a standby, or set read-only.")
+
+
 class TransactionConflict(TransientError):
     """PostgreSQL gave this transaction up, as it and another one waited for each other."""
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Whether the transaction would have passed but for another one, and may be repeated."""
-    return isinstance(error, DBAPIError) and sqlstate(error) in _CONFLICT_SQLSTATES
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether an error of the driver says that the database cannot serve now."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or sqlstate(error).startswith(_AWAY_SQLSTATES)
-    # SQLAlchemy passes on as they are those errors that come before there is a connection.
-    return isinstance(error, (PoolTimeout, OSError))
-
-
-def sqlstate(error: DBAPIError) -> str:
-    """Return PostgreSQL's code of the error, "" where there is none."""
-    return getattr(error.orig, "sqlstate", None) or ""
 
 
 class UnitOfWork:
@@ -81,6 +81,8 @@ class UnitOfWork:
         self.messages: list[OutgoingMessage] = []
         #: With the seconds that each has to wait.
         self.later: list[tuple[OutgoingMessage, float]] = []
+        #: Recorded once the transaction has committed.
+        self.spans = tracing.Pending()
 
     def publish(self, message: Message) -> None:
         """Send the message once the transaction has committed."""
@@ -114,6 +116,7 @@ class Database:
             pool_pre_ping=True,
             connect_args={"server_settings": {"application_name": name}},
         )
+        event.listen(engine.sync_engine, "handle_error", drop_lost_session)
         try:
             with _counted(engine.pool, limit=settings.db_connections):
                 yield cls(
@@ -170,6 +173,7 @@ class Database:
                 raise
             metrics.TRANSACTION_CONFLICTS.inc()
             raise TransactionConflict(CONFLICT) from error
+        unit.spans.record()
         tracing.past("transaction", began, time.time_ns())
 
     async def attempts(self) -> AsyncIterator["Attempt"]:
@@ -208,6 +212,19 @@ class Database:
         """Raise the driver's error when the database cannot be used now."""
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
+
+    async def check_primary(self) -> None:
+        """Like `check`, and raise DatabaseReadOnly when nothing can be changed there.
+
+        Then the pool's sessions are given up: new ones may reach another server.
+        """
+        try:
+            async with self.read() as connection:
+                await connection.execute(_REFUSE_READ_ONLY)
+        except DBAPIError as error:
+            if sqlstate(error) == READ_ONLY:
+                raise DatabaseReadOnly from error
+            raise
 
 
 class Attempt:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from libs.common.database.database import sqlstate
+from libs.common.database.sqlstates import sqlstate
 from libs.common.settings import sqlalchemy_url
 
 log = structlog.get_logger(__name__)

@@ -3,11 +3,11 @@
 Pattern: Transactional outbox, Chris Richardson, Microservices Patterns (2018), chapter 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, or_, select, text, update
+from sqlalchemy import Float, cast, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import outbox
@@ -15,6 +15,10 @@ from libs.common.messaging.bus.protocol import OutgoingMessage
 
 #: The relay listens here, so that a message need not wait for the next poll.
 NOTIFY_CHANNEL = "findme_outbox"
+#: By the clock that wrote the row; never less than 0, though a failover may change it.
+_WAITED_SECONDS = func.greatest(
+    cast(func.extract("epoch", func.clock_timestamp() - outbox.c.created_at), Float), 0.0
+).label("waited_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class OutboxRow:
 
     id: int
     attempts: int
-    created_at: datetime
+    waited_seconds: float
     message: OutgoingMessage
 
 
@@ -58,14 +62,17 @@ async def append(
     await connection.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
 
 
-async def take_batch(connection: AsyncConnection, limit: int) -> list[OutboxRow]:
+async def take_batch(
+    connection: AsyncConnection, limit: int, *, without: Collection[str] = ()
+) -> list[OutboxRow]:
     """Lock the oldest rows that are due, in the order of their ids.
 
+    Those with routing keys of `without` are passed over.
     Never by `id > cursor`: ids are given before commits, so a cursor would skip rows.
     """
     rows = await connection.execute(
-        select(outbox)
-        .where(outbox.c.next_attempt_at <= func.now())
+        select(outbox, _WAITED_SECONDS)
+        .where(outbox.c.next_attempt_at <= func.now(), outbox.c.routing_key.not_in(without))
         .order_by(outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -74,7 +81,7 @@ async def take_batch(connection: AsyncConnection, limit: int) -> list[OutboxRow]
         OutboxRow(
             id=row.id,
             attempts=row.attempts,
-            created_at=row.created_at,
+            waited_seconds=row.waited_seconds,
             message=OutgoingMessage(
                 routing_key=row.routing_key,
                 body=row.body,

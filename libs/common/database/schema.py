@@ -7,7 +7,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from libs.common.database.database import Database, is_away
+from libs.common.database.database import Database
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import FindMeError
 
 log = structlog.get_logger(__name__)

@@ -169,6 +169,13 @@ Index(
     photos.c.reindexing_since,
     postgresql_where=text("reindexing_since IS NOT NULL"),
 )
+#: Tells when an event's photo was analysed that was matched last (28 bytes a photo).
+Index(
+    "photos_matched_idx",
+    photos.c.event_id,
+    photos.c.analyzed_at,
+    postgresql_where=text("processing_status = 'done' AND finished_at > analyzed_at"),
+)
 Index(
     "photos_shown_idx",
     photos.c.event_id,

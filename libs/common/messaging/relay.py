@@ -1,11 +1,11 @@
 """Publishes the outbox: one leader at a time, woken by NOTIFY and by a poll."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import asyncpg
 import structlog
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.common.database import outbox
 from libs.common.database.database import Database
 from libs.common.database.outbox import OutboxRow
-from libs.common.messaging.bus.protocol import Bus, BusUnavailable
+from libs.common.messaging.bus.protocol import Bus, BusUnavailable, QueueFull
 from libs.common.telemetry import metrics, tracing
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 POLL_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 5.0
+FIRST_HOLD_SECONDS = 0.25
 MAX_SET_ASIDE_SECONDS = 300.0
 #: Ids of refused rows in one line of the log.
 ROWS_TOLD = 20
@@ -49,6 +50,7 @@ class Relay:
         self._database = database
         self._bus = bus
         self._wake = asyncio.Event()
+        self._held = HeldKeys()
 
     async def run(self) -> None:
         """Work until cancelled; a lost database or bus is waited for with backoff."""
@@ -92,18 +94,23 @@ class Relay:
     async def _publish_batch(self) -> int:
         """Publish one batch; return its size."""
         async with self._database.engine.begin() as connection:
-            rows = await outbox.take_batch(connection, BATCH)
+            rows = await outbox.take_batch(connection, BATCH, without=self._held.now())
             if not rows:
                 return 0
             outcomes = await asyncio.gather(
                 *(self._publish(row) for row in rows), return_exceptions=True
             )
             confirmed: list[int] = []
+            taken: set[str] = set()
+            full: Counter[str] = Counter()
             refused: defaultdict[str, list[int]] = defaultdict(list)
             unavailable: BusUnavailable | None = None
             for row, outcome in zip(rows, outcomes, strict=True):
                 if outcome is None:
                     confirmed.append(row.id)
+                    taken.add(row.message.routing_key)
+                elif isinstance(outcome, QueueFull):
+                    full[row.message.routing_key] += 1
                 elif isinstance(outcome, BusUnavailable):
                     unavailable = outcome
                 elif isinstance(outcome, Exception):
@@ -116,6 +123,8 @@ class Relay:
             if confirmed:
                 await outbox.remove(connection, confirmed)
         metrics.OUTBOX_PUBLISHED.inc(len(confirmed))
+        metrics.OUTBOX_REFUSED.inc(full.total())
+        self._held.hold(full, taken=taken)
         for reason, ids in refused.items():
             metrics.OUTBOX_REFUSED.inc(len(ids))
             log.error(
@@ -131,17 +140,42 @@ class Relay:
             await self._bus.publish(message)
             return
         topic = message.routing_key.rpartition(".")[0]
-        waited = (datetime.now(UTC) - row.created_at).total_seconds()
         with tracing.continued(
             f"publish {topic}",
             message.headers,
             SpanKind.PRODUCER,
             routing_key=message.routing_key,
             message_id=message.message_id,
-            waited_seconds=max(waited, 0.0),
+            waited_seconds=row.waited_seconds,
         ):
             headers = {**message.headers, **tracing.headers()}
             await self._bus.publish(replace(message, headers=headers))
+
+
+class HeldKeys:
+    """Routing keys whose queue had no room: their messages wait, in order, and hold up no other."""
+
+    def __init__(self) -> None:
+        #: When each is tried again, and after which pause.
+        self._until: dict[str, tuple[float, float]] = {}
+
+    def now(self) -> list[str]:
+        """Return the keys that are not tried yet."""
+        present = time.monotonic()
+        return [key for key, (until, _) in self._until.items() if until > present]
+
+    def hold(self, full: Collection[str], *, taken: Collection[str]) -> None:
+        """Hold those that had no room; for longer each time, unless some of theirs were taken."""
+        for key in taken:
+            if key not in full:
+                self._until.pop(key, None)
+        for key in full:
+            if key not in self._until:
+                log.warning("outbox_queue_is_full", routing_key=key)
+            pause = FIRST_HOLD_SECONDS
+            if key in self._until and key not in taken:
+                pause = min(2 * self._until[key][1], MAX_BACKOFF_SECONDS)
+            self._until[key] = (time.monotonic() + pause, pause)
 
 
 def _pause_seconds(attempts: int) -> float:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectStore
-from libs.common.storage.s3 import open_s3_store
 
 
 class StorageSettings(Protocol):
@@ -36,6 +35,9 @@ async def open_store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
     if not settings.photo_bucket_name:
         yield await FolderStore.open(settings.photo_store_dir)
         return
+    # Amazon's libraries take 0.4 s of processor time to import, which a folder does not need.
+    from libs.common.storage.s3 import open_s3_store
+
     async with open_s3_store(
         settings.photo_bucket_name,
         endpoint_url=settings.s3_endpoint_url or None,

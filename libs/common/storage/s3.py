@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from libs.common.errors import Unavailable
 from libs.common.exhaustion import Exhausted, lacks
 from libs.common.storage.keys import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
+from libs.common.storage.skew import told_skew
 from libs.common.telemetry import tracing
 
 READ_PIECE_BYTES = 256 * 1024
@@ -28,7 +30,7 @@ PART_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 3
-
+FORBIDDEN = 403
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 #: The range starts behind the end of the object.
 INVALID_RANGE = "InvalidRange"
@@ -277,6 +279,14 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def _refusal(error: ClientError) -> str:
+    answer = error.response.get("ResponseMetadata", {})
+    skew = None
+    if answer.get("HTTPStatusCode") == FORBIDDEN:
+        skew = told_skew(answer.get("HTTPHeaders", {}).get("date", ""), now=datetime.now(UTC))
+    return f"{_code(error)}, and {skew}" if skew else _code(error)
+
+
 @contextmanager
 def _translated(key: str) -> Iterator[None]:
     try:
@@ -284,7 +294,7 @@ def _translated(key: str) -> Iterator[None]:
     except ClientError as error:
         if _code(error) in NOT_FOUND_CODES:
             raise ObjectNotFound(key) from error
-        raise StoreUnavailable(f"The photo store refused: {_code(error)}.") from error
+        raise StoreUnavailable(f"The photo store refused: {_refusal(error)}.") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
         if (what := lacks(error)) is not None:
             raise Exhausted(what) from error

@@ -9,6 +9,7 @@ else there is to know is in the logs, whose lines carry the trace's id.
 
 import asyncio
 import os
+import time
 import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -83,6 +84,26 @@ _OFF: Final = NoOpTracer()
 _tracer: Tracer = _OFF
 
 
+class Pending:
+    """Spans of work that counts once it is committed: they are recorded then, or never.
+
+    Of a transaction that is repeated, all that was done before the last time came to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[Span, int]] = []
+
+    def keep(self, span: Span) -> None:
+        """Keep a span whose block ends now."""
+        self._spans.append((span, time.time_ns()))
+
+    def record(self) -> None:
+        """Record what was kept, as it was then."""
+        for span, ended_ns in self._spans:
+            span.end(ended_ns)
+        self._spans.clear()
+
+
 def is_on() -> bool:
     """Whether this process records spans."""
     return _tracer is not _OFF
@@ -109,23 +130,36 @@ def continued(
     name: str,
     came_with: Headers,
     kind: SpanKind = SpanKind.INTERNAL,
+    *,
+    pending: Pending | None = None,
     **attributes: Unpack[Attributes],
 ) -> AbstractContextManager[Span]:
     """Work on what came with these headers: within its trace, or with one of its own.
 
     It is linked to the present span.
     """
-    return _recorded(name, kind, attributes, parent=came_with)
+    return _recorded(name, kind, attributes, parent=came_with, pending=pending)
 
 
 def joined(
-    name: str, traceparent: str | None, **attributes: Unpack[Attributes]
+    name: str,
+    traceparent: str | None,
+    *,
+    pending: Pending | None = None,
+    **attributes: Unpack[Attributes],
 ) -> AbstractContextManager[Span]:
     """Work for another trace than the present one: then, and only then, a span in that."""
     parent = {} if traceparent is None else {TRACEPARENT: traceparent}
     other = trace.get_current_span(_PROPAGATOR.extract(parent, Context())).get_span_context()
     is_other = traceparent is not None and other.trace_id != _present().trace_id
-    return _recorded(name, SpanKind.INTERNAL, attributes, parent=parent, is_wanted=is_other)
+    return _recorded(
+        name,
+        SpanKind.INTERNAL,
+        attributes,
+        parent=parent,
+        is_wanted=is_other,
+        pending=pending,
+    )
 
 
 def past(name: str, began_ns: int, ended_ns: int) -> None:
@@ -226,6 +260,7 @@ def _recorded(
     *,
     parent: Headers | None = None,
     is_wanted: bool = True,
+    pending: Pending | None = None,
 ) -> Iterator[Span]:
     """A child of `parent` (of nobody, when that is empty), else of the present span."""
     if not is_on() or not is_wanted:
@@ -244,12 +279,16 @@ def _recorded(
         links=links,
         record_exception=False,
         set_status_on_exception=False,
+        end_on_exit=pending is None,
     ) as started:
         try:
             yield started
         except BaseException as error:
             set_failed(started, error)
             raise
+        finally:
+            if pending is not None:
+                pending.keep(started)
 
 
 def _present() -> trace.SpanContext:

@@ -7,7 +7,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.common.database.database import CONFLICT, is_away, is_conflict
+from libs.common.database.database import CONFLICT
+from libs.common.database.sqlstates import is_away, is_conflict
 from libs.common.errors import (
     Conflict,
     FindMeError,
@@ -74,10 +75,12 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
     if is_conflict(error):
         detail = CONFLICT
     elif is_away(error):
-        detail = "The database cannot be reached. Try again in a few seconds."
+        detail = "The database cannot do this now. Try again in a few seconds."
     else:
         return await _surprise(request, error)
-    log.warning("database_unavailable", error=str(error))
+    # Without the statement, whose values may be personal.
+    told = error.orig if isinstance(error, DBAPIError) else error
+    log.warning("database_unavailable", error=str(told), kind=type(told).__name__)
     return JSONResponse(
         {"detail": detail},
         status_code=503,

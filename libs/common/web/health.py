@@ -1,8 +1,8 @@
 """Liveness, readiness and metrics, on the same paths in every service."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 
 from fastapi import APIRouter, Request, Response
@@ -14,17 +14,74 @@ from libs.common.telemetry.metrics import DEPENDENCY_UP
 from libs.common.web.stopping import Stopping
 
 CHECK_TIMEOUT_SECONDS = 3.0
+#: What is only told of keeps readiness waiting no longer than this.
+TELL_TIMEOUT_SECONDS = 0.5
+#: An outcome is good for so long, however many ask.
+FRESH_SECONDS = 1.0
 WATCH_EVERY_SECONDS = 15.0
+OK = "ok"
 
 router = APIRouter(include_in_schema=False)
 
 
-@dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that readiness looks at; one that is not required only shows in the detail."""
+    """One thing that readiness looks at; one that is not required is told of, and no more.
 
-    probe: Callable[[], Awaitable[None]]
-    required: bool = True
+    Whoever asks while somebody looks waits for the same look: something that is slow is asked
+    once, and not by each probe anew.
+    """
+
+    def __init__(self, probe: Callable[[], Awaitable[None]], *, required: bool = True) -> None:
+        self.required = required
+        self._probe = probe
+        self._look: asyncio.Task[str] | None = None
+        self._began = self._ended = 0.0
+
+    async def outcome(self, *, is_patient: bool) -> str:
+        """Return "ok", or what is wrong; never later than after CHECK_TIMEOUT_SECONDS.
+
+        Who is not patient is told after TELL_TIMEOUT_SECONDS that nothing is known yet.
+        """
+        look = self._present_look()
+        left = self._began + CHECK_TIMEOUT_SECONDS - time.monotonic()
+        patience = left if is_patient else min(left, TELL_TIMEOUT_SECONDS)
+        await asyncio.wait([look], timeout=max(patience, 0))
+        if look.done():
+            return look.result()
+        if patience < left:
+            return "no answer yet"
+        if not look.cancelling():
+            look.cancel()
+        # It may take its time to end; until then nobody looks again.
+        return _NO_ANSWER
+
+    async def end(self) -> None:
+        """Give up looking."""
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.wait([self._look])
+
+    def _present_look(self) -> asyncio.Task[str]:
+        if self._look is None or (
+            self._look.done() and time.monotonic() - self._ended >= FRESH_SECONDS
+        ):
+            self._began = time.monotonic()
+            self._look = asyncio.create_task(self._ask())
+        return self._look
+
+    async def _ask(self) -> str:
+        try:
+            await self._probe()
+        except asyncio.CancelledError:
+            return _NO_ANSWER
+        except Exception as error:  # noqa: BLE001 - a probe's failure is its answer
+            return str(error) or type(error).__name__
+        finally:
+            self._ended = time.monotonic()
+        return OK
+
+
+_NO_ANSWER = f"no answer within {CHECK_TIMEOUT_SECONDS:.0f} s"
 
 
 @router.get("/livez")
@@ -40,8 +97,8 @@ async def readyz(request: Request) -> JSONResponse:
     if stopping.has_begun:
         return JSONResponse({"status": "stopping", "checks": {}}, status_code=503)
     checks: Mapping[str, Check] = request.app.state.checks
-    results = await _outcomes(checks)
-    ready = all(results[name] == "ok" or not check.required for name, check in checks.items())
+    results = await _outcomes(checks, {name: check.required for name, check in checks.items()})
+    ready = all(results[name] == OK or not check.required for name, check in checks.items())
     return JSONResponse(
         {"status": "ready" if ready else "not ready", "checks": results},
         status_code=200 if ready else 503,
@@ -62,21 +119,16 @@ async def watch_dependencies(
 ) -> NoReturn:
     """Keep the gauge of what the service reaches current until cancelled."""
     while True:
-        for name, outcome in (await _outcomes(checks())).items():
-            DEPENDENCY_UP.labels(service, name).set(outcome == "ok")
+        present = checks()
+        for name, outcome in (await _outcomes(present, dict.fromkeys(present, True))).items():
+            DEPENDENCY_UP.labels(service, name).set(outcome == OK)
         await asyncio.sleep(every_seconds)
 
 
-async def _outcomes(checks: Mapping[str, Check]) -> dict[str, str]:
-    outcomes = await asyncio.gather(*(_outcome(check.probe) for check in checks.values()))
+async def _outcomes(
+    checks: Mapping[str, Check], is_waited_for: Mapping[str, bool]
+) -> dict[str, str]:
+    outcomes = await asyncio.gather(
+        *(check.outcome(is_patient=is_waited_for[name]) for name, check in checks.items())
+    )
     return dict(zip(checks, outcomes, strict=True))
-
-
-async def _outcome(probe: Callable[[], Awaitable[None]]) -> str:
-    try:
-        await asyncio.wait_for(probe(), CHECK_TIMEOUT_SECONDS)
-    except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT_SECONDS:.0f} s"
-    except Exception as error:  # noqa: BLE001 - a probe's failure is its answer
-        return str(error) or type(error).__name__
-    return "ok"

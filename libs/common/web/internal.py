@@ -4,8 +4,10 @@ The token is derived from the services' common secret, so that nothing more need
 and tells nobody the secret itself.
 """
 
+import functools
 import hashlib
 import hmac
+import ssl
 from typing import Annotated
 
 import httpx
@@ -39,11 +41,18 @@ def internal_client(
     return httpx.AsyncClient(
         base_url=base_url,
         transport=transport,
+        verify=_trusted_authorities(),
         timeout=timeout_seconds,
         headers={INTERNAL_TOKEN_HEADER: internal_token(secret)},
         # A service next door: no proxy of the environment lies between.
         trust_env=False,
     )
+
+
+@functools.cache
+def _trusted_authorities() -> ssl.SSLContext:
+    """Those that httpx trusts by itself; to read all their certificates takes 30 ms."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def require_internal(

@@ -1,7 +1,9 @@
 """The factory of every service's application."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from enum import StrEnum
 from functools import partial
 
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -27,6 +29,18 @@ _NO_TELEMETRY: TelemetryConfig = {
     "auto_configure": False,
 }
 
+
+class Dependency(StrEnum):
+    """What readiness may look at; the value is its name there and in metrics."""
+
+    #: Answers reads.
+    DATABASE = "database"
+    #: The same server, and whether it takes changes: a standby does not.
+    PRIMARY = "primary"
+    STORE = "store"
+    BUS = "bus"
+
+
 #: What a service starts for itself, between its resources' opening and closing.
 Start = Callable[[FastAPI, Resources], AbstractAsyncContextManager[None]]
 
@@ -38,8 +52,13 @@ def build_app(
     resources: Resources | None,
     routers: Sequence[APIRouter],
     start: Start,
+    needs: Collection[Dependency],
+    tells: Collection[Dependency] = (),
 ) -> FastAPI:
     """Return an application with health, metrics, request ids and the error table.
+
+    The service is ready only while it reaches all that it `needs` to answer requests. What it
+    `tells` of besides is what only its consumers need, or few of its requests.
 
     `resources` are borrowed when given (several services in one process), else opened from
     the settings for the life of the application. `start` fills `app.state` and begins what
@@ -57,14 +76,8 @@ def build_app(
             app.state.resources = connected
             background = await stack.enter_async_context(BackgroundTasks())
             app.state.background = background
-            app.state.checks = {
-                "tasks": Check(background.check),
-                "relay": Check(connected.background.check),
-                "database": Check(connected.database.check),
-                "store": Check(connected.store.check),
-                # Work is accepted while the bus is away: it waits in the outbox.
-                "bus": Check(connected.bus.check, required=False),
-            }
+            app.state.checks = _checks(connected, background, needs=needs, tells=tells)
+            stack.push_async_callback(_end_checks, app)
             await stack.enter_async_context(start(app, connected))
             # Before what they work with is closed.
             stack.push_async_callback(background.end)
@@ -94,3 +107,33 @@ def build_app(
     app.add_middleware(TracingMiddleware)
     app.add_middleware(CorrelationIdMiddleware)
     return app
+
+
+def _checks(
+    resources: Resources,
+    background: BackgroundTasks,
+    *,
+    needs: Collection[Dependency],
+    tells: Collection[Dependency],
+) -> dict[str, Check]:
+    probes: dict[Dependency, Callable[[], Awaitable[None]]] = {
+        Dependency.DATABASE: resources.database.check,
+        Dependency.PRIMARY: resources.database.check_primary,
+        Dependency.STORE: resources.store.check,
+        Dependency.BUS: resources.bus.check,
+    }
+    return {
+        # What the process itself runs, always: a release whose tasks end by themselves must not
+        # take the place of one whose tasks run.
+        "tasks": Check(background.check),
+        "relay": Check(resources.background.check),
+    } | {
+        name.value: Check(probe, required=name in needs)
+        for name, probe in probes.items()
+        if name in needs or name in tells
+    }
+
+
+async def _end_checks(app: FastAPI) -> None:
+    checks: dict[str, Check] = app.state.checks
+    await asyncio.gather(*(check.end() for check in checks.values()))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
 from libs.common.web.auth import Role, require
+from libs.common.web.ids import PathId
 from services.gallery.accounts import repository as accounts
 from services.gallery.accounts.changes import (
     AccountChange,
@@ -18,7 +19,7 @@ from services.gallery.accounts.routes import UserData, account_view
 from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import PathId, Text, none_if_empty
+from services.gallery.web.requests import Text, none_if_empty
 
 #: Open while there is no admin.
 first_admin_router = APIRouter(prefix="/api", tags=["admin"])

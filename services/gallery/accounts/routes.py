@@ -17,7 +17,7 @@ from services.gallery.events.access import require_open_event
 from services.gallery.events.rules import EventCodeUnknown
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.web.answers import View, json_answer
-from services.gallery.web.fields import Text
+from services.gallery.web.requests import Text
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 

@@ -1,16 +1,23 @@
 """Events are made, changed, prolonged and deleted."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from libs.common.database.clock import present_moment
 from libs.common.database.database import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import EventChanged, EventDeleted, RematchRequested
 from libs.common.web.auth import Principal
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_event, require_visible_event
-from services.gallery.events.codes import generate_code
-from services.gallery.events.rules import CodeInUse, Event, checked_code, checked_name, expiry
+from services.gallery.events.rules import (
+    CodeInUse,
+    Event,
+    checked_code,
+    checked_name,
+    expiry,
+    generate_code,
+)
 from services.gallery.settings import DELETE_AGAIN_SECONDS
 
 #: 41 random bits: even the second try is never needed in practice.
@@ -67,7 +74,7 @@ async def create_event(event: NewEvent, *, unit: UnitOfWork) -> CreatedEvent:
         code=code,
         date=event.date,
         photographer_id=event.photographer_id,
-        expires_at=expiry(event.date, event.lifetime),
+        expires_at=expiry(event.date, event.lifetime, now=await present_moment(unit.connection)),
     )
     if event_id is None:
         raise CodeInUse(code)
@@ -89,7 +96,8 @@ async def change_event(
         await _require_photographer(change.photographer_id, unit)
         values["photographer_id"] = change.photographer_id
     if change.date is not None and change.date != before.date:
-        values |= {"date": change.date, "expires_at": expiry(change.date, lifetime)}
+        now = await present_moment(unit.connection)
+        values |= {"date": change.date, "expires_at": expiry(change.date, lifetime, now=now)}
     if change.event_code is not None:
         await set_event_code(event_id, change.event_code, unit=unit)
     if values:
@@ -128,12 +136,13 @@ async def reset_expiration(
     For the event's photographer and admins. Raises NotFound, also for others' events.
     """
     event = await require_visible_event(unit.connection, principal, event_id)
-    expires_at = expiry(event.date, lifetime)
+    now = await present_moment(unit.connection)
+    expires_at = expiry(event.date, lifetime, now=now)
     await events.change_event(unit.connection, event_id, {"expires_at": expires_at})
     photos = await events.count_photos(unit.connection, event_id)
     # Its photos' addresses are new ones: they carry the moment.
     unit.publish(EventChanged(event_id=event_id))
-    if event.expires_at <= datetime.now(UTC):
+    if event.expires_at <= now:
         # Changes of the threshold have passed it by.
         unit.publish(RematchRequested(event_id=event_id))
     return NewExpiration(expires_at, photos)

@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships, photos, users
 from libs.common.web.auth import Role
-from services.gallery.events.codes import code_key
-from services.gallery.events.rules import Event, JoinedEvent
+from services.gallery.events.rules import Event, JoinedEvent, code_key
 
 _CODES_LOCK_ID = 0x46494E47
 

@@ -1,13 +1,17 @@
 """Events: what admins make and change of them, and who has which."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from urllib.parse import quote
 
+import segno
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from libs.common.errors import NotFound
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin, Role, require
+from libs.common.web.ids import PathId, RowId
 from services.gallery.events import repository as events
 from services.gallery.events.access import require_open_event
 from services.gallery.events.changes import (
@@ -20,16 +24,20 @@ from services.gallery.events.changes import (
     set_event_code,
     unused_code,
 )
-from services.gallery.events.qr import invite_url, qr_png
 from services.gallery.events.rules import Event, JoinedEvent
 from services.gallery.gallery import CurrentGallery
 from services.gallery.web.answers import View, json_answer
-from services.gallery.web.fields import PathId, RowId, Text, none_if_empty
+from services.gallery.web.requests import Text, none_if_empty
 
 admin_router = APIRouter(
     prefix="/api/admin", tags=["admin"], dependencies=[Depends(require(Role.ADMIN))]
 )
 router = APIRouter(prefix="/api")
+
+#: Pixels per module of a QR code: about 400 in all, sharp on a phone and at 4 cm on paper.
+QR_SCALE = 10
+#: Modules of white around it, as ISO/IEC 18004 asks.
+QR_BORDER = 4
 
 
 def _with_zone(date: datetime | None) -> datetime | None:
@@ -223,3 +231,16 @@ def _joined_event_view(joined: JoinedEvent) -> View:
     del view["photographer_id"]
     view["joined_at"] = joined.joined_at
     return view
+
+
+def invite_url(template: str, code: str, *, base_url: str) -> str:
+    """Return the address for an event's code; one without a host is below `base_url`."""
+    url = template.replace("{code}", quote(code, safe=""))
+    return base_url.rstrip("/") + url if url.startswith("/") else url
+
+
+def qr_png(text: str) -> bytes:
+    """Return the text as a QR code that is read with 15 % of it covered."""
+    out = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(out, kind="png", scale=QR_SCALE, border=QR_BORDER)
+    return out.getvalue()

@@ -1,13 +1,17 @@
-"""What an event is, how long it lasts, and what its name and code must be like."""
+"""An event: how long it lasts, what its name and code must be like, and how codes compare."""
 
+import secrets
+import string
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from libs.common.errors import InvalidInput, NotFound
-from services.gallery.events.codes import code_key
 
 MAX_NAME_CHARACTERS = 200
 MAX_CODE_CHARACTERS = 64
+#: Of a code that we make.
+CODE_CHARACTERS = 8
+CODE_ALPHABET = string.ascii_uppercase + string.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,8 @@ class CodeInUse(InvalidInput):
         self.code = code
 
 
-def expiry(date: datetime | None, lifetime: timedelta) -> datetime:
+def expiry(date: datetime | None, lifetime: timedelta, *, now: datetime) -> datetime:
     """Return when an event of this date ends; one that lies ahead keeps its whole lifetime."""
-    now = datetime.now(UTC)
     return max(date or now, now) + lifetime
 
 
@@ -67,3 +70,13 @@ def checked_code(code: str) -> str:
         msg = f"An event code has 1 to {MAX_CODE_CHARACTERS} characters."
         raise InvalidInput(msg)
     return tidy
+
+
+def code_key(code: str) -> str:
+    """Return the form in which codes compare: upper case, without any white space."""
+    return "".join(code.split()).upper()
+
+
+def generate_code() -> str:
+    """Return a random code of 8 upper-case letters and digits (41 bits)."""
+    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_CHARACTERS))

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from libs.common.web.auth import CurrentPrincipal, Participant, PhotographerOrAdmin
+from libs.common.web.ids import PathId
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery
 from services.gallery.in_photo import repository as in_photo
@@ -15,7 +16,7 @@ from services.gallery.in_photo.verdicts import (
 )
 from services.gallery.in_photo.who_is_in_photo import PhotoOfEvent, photo_faces, photo_guests
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import NamedGuest, PathId
+from services.gallery.web.requests import NamedGuest
 
 router = APIRouter(prefix="/api", tags=["participants"])
 photographer_router = APIRouter(

@@ -25,7 +25,7 @@ from libs.common.messaging.messages import (
     SelfieUploaded,
 )
 from services.gallery import metrics
-from services.gallery.lists.encode import EncodedList
+from services.gallery.lists.answer import EncodedList
 from services.gallery.web.paging import Page
 
 #: What an entry costs beside its body: key, index, object headers.

@@ -15,8 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import Unavailable
+from services.gallery.lists.repository import Choice, is_longer
 from services.gallery.web.answers import View
+from services.gallery.web.paging import Page
 
+#: A list without a limit is kept in memory while it is encoded up to this many photos, about
+#: 900 bytes each; a longer one goes through a file.
+MAX_PHOTOS_IN_MEMORY = 5000
 #: Lists that are read at once; further ones wait, and pages go on.
 READ_AT_ONCE = 2
 #: Whoever cannot begin to read by then is asked to come back: before gateways give up, at 75 s.
@@ -37,6 +42,11 @@ class TooManyLongLists(Unavailable):
             "Too many long lists are being sent. Ask for pages by ?limit=, or come back.",
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )
+
+
+async def is_long(connection: AsyncConnection, choice: Choice, page: Page) -> bool:
+    """Whether the page of the chosen photos is too long to be held in memory."""
+    return page.limit is None and await is_longer(connection, choice, MAX_PHOTOS_IN_MEMORY)
 
 
 class LongLists:

@@ -13,10 +13,9 @@ from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
 from services.gallery.in_photo.repository import best_faces
 from services.gallery.lists import repository as photo_lists
+from services.gallery.lists.answer import EncodedList, encode_page, photo_view
 from services.gallery.lists.cache import ListKey, Scope
-from services.gallery.lists.encode import EncodedList, encode_list
-from services.gallery.lists.long_lists import LongList
-from services.gallery.lists.photo_view import photo_view
+from services.gallery.lists.long_lists import LongList, is_long
 from services.gallery.web.answers import View, box_view, percent
 
 
@@ -66,8 +65,9 @@ async def _load(key: ListKey, gallery: Gallery) -> EncodedList | None:
     """Return the page, None for a list that is too long to be held in memory."""
     async with gallery.list_loads, gallery.database.snapshot() as connection:
         listed = await _listed(key, connection)
-        views = _views(listed, key, connection, gallery.urls)
-        return await encode_list(connection, listed.photos, views, key.page)
+        if await is_long(connection, listed.photos, key.page):
+            return None
+        return await encode_page(_views(listed, key, connection, gallery.urls), key.page)
 
 
 async def _long(key: ListKey, gallery: Gallery) -> LongList:

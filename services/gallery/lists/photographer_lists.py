@@ -10,9 +10,8 @@ from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
 from services.gallery.gallery import Gallery
 from services.gallery.lists import repository as photo_lists
-from services.gallery.lists.encode import EncodedList, encode_list
-from services.gallery.lists.long_lists import LongList
-from services.gallery.lists.photo_view import photo_view
+from services.gallery.lists.answer import EncodedList, encode_page, photo_view
+from services.gallery.lists.long_lists import LongList, is_long
 from services.gallery.web.answers import View
 from services.gallery.web.paging import Page
 
@@ -61,10 +60,8 @@ async def photos_by_id(
 
 async def _list(choice: photo_lists.Choice, page: Page, gallery: Gallery) -> EncodedList | LongList:
     async with gallery.list_loads, gallery.database.snapshot() as connection:
-        views = _views(choice, page, connection, gallery.urls)
-        encoded = await encode_list(connection, choice, views, page)
-    if encoded is not None:
-        return encoded
+        if not await is_long(connection, choice, page):
+            return await encode_page(_views(choice, page, connection, gallery.urls), page)
     async with gallery.long_lists.reading(gallery.database) as (connection, found):
         await found.write(_views(choice, page, connection, gallery.urls))
     return found

@@ -1,10 +1,10 @@
 """Photo lists: a participant's of an event, and a photographer's."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Request, Response
 
+from libs.common.database.clock import present_moment
 from libs.common.web.auth import Participant, Photographer, PhotographerOrAdmin
+from libs.common.web.ids import PathId
 from services.gallery.events.access import require_event
 from services.gallery.gallery import CurrentGallery
 from services.gallery.lists.answer import list_answer
@@ -16,7 +16,7 @@ from services.gallery.lists.participant_lists import (
 )
 from services.gallery.lists.photographer_lists import event_photos, uploaded_photos
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import PathId, RequestedPage
+from services.gallery.web.paging import RequestedPage
 
 router = APIRouter(prefix="/api", tags=["participants"])
 photographer_router = APIRouter(prefix="/api", tags=["photographers"])
@@ -29,7 +29,7 @@ async def event_expiration(principal: Participant, gallery: CurrentGallery) -> R
     async with gallery.database.read() as connection:
         event = await require_event(connection, event_id)
         count = await count_general_photos(connection, event_id)
-    left = (event.expires_at - datetime.now(UTC)).total_seconds()
+        left = (event.expires_at - await present_moment(connection)).total_seconds()
     return json_answer(
         {
             "event_id": event_id,

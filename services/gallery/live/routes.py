@@ -9,10 +9,10 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
 from libs.common.web.auth import CurrentPrincipal, Role
+from libs.common.web.ids import PathId
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery
 from services.gallery.live.updates import GAP, LiveUpdates, Subscription, Viewer
-from services.gallery.web.fields import PathId
 
 router = APIRouter(prefix="/api", tags=["live"])
 RECONNECT_MILLISECONDS = 2000

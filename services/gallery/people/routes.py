@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libs.common.web.auth import PhotographerOrAdmin, Role, require
+from libs.common.web.ids import PathId
 from services.gallery.gallery import CurrentGallery
 from services.gallery.lists.answer import list_answer
 from services.gallery.people.face_groups import faces_of_guest, groups_of_event
@@ -17,7 +18,8 @@ from services.gallery.people.without_selfie import (
     photos_of_person,
 )
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import NamedGuest, PathId, RequestedPage
+from services.gallery.web.paging import RequestedPage
+from services.gallery.web.requests import NamedGuest
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

@@ -10,7 +10,7 @@ from services.gallery.gallery import Gallery
 from services.gallery.in_photo import verdicts_repository as overrides
 from services.gallery.in_photo.verdicts import add_guest_to_photos
 from services.gallery.in_photo.verdicts_repository import Additions
-from services.gallery.lists.encode import EncodedList, encode_page
+from services.gallery.lists.answer import EncodedList, encode_page
 from services.gallery.lists.photographer_lists import chosen_photos, photos_by_id
 from services.gallery.people.recognition_client import PersonPlace, SeenFace, SeenPeople, SeenPerson
 from services.gallery.web.answers import View, box_view

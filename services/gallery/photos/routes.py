@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from libs.common.errors import InvalidInput
 from libs.common.messaging.messages import MAX_ID
 from libs.common.web.auth import Photographer, PhotographerOrAdmin
+from libs.common.web.ids import PathId, RowId
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery
 from services.gallery.photos import repository as photos
 from services.gallery.photos.changes import delete_photos, show_photos
 from services.gallery.photos.progress import progress
 from services.gallery.web.answers import json_answer
-from services.gallery.web.fields import PathId, RowId
 
 router = APIRouter(prefix="/api", tags=["photographers"])
 _ID = re.compile(r"[0-9]{1,19}")

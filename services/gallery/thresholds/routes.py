@@ -8,13 +8,13 @@ from pydantic import BaseModel, Field
 from libs.common.errors import NotFound
 from libs.common.messaging.messages import RematchRequested
 from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, Principal, Role, require
+from libs.common.web.ids import PathId
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.thresholds import repository as thresholds
 from services.gallery.thresholds.changes import set_event_threshold, set_shared_threshold
 from services.gallery.thresholds.repository import EventThreshold
 from services.gallery.web.answers import json_answer, percent
-from services.gallery.web.fields import PathId
 
 #: The address is older than the other face engines; the threshold is everybody's.
 admin_router = APIRouter(

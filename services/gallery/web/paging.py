@@ -8,8 +8,12 @@ import binascii
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Query
 
 from libs.common.errors import InvalidInput
+from libs.common.messaging.messages import MAX_ID
 
 MAX_LIMIT = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +71,18 @@ def unpacked(cursor: str) -> tuple[int, int]:
         value, row_id = _FORM.unpack(word)
     except (binascii.Error, struct.error, ValueError) as error:
         raise CursorInvalid from error
-    if row_id >= 2**63:
+    if row_id > MAX_ID:
         raise CursorInvalid
     return value, row_id
+
+
+async def _page(
+    limit: Annotated[int | None, Query(ge=1)] = None, cursor: str | None = None
+) -> Page:
+    return Page(
+        limit=min(limit, MAX_LIMIT) if limit is not None else None,
+        after=decode_cursor(cursor) if cursor else None,
+    )
+
+
+RequestedPage = Annotated[Page, Depends(_page)]

@@ -1,13 +1,13 @@
 """Photographers' uploads."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from libs.common.messaging.messages import MAX_ID
 from libs.common.rights.access import require_event_owner
 from libs.common.web.auth import PhotographerOrAdmin
+from libs.common.web.ids import PathId
 from services.ingest.context import IngestContext
 from services.ingest.metrics import OPEN_UPLOADS
 from services.ingest.photos.store_photo import Kept, PhotoLimits, Uploader
@@ -56,7 +56,7 @@ class UploadAnswer(BaseModel):
     openapi_extra=multipart_form(FILES_FIELD, repeated=True),
 )
 async def upload(
-    event_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    event_id: PathId,
     principal: PhotographerOrAdmin,
     request: Request,
     context: IngestContext,

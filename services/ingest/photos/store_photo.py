@@ -11,7 +11,8 @@ from typing import Literal
 
 import structlog
 
-from libs.common.database.database import Database
+from libs.common.database.database import Database, TransactionConflict
+from libs.common.database.sqlstates import is_refused
 from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
@@ -27,6 +28,14 @@ from services.ingest.request_body import Part, in_megabytes
 BATCH_BYTES = 1024 * 1024
 
 log = structlog.get_logger(__name__)
+
+
+class CommitLost(Exception):
+    """A photo may be recorded, or may be a moment later: the answer to its commit never came."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,32 +204,49 @@ async def _record(
     fails, too, nobody knows, and the object stays: a photo without its bytes is lost, while
     bytes without a photo go with the event's prefix.
     """
-    may_be_recorded = False
-    while True:
-        is_complete = False
-        try:
-            async for attempt in database.attempts():
-                async with attempt as unit:
-                    photo_id = await repository.add_photo(unit.connection, photo)
-                    unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
-                    is_complete = True
-            return Kept(name, "queued", job_id, photo_id)
-        except AlreadyRecorded:
-            return await _recorded(photo, name, job_id, database)
-        except LostClaim:
-            await store.delete(key)
-            return await _first_upload(photo, name, database)
-        except (NotFound, AccountGone):
-            await store.delete(key)
-            raise
-        except Exception as error:
-            if is_complete and not may_be_recorded:
-                log.warning("commit_lost", filename=photo.filename, error=str(error))
-                may_be_recorded = True
-                continue
-            if not may_be_recorded:
-                await store.delete(key)
-            raise
+    try:
+        return await _add(photo, name, job_id, key=key, store=store, database=database)
+    except CommitLost as lost:
+        log.warning("commit_lost", filename=photo.filename, error=str(lost.error))
+    except Exception:
+        await store.delete(key)
+        raise
+    try:
+        return await _add(photo, name, job_id, key=key, store=store, database=database)
+    except CommitLost as lost:
+        raise lost.error from None
+
+
+async def _add(
+    photo: NewPhoto, name: str, job_id: str, *, key: str, store: ObjectStore, database: Database
+) -> Kept:
+    """Make the row and the message; the object goes where it is known that no row refers to it.
+
+    Raises CommitLost, NotFound and AccountGone.
+    """
+    is_complete = False
+    try:
+        async for attempt in database.attempts():
+            async with attempt as unit:
+                is_complete = False
+                photo_id = await repository.add_photo(unit.connection, photo)
+                unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
+                is_complete = True
+        return Kept(name, "queued", job_id, photo_id)
+    except AlreadyRecorded:
+        return await _recorded(photo, name, job_id, database)
+    except LostClaim:
+        await store.delete(key)
+        return await _first_upload(photo, name, database)
+    except (NotFound, AccountGone):
+        await store.delete(key)
+        raise
+    except Exception as error:
+        # PostgreSQL may have said itself that nothing was committed.
+        is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
+        if is_complete and not is_refusal:
+            raise CommitLost(error) from error
+        raise
 
 
 async def _recorded(photo: NewPhoto, name: str, job_id: str, database: Database) -> Kept:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database, TransactionConflict, UnitOfWork
+from libs.common.database.sqlstates import is_refused
 from libs.common.errors import AccountGone, InvalidInput
 from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from libs.common.storage.keys import selfie_key
@@ -46,13 +47,15 @@ async def store_selfie(
     deleted: int | None = None
     try:
         async for attempt in database.attempts():
+            deleted = None
             async with attempt as unit:
                 deleted = await _record(new, unit, replaces=replaces)
     except BaseException as error:
         # Unlike a photo's, a selfie's bytes must not outlive a failure: the guest is told that
         # it failed and sends another one.
         is_recorded: bool | None = False
-        if deleted is not None:
+        is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
+        if deleted is not None and not is_refusal:
             is_recorded = await asyncio.shield(asyncio.ensure_future(_is_recorded(new, database)))
         if is_recorded is False:
             await asyncio.shield(store.delete(new.object_key))

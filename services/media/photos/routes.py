@@ -1,17 +1,15 @@
 """Photos by id or filename, for the event's guests, its photographer and admins."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound
-from libs.common.messaging.messages import MAX_ID
 from libs.common.rights.access import may_view_event
 from libs.common.storage import keys
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import CurrentPrincipal, Principal
+from libs.common.web.ids import PathId
 from services.media.photos import repository
 from services.media.photos.repository import PhotoRecord
 from services.media.responses.object_response import ObjectResponse
@@ -25,7 +23,7 @@ router = APIRouter(tags=["media"])
 @router.head("/api/photo/{photo_id}", include_in_schema=False)
 async def photo_by_id(
     request: Request,
-    photo_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    photo_id: PathId,
     principal: CurrentPrincipal,
 ) -> ObjectResponse:
     """Serve the original; 404 also for those who may not know of it."""

@@ -1,14 +1,12 @@
 """Selfies, for their owners, the photographers of their events, and admins."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
-from libs.common.messaging.messages import MAX_ID
 from libs.common.resources import Resources
 from libs.common.web.auth import CurrentPrincipal, Principal, Role
+from libs.common.web.ids import PathId, RowId
 from services.media.responses.object_response import ObjectResponse
 from services.media.selfies import repository
 
@@ -22,9 +20,9 @@ router = APIRouter(tags=["media"])
 @router.head("/api/selfie/{user_id}", include_in_schema=False)
 async def selfie(
     request: Request,
-    user_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    user_id: PathId,
     principal: CurrentPrincipal,
-    selfie_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    selfie_id: RowId | None = None,
 ) -> ObjectResponse:
     """Serve the newest one, or the one that is named; 404 also for those who may not know of it."""
     resources: Resources = request.app.state.resources

@@ -1,17 +1,17 @@
 """The engines that run here, and from an engine's name to the engine.
 
 What they have in common is in photo_engine.py; what the rest of the service needs to know of
-them, without loading a model, in profiles.py.
+them, without loading a model, in face_engine.py.
 """
 
 from pathlib import Path
 
-from services.recognition.engine.analysis import Engine
 from services.recognition.engine.decode import PIXEL_LIMIT
 from services.recognition.engine.detect.hog import HogDetector
 from services.recognition.engine.detect.yunet import YuNetDetector
 from services.recognition.engine.embed.dlib import DlibChipCutter, DlibEmbedder
 from services.recognition.engine.embed.sface import SFaceChipCutter, SFaceEmbedder
+from services.recognition.engine.face_engine import EMBEDDED, OPENCV, Engine
 from services.recognition.engine.models.files import (
     SFACE,
     YUNET,
@@ -22,7 +22,6 @@ from services.recognition.engine.models.files import (
     find_yunet,
 )
 from services.recognition.engine.photo_engine import PhotoEngine
-from services.recognition.engine.profiles import EMBEDDED, OPENCV
 
 
 class EmbeddedEngine(PhotoEngine):

@@ -16,9 +16,9 @@ import pyvips
 
 from libs.common.workers.stages import stage
 from services.recognition.engine import thumbhash
-from services.recognition.engine.analysis import DetectedFace, FloatArray, PhotoAnalysis
 from services.recognition.engine.decode import PIXEL_LIMIT, PhotoScales
 from services.recognition.engine.detect.found_face import FaceDetector, LocatedFace, Points, quality
+from services.recognition.engine.face_engine import DetectedFace, FloatArray, PhotoAnalysis
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0

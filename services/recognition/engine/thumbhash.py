@@ -10,7 +10,7 @@ import base64
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.face_engine import FloatArray
 
 _MAX_SIDE = 100
 _LIGHTNESS_FREQUENCIES = 7  # along the longer side

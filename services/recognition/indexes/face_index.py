@@ -4,7 +4,7 @@ Four words that are close to each other: the *provider* is the setting FACE_RECO
 one of three names. It chooses the *index*, which finds, keeps and compares faces: `EmbeddedIndex`
 for `embedded` and `opencv`, `RekognitionIndex` for `rekognition`. An *engine* finds and embeds the
 faces of one picture; `EmbeddedIndex` runs one in worker processes, and the *profile*
-(`engine/profiles.py`) is what it has to know of that engine. The provider's name is also what is
+(`engine/face_engine.py`) is what it has to know of that engine. The provider's name is also what is
 stored with every face, in columns called `engine`.
 """
 

@@ -2,20 +2,28 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.workers.pool import WorkerPool
-from services.recognition.engine import workers
-from services.recognition.engine.profiles import EMBEDDED, PROFILES
-from services.recognition.engine.workers import EnginePool
+from services.recognition.engine.face_engine import (
+    EMBEDDED,
+    PROFILES,
+    WORKER_METRICS,
+    WORKER_NAME,
+    EngineFactory,
+    EnginePool,
+    do_known_good,
+    engine_pool,
+)
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.erase import keep_erasing, keep_erasing_what_is_left
-from services.recognition.indexes.rekognition.image import ImagePreparer
+from services.recognition.indexes.rekognition.image import ImagePool, ImagePreparer
 from services.recognition.indexes.rekognition.index import RekognitionIndex
 from services.recognition.indexes.rekognition.usage import counting
 from services.recognition.settings import RecognitionSettings
@@ -24,26 +32,52 @@ from services.recognition.settings import RecognitionSettings
 ERASING = "erase external faces"
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerPools:
+    """The worker processes of the service."""
+
+    #: They run the engine that is ours.
+    engine: EnginePool
+    #: They prepare images for Rekognition, where that is used.
+    images: ImagePool | None
+
+
+@asynccontextmanager
+async def open_worker_pools(
+    settings: RecognitionSettings, engine_factory: EngineFactory
+) -> AsyncIterator[WorkerPools]:
+    """Start the workers that the settings ask for."""
+    pool = engine_pool(
+        local_workers(settings), engine_factory, timeout_seconds=settings.analyze_timeout_seconds
+    )
+    async with pool as engine:
+        if settings.face_recognizer_provider != "rekognition":
+            yield WorkerPools(engine, images=None)
+            return
+        async with image_pool(settings) as images:
+            yield WorkerPools(engine, images)
+
+
 @asynccontextmanager
 async def open_index(
     settings: RecognitionSettings,
     database: Database,
-    pool: EnginePool,
+    pools: WorkerPools,
     background: BackgroundTasks,
 ) -> AsyncIterator[FaceIndex]:
-    """Yield the index; `pool` runs the engine that is ours.
+    """Yield the index, whose work is done by these pools.
 
     What Rekognition has, and should not have any more, is erased in the background.
     """
-    if settings.face_recognizer_provider == "rekognition":
-        async with _rekognition_index(settings, database, background) as index:
+    if pools.images is not None:
+        async with _rekognition_index(settings, database, pools.images, background) as index:
             yield index
     else:
         connect = partial(_connected, settings, database)
         background.start(ERASING, partial(keep_erasing_what_is_left, database, connect))
         embedded = EmbeddedIndex(
             database,
-            pool,
+            pools.engine,
             PROFILES[settings.face_recognizer_provider],
             photos_at_once=settings.photo_queue_workers,
         )
@@ -64,22 +98,27 @@ def local_workers(settings: RecognitionSettings) -> int:
     return 1 if settings.face_recognizer_provider == "rekognition" else settings.photo_queue_workers
 
 
+def image_pool(settings: RecognitionSettings) -> ImagePool:
+    """Workers that prepare images for Rekognition."""
+    return WorkerPool(
+        settings.photo_queue_workers,
+        partial(ImagePreparer, pixel_limit=settings.pixel_limit),
+        name=WORKER_NAME,
+        timeout_seconds=settings.analyze_timeout_seconds,
+        probe=do_known_good,
+        metrics=WORKER_METRICS,
+    )
+
+
 @asynccontextmanager
 async def _rekognition_index(
-    settings: RecognitionSettings, database: Database, background: BackgroundTasks
+    settings: RecognitionSettings,
+    database: Database,
+    images: ImagePool,
+    background: BackgroundTasks,
 ) -> AsyncIterator[RekognitionIndex]:
     """Yield the index; calls are counted as long as it is open."""
-    async with (
-        WorkerPool(
-            settings.photo_queue_workers,
-            partial(ImagePreparer, pixel_limit=settings.pixel_limit),
-            name=workers.NAME,
-            timeout_seconds=settings.analyze_timeout_seconds,
-            probe=workers.do_known_good,
-            metrics=workers.METRICS,
-        ) as images,
-        _connected(settings, database) as (rekognition, collections),
-    ):
+    async with _connected(settings, database) as (rekognition, collections):
         background.start(ERASING, partial(keep_erasing, database, rekognition, collections))
         yield RekognitionIndex(database, rekognition, collections, images)
 

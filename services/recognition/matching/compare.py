@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.analysis import FloatArray
-from services.recognition.engine.profiles import Calibration
+from services.recognition.engine.face_engine import Calibration, FloatArray
 
 #: Selfies and faces that are compared at once: 8 MB of similarities, whatever the event.
 TILE_SELFIES = 512

@@ -9,7 +9,6 @@ committed before its own scan looks at the faces: whichever commits later sees t
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.messaging.messages import (
@@ -29,6 +28,8 @@ from services.recognition.selfies import repository as selfie_repository
 
 #: Selfies, with a message to each guest, of one transaction.
 SELFIES_AT_ONCE = 1_000
+#: Photos whose matches are deleted by one transaction, which locks them.
+PHOTOS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,14 @@ async def rematch_event(message: RematchRequested, *, using: Matcher) -> None:
             async for attempt in using.database.attempts():
                 async with attempt as unit:
                     await stored_matches.upsert(unit.connection, event_id, found)
-    async for attempt in using.database.attempts():
-        async with attempt as unit:
-            await stored_matches.delete_below(unit.connection, event_id, least)
+    last: int | None = 0
+    while last is not None:
+        async for attempt in using.database.attempts():
+            async with attempt as unit:
+                after = await stored_matches.delete_below(
+                    unit.connection, event_id, least, after=last, photos=PHOTOS_AT_ONCE
+                )
+        last = after
     for first in range(0, len(selfie_ids), SELFIES_AT_ONCE):
         chunk = selfie_ids[first : first + SELFIES_AT_ONCE]
         async for attempt in using.database.attempts():
@@ -112,21 +118,23 @@ class FinishedPhotos:
 async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> FinishedPhotos:
     """Mark an event's photos done; a second time changes nothing but tells everybody again.
 
+    They are marked before outdated matches are deleted: of a photo and a selfie that are finished
+    at the same time, the later one sees that the other is (see `finish_selfies`).
     The caller counts what is returned after the commit.
     """
     if not photos:
         return FinishedPhotos()
     event_id, photo_ids = photos[0].event_id, [photo.id for photo in photos]
+    await repository.mark_photos_done(unit.connection, photo_ids)
     lost: dict[int, set[int]] = {}
     if known := [photo.id for photo in photos if photo.is_known]:
         lost = await stored_matches.delete_outdated(unit.connection, event_id, photo_ids=known)
     guests = await stored_matches.guests_in_photos(unit.connection, event_id, photo_ids)
-    await repository.mark_photos_done(unit.connection, photo_ids)
-    now = datetime.now(UTC)
+    ages = await repository.seconds_since_upload(unit.connection, photo_ids)
     for photo in photos:
         users = tuple(sorted(guests.get(photo.id, set()) | lost.get(photo.id, set())))
         # Photos that are matched together have a trace each.
-        with tracing.joined("match", photo.traceparent):
+        with tracing.joined("match", photo.traceparent, pending=unit.spans):
             tracing.set_attributes(event_id=photo.event_id, photo_id=photo.id, matches=len(users))
             unit.publish(
                 PhotoMatched(
@@ -139,7 +147,7 @@ async def finish_photos(photos: Sequence[PhotoRow], *, unit: UnitOfWork) -> Fini
     return FinishedPhotos(
         matches=sum(map(len, guests.values())),
         latencies_seconds=tuple(
-            (now - photo.uploaded_at).total_seconds() for photo in photos if not photo.is_known
+            ages[photo.id] for photo in photos if photo.id in ages and not photo.is_known
         ),
     )
 
@@ -148,6 +156,7 @@ async def finish_selfies(event_id: int, selfie_ids: Sequence[int], *, unit: Unit
     """Mark the selfies done, with what they are matched with; those that are gone are left out."""
     if not selfie_ids:
         return
+    await stored_matches.hold_unfinished_photos(unit.connection, event_id, selfie_ids)
     await stored_matches.delete_outdated(unit.connection, event_id, selfie_ids=selfie_ids)
     for done in await selfie_repository.finish_selfies(unit.connection, event_id, selfie_ids):
         unit.publish(

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import matches, photos
 from libs.common.rights.counted_matches import UNCERTAIN_BAND, guest_photos, threshold_of
-from services.recognition.engine.profiles import CALIBRATED_SIMILARITY
+from services.recognition.engine.face_engine import CALIBRATED_SIMILARITY
 from services.recognition.matching.compare import Match
 
 
@@ -87,10 +86,12 @@ _DELETE_OUTDATED = text(
     DELETE FROM matches m
     USING photos p, selfie_indexes i
     WHERE p.id = m.photo_id AND i.selfie_id = m.selfie_id AND i.event_id = m.event_id
-      AND i.status IN ('indexed', 'done') AND i.engine = p.engine
-      AND (m.photo_id = ANY(CAST(:photos AS bigint[]))
-           -- One that was analysed during the selfie's scan has not been compared with it yet.
-           OR m.selfie_id = ANY(CAST(:selfies AS bigint[])) AND p.processing_status = 'done')
+      AND i.engine = p.engine
+      -- A photo that was analysed during the selfie's scan may not have been compared with it
+      -- yet, nor a selfie that was indexed after the photo's comparison had read the selfies.
+      AND (m.photo_id = ANY(CAST(:photos AS bigint[])) AND i.status = 'done'
+           OR m.selfie_id = ANY(CAST(:selfies AS bigint[])) AND p.processing_status = 'done'
+              AND i.status IN ('indexed', 'done'))
       AND m.event_id = :event_id
       AND NOT EXISTS (SELECT FROM faces f WHERE f.id = m.face_id)
     RETURNING m.photo_id, m.user_id
@@ -109,7 +110,7 @@ async def delete_outdated(
 
     Such a match is told by its face: the analysis by this engine has deleted it, while a match
     that was found again has a new face. A match stands until its selfie and its photo have been
-    compared by this engine; that of a photo which waits to be matched is left to that.
+    compared by this engine: it is left to whichever of the two is finished later.
     Returns, by photo, the guests who lost a match.
     """
     gone: dict[int, set[int]] = {}
@@ -119,9 +120,52 @@ async def delete_outdated(
     return gone
 
 
-async def delete_below(connection: AsyncConnection, event_id: int, least: float) -> None:
-    """Remove what a lower threshold had let through."""
-    of_event = select(photos.c.id).where(photos.c.event_id == event_id)
+_HOLD_UNFINISHED_PHOTOS = text(
+    """
+    SELECT FROM photos WHERE id IN (
+        SELECT p.id FROM selfie_indexes i
+        JOIN matches m ON m.selfie_id = i.selfie_id AND m.event_id = i.event_id
+        JOIN photos p ON p.id = m.photo_id
+        WHERE i.event_id = :event_id AND i.selfie_id = ANY(CAST(:selfies AS bigint[]))
+          AND p.finished_at IS NOT NULL
+          AND (p.processing_status <> 'done' OR p.engine IS DISTINCT FROM i.engine))
+    ORDER BY id FOR SHARE
+    """
+)
+
+
+async def hold_unfinished_photos(
+    connection: AsyncConnection, event_id: int, selfie_ids: Sequence[int]
+) -> None:
+    """Keep photos of these selfies' matches from being finished before this transaction ends.
+
+    Those that guests know already and that are to be compared anew, or analysed: the match step
+    of such a photo then sees that the selfies are done. One that is being finished is waited for.
+    """
     await connection.execute(
-        delete(matches).where(matches.c.photo_id.in_(of_event), matches.c.similarity < least)
+        _HOLD_UNFINISHED_PHOTOS, {"event_id": event_id, "selfies": list(selfie_ids)}
     )
+
+
+_DELETE_BELOW = text(
+    """
+    WITH chunk AS (
+        SELECT id FROM photos WHERE event_id = :event_id AND id > :after ORDER BY id LIMIT :photos
+    ), gone AS (
+        DELETE FROM matches WHERE photo_id IN (SELECT id FROM chunk) AND similarity < :least)
+    SELECT max(id) FROM chunk
+    """
+)
+
+
+async def delete_below(
+    connection: AsyncConnection, event_id: int, least: float, *, after: int, photos: int
+) -> int | None:
+    """Remove what a lower threshold had let through, of so many photos after that one.
+
+    Returns the last photo that was looked at, None behind the event's last one.
+    """
+    last: int | None = await connection.scalar(
+        _DELETE_BELOW, {"event_id": event_id, "least": least, "after": after, "photos": photos}
+    )
+    return last

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from cachetools import TTLCache
 
+from libs.common.database.clock import present_moment
 from libs.common.database.database import Database
 from libs.common.errors import Conflict, NotFound, Unavailable
 from services.recognition import metrics
-from services.recognition.engine.profiles import EngineProfile
+from services.recognition.engine.face_engine import EngineProfile
 from services.recognition.matching import repository as stored_matches
 from services.recognition.people import repository
 from services.recognition.people.group_apart import group_apart
@@ -126,6 +127,7 @@ class PeopleFinder:
         async with self._turn:
             began = time.monotonic()
             async with self._database.read() as connection:
+                computed_at = await present_moment(connection)
                 threshold = await stored_matches.threshold(connection, event_id)
                 faces = await repository.unmatched_faces(
                     connection, event_id, engine=engine, limit=self._most_faces
@@ -138,6 +140,6 @@ class PeopleFinder:
             people = await asyncio.to_thread(People.of, faces.table, groups)
             ended = time.monotonic()
         metrics.PEOPLE_SECONDS.observe(ended - began)
-        found = FoundPeople(people, len(faces.table), faces.in_all, datetime.now(UTC))
+        found = FoundPeople(people, len(faces.table), faces.in_all, computed_at)
         self._kept[event_id] = _Kept(found, stamp, ended - began, ended)
         return found

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from libs.common.errors import NotFound
+from libs.common.web.ids import PathId, RowId
 from libs.common.web.internal import require_internal
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.people.people import ListPosition, Person, PhotoFace
@@ -19,8 +20,6 @@ router = APIRouter(
     include_in_schema=False,
     dependencies=[Depends(require_internal)],
 )
-
-_Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class PersonAnswer(BaseModel):
@@ -53,12 +52,12 @@ Finder = Annotated[PeopleFinder, Depends(_finder)]
 
 @router.get("")
 async def people_of_event(
-    event_id: _Id,
+    event_id: PathId,
     finder: Finder,
     min_photos: Annotated[int, Query(ge=1)],
     limit: Annotated[int, Query(ge=1)],
     after_photo_count: int | None = None,
-    after_person_id: int | None = None,
+    after_person_id: RowId | None = None,
     fresh: bool = False,  # noqa: FBT001, FBT002 - a query parameter
 ) -> PeopleAnswer:
     """People who are in `min_photos` photos or more, those in most first."""
@@ -77,7 +76,7 @@ async def people_of_event(
 
 
 @router.get("/{person_id}")
-async def one_person(event_id: _Id, person_id: _Id, finder: Finder) -> PersonAnswer:
+async def one_person(event_id: PathId, person_id: PathId, finder: Finder) -> PersonAnswer:
     """One of them, with all photos."""
     found = await finder.find(event_id)
     person = found.people.find(person_id)

@@ -8,7 +8,8 @@ from typing import Final
 
 import structlog
 
-from libs.common.database.database import Database, is_away
+from libs.common.database.database import Database
+from libs.common.database.sqlstates import is_away
 from libs.common.exhaustion import lacks
 from services.recognition.photos import repository
 from services.recognition.photos.repository import PhotoRow

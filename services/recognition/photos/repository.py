@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,7 +23,6 @@ class PhotoRow:
     status: str
     #: What was uploaded.
     content: Content
-    uploaded_at: datetime
     lost_analyses: int
     traceparent: str | None
     #: Whose faces it has.
@@ -55,7 +54,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.processing_status,
                 photos.c.size_bytes,
                 photos.c.sha256,
-                photos.c.uploaded_at,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
                 photos.c.engine,
@@ -73,7 +71,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         filename=row.filename,
         status=row.processing_status,
         content=Content(row.size_bytes, row.sha256),
-        uploaded_at=row.uploaded_at,
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
         engine=row.engine,
@@ -311,11 +308,36 @@ async def mark_photo_failed(
 
 
 async def mark_photos_done(connection: AsyncConnection, photo_ids: Sequence[int]) -> None:
-    """Record that analysed photos have been matched; of others nothing changes."""
+    """Record that analysed photos have been matched; of others nothing changes.
+
+    They are locked in the order of their ids, as whoever locks several does.
+    """
+    analyzed = and_(
+        photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed"
+    )
+    await connection.execute(
+        select(photos.c.id).where(analyzed).order_by(photos.c.id).with_for_update(key_share=True)
+    )
     await connection.execute(
         update(photos)
-        .where(photos.c.id == func.any(list(photo_ids)), photos.c.processing_status == "analyzed")
+        .where(analyzed)
         .values(
             processing_status="done", finished_at=func.coalesce(photos.c.finished_at, func.now())
         )
     )
+
+
+async def seconds_since_upload(
+    connection: AsyncConnection, photo_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return how long ago photos were uploaded, by the clock that noted it.
+
+    Never less than 0, though after a failover the clock is another machine's.
+    """
+    age = func.extract("epoch", func.clock_timestamp() - photos.c.uploaded_at)
+    rows = await connection.execute(
+        select(photos.c.id, func.greatest(cast(age, Float), 0.0).label("seconds")).where(
+            photos.c.id == func.any(list(photo_ids))
+        )
+    )
+    return {row.id: row.seconds for row in rows}

@@ -113,9 +113,9 @@ class Reconciler:
             return {}
         wanted = set(keys.values())
         queues = [queue for queue in self.topology.queues if wanted & {*queue.bindings}]
+        in_queue = await self.bus.waiting(queues)
         waiting = {
-            queue.name: sum(in_outbox.get(key, 0) for key in queue.bindings)
-            + await self.bus.waiting(queue)
+            queue.name: sum(in_outbox.get(key, 0) for key in queue.bindings) + in_queue[queue.name]
             for queue in queues
         }
         through = await self._read_came_through() if any(waiting.values()) else []
@@ -210,7 +210,9 @@ def _publish_photo(photo: LostPhoto, topic: str, unit: UnitOfWork) -> None:
     )
     message = kind(event_id=photo.event_id, photo_id=photo.id)
     trace = {tracing.TRACEPARENT: photo.traceparent} if photo.traceparent else {}
-    with tracing.continued("republish", trace, event_id=photo.event_id, photo_id=photo.id):
+    with tracing.continued(
+        "republish", trace, pending=unit.spans, event_id=photo.event_id, photo_id=photo.id
+    ):
         unit.publish(message)
 
 

@@ -1,7 +1,11 @@
 """Sends what is stale through the usual queues, a little at a time, behind everything new."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
 from typing import NoReturn
 
 import structlog
@@ -16,7 +20,7 @@ from services.recognition.reindex.repository import Stale
 
 #: While there is something to do: the queues must not run empty between two looks.
 FEED_EVERY_SECONDS = 0.25
-#: While there is nothing to do.
+#: While there is nothing to do; looks for what is left to be sent come to be as rare.
 LOOK_EVERY_SECONDS = 5.0
 #: How often what is left is counted, which reads all of it.
 COUNT_EVERY_SECONDS = 10.0
@@ -26,6 +30,32 @@ PHOTOS_PER_WORKER = 2
 UNMATCHED_BATCH = 1000
 
 log = structlog.get_logger(__name__)
+
+
+class Fed(Enum):
+    """What a look came to."""
+
+    #: Another replica feeds, or one of another engine is alive.
+    NOT_YET = "not yet"
+    #: Something else comes first, and is not through.
+    SOON = "soon"
+    #: Something was sent, or waits for room.
+    MORE = "more"
+    #: All that is stale is on its way.
+    ALL_SENT = "all sent"
+    #: Nothing is stale.
+    NOTHING = "nothing"
+
+
+def next_pause_seconds(last: float, fed: Fed) -> float:
+    """Return how long to wait before the next look: the longer, the longer nothing was sent."""
+    match fed:
+        case Fed.SOON | Fed.MORE:
+            return FEED_EVERY_SECONDS
+        case Fed.ALL_SENT:
+            return min(2 * last, LOOK_EVERY_SECONDS)
+        case Fed.NOT_YET | Fed.NOTHING:
+            return LOOK_EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +79,22 @@ class Feeder:
         self._engine = engine
         self._limits = limits
         self._was_mixed = False
+        #: What was sent before this, and is unmatched, was left by owners of another engine.
+        self._unmatched_before: datetime | None = None
         self._is_feeding = False
         self._counted_at = float("-inf")
 
     async def run(self) -> NoReturn:
         """Feed until cancelled."""
+        pause = LOOK_EVERY_SECONDS
         while True:
             try:
-                has_work = await self.feed()
+                fed = await self.feed()
             except (FindMeError, SQLAlchemyError, OSError) as error:
                 log.warning("reindexing_interrupted", error=str(error))
-                has_work = False
-            await asyncio.sleep(FEED_EVERY_SECONDS if has_work else LOOK_EVERY_SECONDS)
+                fed = Fed.NOT_YET
+            pause = next_pause_seconds(pause, fed)
+            await asyncio.sleep(pause)
 
     async def start_over(self) -> None:
         """Forget what was on its way, where the bus forgot it with its process."""
@@ -68,86 +102,94 @@ class Feeder:
             async with attempt as unit:
                 await repository.forget_sent_photos(unit.connection)
 
-    async def feed(self) -> bool:
-        """Send as much as may be on its way at once; False when there is nothing to do."""
-        async with self._database.unit_of_work() as unit:
-            if not await repository.lead(unit.connection):
-                self._set_gauges(Stale(0, 0))
-                return False
-            engines = await repository.engines_at_work(
-                unit.connection, lease_seconds=self._limits.lease_seconds
-            )
-            if not engines:
-                return True  # soon: our own row is on its way
-            if not await self._may_feed(unit, engines):
-                return False
-            event_ids = await repository.stale_events(unit.connection, self._engine)
-            await self._feed_photos(unit, await self._feed_selfies(unit, event_ids))
-        self._was_mixed = False
-        await self._tell(is_feeding=bool(event_ids))
-        return bool(event_ids)
+    async def feed(self) -> Fed:
+        """Send as much as may be on its way at once, in one transaction."""
+        fed = Fed.NOT_YET
+        async for attempt in self._database.attempts():
+            async with attempt as unit:
+                fed = await self._feed(unit)
+        if fed not in (Fed.NOT_YET, Fed.SOON):
+            self._was_mixed = False
+            self._unmatched_before = None
+            await self._tell(is_feeding=fed is not Fed.NOTHING)
+        return fed
 
-    async def _may_feed(self, unit: UnitOfWork, engines: set[str | None]) -> bool:
+    async def _feed(self, unit: UnitOfWork) -> Fed:
+        if not await repository.lead(unit.connection):
+            self._set_gauges(Stale(0, 0))
+            return Fed.NOT_YET
+        engines = await repository.engines_at_work(
+            unit.connection, lease_seconds=self._limits.lease_seconds
+        )
+        if not engines:
+            return Fed.SOON  # our own row is on its way
         if engines - {self._engine}:
             if not self._was_mixed:
                 log.info("reindexing_waits_for_replicas", engines=sorted(map(str, engines)))
             self._was_mixed = True
-            return False
-        if self._was_mixed:
-            # Owners of another engine left ours unmatched.
-            while await self._publish_unmatched(unit) == UNMATCHED_BATCH:
-                pass
-        return True
+            return Fed.NOT_YET
+        # Owners of another engine left ours unmatched.
+        if self._was_mixed and await self._publish_unmatched(unit) == UNMATCHED_BATCH:
+            return Fed.SOON
+        event_ids = await repository.stale_events(unit.connection, self._engine)
+        if not event_ids:
+            return Fed.NOTHING
+        room = await repository.selfie_room(
+            unit.connection, event_ids, self._engine, at_once=self._limits.photos_at_once
+        )
+        full = await self._feed_selfies(unit, room)
+        photos_wait = await self._feed_photos(
+            unit, [event_id for event_id in event_ids if event_id not in full]
+        )
+        return Fed.MORE if full or photos_wait else Fed.ALL_SENT
 
     async def _publish_unmatched(self, unit: UnitOfWork) -> int:
+        """Send some of them; of those that were sent since this began none is sent again."""
+        if self._unmatched_before is None:
+            self._unmatched_before = await repository.just_before(unit.connection)
         found = await repository.take_unmatched_photos(
-            unit.connection, self._engine, limit=UNMATCHED_BATCH
+            unit.connection, self._engine, before=self._unmatched_before, limit=UNMATCHED_BATCH
         )
         for event_id, photo_id in found:
             unit.publish(PhotoAnalyzed(event_id=event_id, photo_id=photo_id))
         return len(found)
 
-    async def _feed_selfies(self, unit: UnitOfWork, event_ids: list[int]) -> list[int]:
-        """Return the events whose selfies are all on their way, or done."""
-        fed: list[int] = []
-        for event_id in event_ids:
-            in_hand = await repository.selfies_in_hand(unit.connection, event_id, self._engine)
-            room = max(self._limits.photos_at_once - in_hand, 0)
-            selfies = await repository.take_selfies(
-                unit.connection, event_id, self._engine, limit=room
-            )
-            for selfie in selfies:
-                unit.publish(
-                    SelfieUploaded(event_id=event_id, user_id=selfie.user_id, selfie_id=selfie.id)
+    async def _feed_selfies(self, unit: UnitOfWork, room: Mapping[int, int]) -> set[int]:
+        """Fill the room of events with stale selfies; return those where it is used up."""
+        taken = await repository.take_selfies(unit.connection, room, self._engine)
+        for selfie in taken:
+            unit.publish(
+                SelfieUploaded(
+                    event_id=selfie.event_id, user_id=selfie.user_id, selfie_id=selfie.id
                 )
-            if len(selfies) < room:
-                fed.append(event_id)
-        return fed
+            )
+        counts = Counter(selfie.event_id for selfie in taken)
+        return {event_id for event_id, limit in room.items() if counts[event_id] >= limit}
 
-    async def _feed_photos(self, unit: UnitOfWork, event_ids: list[int]) -> None:
+    async def _feed_photos(self, unit: UnitOfWork, event_ids: Sequence[int]) -> bool:
+        """Send photos of these events; return whether there may soon be more to send."""
         limits = self._limits
         replicas = await repository.count_replicas(
             unit.connection, lease_seconds=limits.lease_seconds
         )
+        at_once = PHOTOS_PER_WORKER * limits.photos_at_once * replicas
         in_hand = await repository.photos_in_hand(
-            unit.connection, patience_seconds=limits.patience_seconds
+            unit.connection, patience_seconds=limits.patience_seconds, enough=at_once
         )
-        room = PHOTOS_PER_WORKER * limits.photos_at_once * replicas - in_hand
-        for event_id in event_ids:
-            if room <= 0:
-                return
-            photo_ids = await repository.take_photos(
-                unit.connection,
-                event_id,
-                self._engine,
-                limit=room,
-                patience_seconds=limits.patience_seconds,
+        if in_hand >= at_once:
+            return True
+        taken = await repository.take_photos(
+            unit.connection,
+            event_ids,
+            self._engine,
+            limit=at_once - in_hand,
+            patience_seconds=limits.patience_seconds,
+        )
+        for photo in taken:
+            unit.publish(
+                PhotoUploaded(event_id=photo.event_id, photo_id=photo.id, reindex_for=self._engine)
             )
-            for photo_id in photo_ids:
-                unit.publish(
-                    PhotoUploaded(event_id=event_id, photo_id=photo_id, reindex_for=self._engine)
-                )
-            room -= len(photo_ids)
+        return bool(taken)
 
     async def _tell(self, *, is_feeding: bool) -> None:
         now = asyncio.get_running_loop().time()

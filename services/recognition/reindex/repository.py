@@ -3,8 +3,9 @@
 Only in events that have not expired; failed photos stay failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,10 +39,19 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class StaleSelfie:
-    """A selfie that nobody has indexed any more."""
+    """A selfie that nobody has indexed any more in the event."""
 
     id: int
     user_id: int
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StalePhoto:
+    """A photo that is on its way to be analysed again."""
+
+    id: int
+    event_id: int
 
 
 async def lead(connection: AsyncConnection) -> bool:
@@ -102,121 +112,152 @@ async def count_stale(connection: AsyncConnection, engine: str) -> Stale:
     return Stale(photos=row.photos, selfies=row.selfies)
 
 
-async def photos_in_hand(connection: AsyncConnection, *, patience_seconds: float) -> int:
-    """Return how many photos wait for their analysis or are in it, new and stale ones."""
+async def photos_in_hand(
+    connection: AsyncConnection, *, patience_seconds: float, enough: int
+) -> int:
+    """Return how many photos wait for their analysis or are in it, new and stale ones.
+
+    They are counted until there are enough: of a long line the length costs nothing.
+    """
     return int(
         await connection.scalar(
             text(
                 """
-                SELECT (SELECT count(*) FROM photos WHERE processing_status = 'queued')
-                     + (SELECT count(*) FROM photos
-                        WHERE reindexing_since > now() - make_interval(secs => :patience_seconds))
+                SELECT count(*) FROM (
+                    (SELECT FROM photos WHERE processing_status = 'queued' LIMIT :enough)
+                    UNION ALL
+                    (SELECT FROM photos
+                     WHERE reindexing_since > now() - make_interval(secs => :patience_seconds)
+                     LIMIT :enough)) AS in_hand
                 """
             ),
-            {"patience_seconds": patience_seconds},
+            {"patience_seconds": patience_seconds, "enough": enough},
         )
         or 0
     )
 
 
-async def selfies_in_hand(connection: AsyncConnection, event_id: int, engine: str) -> int:
-    """Return how many of the event's selfies wait to be indexed and matched by this engine."""
-    return int(
-        await connection.scalar(
-            text(
-                """
-                SELECT count(*) FROM memberships m JOIN selfies s ON s.user_id = m.user_id
-                LEFT JOIN selfie_indexes i ON i.selfie_id = s.id AND i.event_id = m.event_id
-                WHERE m.event_id = :event_id
-                  AND (i.status IS NULL OR i.status = 'claimed'
-                       OR i.status = 'indexed' AND i.engine = :engine)
-                """
-            ),
-            {"event_id": event_id, "engine": engine},
-        )
-        or 0
+async def selfie_room(
+    connection: AsyncConnection, event_ids: Sequence[int], engine: str, *, at_once: int
+) -> dict[int, int]:
+    """Return, of those of the events that have stale selfies, how many more may be on their way.
+
+    On their way are those that wait to be indexed and matched by this engine.
+    """
+    rows = await connection.execute(
+        _SELFIE_ROOM, {"events": list(event_ids), "engine": engine, "at_once": at_once}
     )
+    return {row.event_id: row.room for row in rows}
+
+
+_SELFIE_ROOM = text(
+    f"""
+    SELECT e.id AS event_id, greatest(:at_once - (
+        SELECT count(*) FROM memberships m JOIN selfies s ON s.user_id = m.user_id
+        LEFT JOIN selfie_indexes i ON i.selfie_id = s.id AND i.event_id = m.event_id
+        WHERE m.event_id = e.id
+          AND (i.status IS NULL OR i.status = 'claimed'
+               OR i.status = 'indexed' AND i.engine = :engine)), 0) AS room
+    FROM unnest(CAST(:events AS bigint[])) AS e (id)
+    WHERE EXISTS ({_STALE_SELFIE} < :engine) OR EXISTS ({_STALE_SELFIE} > :engine)
+    """  # noqa: S608 - a text of ours
+)
 
 
 async def take_selfies(
-    connection: AsyncConnection, event_id: int, engine: str, *, limit: int
+    connection: AsyncConnection, room: Mapping[int, int], engine: str
 ) -> list[StaleSelfie]:
-    """Forget how up to `limit` selfies were indexed: they wait as new ones do.
+    """Forget how up to so many selfies of each event were indexed: they wait as new ones do.
 
     What another engine found when they were checked is of no use any more, and goes, too.
     """
+    if not any(room.values()):
+        return []
     rows = await connection.execute(
-        text(
-            """
-            WITH gone AS (
-                DELETE FROM selfie_indexes WHERE (selfie_id, event_id) IN (
-                    SELECT selfie_id, event_id FROM selfie_indexes
-                    WHERE event_id = :event_id AND engine <> :engine
-                    ORDER BY selfie_id LIMIT :limit FOR UPDATE SKIP LOCKED)
-                RETURNING selfie_id)
-            UPDATE selfies SET enqueued_at = clock_timestamp(),
-                embedding = CASE WHEN engine = :engine THEN embedding END,
-                engine = CASE WHEN engine = :engine THEN engine END
-            WHERE id IN (SELECT selfie_id FROM gone)
-            RETURNING id, user_id
-            """
-        ),
-        {"event_id": event_id, "engine": engine, "limit": limit},
+        _TAKE_SELFIES,
+        {"events": list(room.keys()), "limits": list(room.values()), "engine": engine},
     )
-    return [StaleSelfie(row.id, row.user_id) for row in rows]
+    return [StaleSelfie(row.selfie_id, row.user_id, row.event_id) for row in rows]
+
+
+_TAKE_SELFIES = text(
+    """
+    WITH stale AS (
+        SELECT found.selfie_id, room.event_id
+        FROM unnest(CAST(:events AS bigint[]), CAST(:limits AS bigint[]))
+             AS room (event_id, number)
+        CROSS JOIN LATERAL (
+            SELECT i.selfie_id FROM selfie_indexes i
+            WHERE i.event_id = room.event_id AND i.engine <> :engine
+            ORDER BY i.selfie_id LIMIT room.number FOR UPDATE SKIP LOCKED) AS found
+    ), gone AS (
+        DELETE FROM selfie_indexes WHERE (selfie_id, event_id) IN (SELECT * FROM stale)
+        RETURNING selfie_id, event_id, user_id
+    ), marked AS (
+        UPDATE selfies SET enqueued_at = clock_timestamp(),
+            embedding = CASE WHEN engine = :engine THEN embedding END,
+            engine = CASE WHEN engine = :engine THEN engine END
+        WHERE id IN (SELECT selfie_id FROM gone))
+    SELECT selfie_id, event_id, user_id FROM gone
+    """
+)
 
 
 async def take_photos(
     connection: AsyncConnection,
-    event_id: int,
+    event_ids: Sequence[int],
     engine: str,
     *,
     limit: int,
     patience_seconds: float,
-) -> list[int]:
-    """Mark up to `limit` stale photos of the event as being on their way; the newest first.
+) -> list[StalePhoto]:
+    """Mark up to `limit` stale photos as being on their way: of the first events, the newest first.
 
     Those that are on their way for longer than the patience are taken once more.
     """
-    return list(
-        await connection.scalars(
-            _TAKE_PHOTOS,
-            {
-                "event_id": event_id,
-                "engine": engine,
-                "limit": limit,
-                "patience_seconds": patience_seconds,
-            },
-        )
+    rows = await connection.execute(
+        _TAKE_PHOTOS,
+        {
+            "events": list(event_ids),
+            "engine": engine,
+            "limit": limit,
+            "patience_seconds": patience_seconds,
+        },
     )
+    return [StalePhoto(row.id, row.event_id) for row in rows]
 
 
-# The engines are found by leaping from one to the next in the index, and the photos of each
-# are read in its order: neither costs more with the photos that are left.
+# An event's engines are found by leaping from one to the next in the index, and the photos of
+# each are read in its order: neither costs more with the photos that are left.
 _TAKE_PHOTOS = text(
     """
-    WITH RECURSIVE engines AS (
-        (SELECT engine FROM photos
-         WHERE event_id = :event_id AND engine IS NOT NULL ORDER BY engine LIMIT 1)
-        UNION ALL
-        SELECT (SELECT p.engine FROM photos p
-                WHERE p.event_id = :event_id AND p.engine > engines.engine
-                ORDER BY p.engine LIMIT 1)
-        FROM engines WHERE engines.engine IS NOT NULL
-    ), stale AS (
-        SELECT found.id FROM engines CROSS JOIN LATERAL (
-            SELECT id FROM photos p
-            WHERE p.event_id = :event_id AND p.engine = engines.engine
-              AND p.processing_status IN ('analyzed', 'done')
-              AND (p.reindexing_since IS NULL
-                   OR p.reindexing_since <= now() - make_interval(secs => :patience_seconds))
-            ORDER BY p.id DESC LIMIT :limit) AS found
-        WHERE engines.engine <> :engine
-        ORDER BY found.id DESC LIMIT :limit
+    WITH stale AS (
+        SELECT of_event.id
+        FROM unnest(CAST(:events AS bigint[])) WITH ORDINALITY AS e (id, place)
+        CROSS JOIN LATERAL (
+            WITH RECURSIVE engines AS (
+                (SELECT engine FROM photos
+                 WHERE event_id = e.id AND engine IS NOT NULL ORDER BY engine LIMIT 1)
+                UNION ALL
+                SELECT (SELECT p.engine FROM photos p
+                        WHERE p.event_id = e.id AND p.engine > engines.engine
+                        ORDER BY p.engine LIMIT 1)
+                FROM engines WHERE engines.engine IS NOT NULL
+            )
+            SELECT found.id FROM engines CROSS JOIN LATERAL (
+                SELECT id FROM photos p
+                WHERE p.event_id = e.id AND p.engine = engines.engine
+                  AND p.processing_status IN ('analyzed', 'done')
+                  AND (p.reindexing_since IS NULL
+                       OR p.reindexing_since <= now() - make_interval(secs => :patience_seconds))
+                ORDER BY p.id DESC LIMIT :limit) AS found
+            WHERE engines.engine <> :engine
+            ORDER BY found.id DESC LIMIT :limit) AS of_event
+        ORDER BY e.place, of_event.id DESC LIMIT :limit
     )
     UPDATE photos SET reindexing_since = clock_timestamp()
     WHERE id IN (SELECT id FROM stale) AND engine <> :engine
-    RETURNING id
+    RETURNING id, event_id
     """
 )
 
@@ -228,21 +269,30 @@ async def forget_sent_photos(connection: AsyncConnection) -> None:
     )
 
 
+async def just_before(connection: AsyncConnection) -> datetime:
+    """Return the moment a second ago, by the database's clock."""
+    moment: datetime = await connection.scalar(text("SELECT now() - interval '1 second'"))
+    return moment
+
+
 async def take_unmatched_photos(
-    connection: AsyncConnection, engine: str, *, limit: int
+    connection: AsyncConnection, engine: str, *, before: datetime, limit: int
 ) -> Sequence[tuple[int, int]]:
-    """Return (event id, photo id) of photos that this engine analysed and nobody has matched."""
+    """Return (event id, photo id) of photos that this engine analysed and nobody has matched.
+
+    Of those whose message was sent before that moment, the oldest; they count as sent now.
+    """
     rows = await connection.execute(
         text(
             """
             UPDATE photos SET enqueued_at = clock_timestamp() WHERE id IN (
                 SELECT id FROM photos
                 WHERE processing_status = 'analyzed' AND engine = :engine
-                  AND enqueued_at < now() - interval '1 second'
+                  AND enqueued_at < :before
                 ORDER BY enqueued_at LIMIT :limit FOR UPDATE SKIP LOCKED)
             RETURNING event_id, id
             """
         ),
-        {"engine": engine, "limit": limit},
+        {"engine": engine, "before": before, "limit": limit},
     )
     return [(row.event_id, row.id) for row in rows]

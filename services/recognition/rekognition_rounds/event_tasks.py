@@ -15,7 +15,7 @@ import structlog
 from cachetools import TTLCache
 from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common.database.database import is_away
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import FindMeError, Unavailable
 from libs.common.exhaustion import lacks
 from libs.common.messaging.bus.topology import bucket_of

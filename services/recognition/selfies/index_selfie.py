@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import lacks
 from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
@@ -163,7 +164,8 @@ async def _find(
             await _fail(selfie, NOT_AS_UPLOADED_REASON, using)
         raise
     except Exception as error:
-        if last_attempt and not isinstance(error, Unavailable) and lacks(error) is None:
+        passes = isinstance(error, Unavailable) or lacks(error) is not None or is_away(error)
+        if last_attempt and not passes:
             await _fail(selfie, REPEATED_REASON, using)
         raise
     using.strikes.forget(selfie)

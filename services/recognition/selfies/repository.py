@@ -183,10 +183,14 @@ class FinishedSelfie:
 async def finish_selfies(
     connection: AsyncConnection, event_id: int, selfie_ids: Sequence[int]
 ) -> list[FinishedSelfie]:
-    """Record that these selfies were matched, in their order; those that are gone are left out."""
+    """Record that these selfies were matched, in their order; those that are gone are left out.
+
+    So are those whose face is not known any more: a guest left and came back during a rematch.
+    """
     of_event = and_(
         selfie_indexes.c.event_id == event_id,
         selfie_indexes.c.selfie_id == func.any(list(selfie_ids)),
+        selfie_indexes.c.status != "claimed",
     )
     user_ids: set[int] = set(
         await connection.scalars(select(selfie_indexes.c.user_id).where(of_event))

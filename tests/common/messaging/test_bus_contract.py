@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from libs.common.errors import PermanentError, TransientError
+from libs.common.errors import PermanentError, TransientError, Unavailable
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery, OutgoingMessage, Unroutable
 from libs.common.messaging.bus.retry import RetryPolicy
 from libs.common.messaging.bus.subscriptions import MESSAGES
@@ -53,14 +53,14 @@ async def test_a_message_published_before_anybody_consumes_is_kept(
 
 
 async def test_what_nobody_has_been_given_yet_is_counted(bus: Bus, topology: Topology) -> None:
-    queue = topology.analyze[0]
-    assert await bus.waiting(queue) == 0
+    queue, other = topology.analyze
+    assert await bus.waiting([queue, other]) == {queue.name: 0, other.name: 0}
     for _ in range(3):
         await bus.publish(message("photo.uploaded.00"))
     await bus.publish(message("photo.uploaded.01"))
 
     async def waiting(number: int) -> bool:
-        return await bus.waiting(queue) == number
+        return await bus.waiting([queue, other]) == {queue.name: number, other.name: 1}
 
     await eventually(lambda: waiting(3))
     gate = Gate()
@@ -68,6 +68,7 @@ async def test_what_nobody_has_been_given_yet_is_counted(bus: Bus, topology: Top
     await eventually(lambda: waiting(2))
     gate.open.set()
     await eventually(lambda: waiting(0))
+    assert await bus.waiting([]) == {}
 
 
 async def test_a_mandatory_message_that_no_queue_wants_is_refused(bus: Bus) -> None:
@@ -218,6 +219,26 @@ async def test_a_failed_message_is_tried_again_after_a_pause_and_others_pass_it(
     assert {delivery.routing_key for delivery in handler.got} == {"photo.uploaded.08"}
     assert {delivery.headers["traceparent"] for delivery in handler.got} == {"00-abc"}
     await eventually(lambda: acked._value.get() == acked_before + 1)
+
+
+@pytest.mark.parametrize("kind", ["analyze", "match"])
+async def test_waiting_for_what_is_away_is_no_attempt(
+    bus: Bus, topology: Topology, kind: str
+) -> None:
+    queue, key = (
+        (topology.analyze[0], "photo.uploaded.00")
+        if kind == "analyze"
+        else (topology.match[0], "photo.analyzed.00")
+    )
+    away = Unavailable("the store is away")
+    failing = TransientError("not yet")
+    handler = Recorder(errors=[away, away, away, failing, away, failing])
+    await bus.subscribe(queue, handler)
+    await bus.publish(message(key))
+    await eventually(lambda: len(handler.got) == 7)
+    assert [delivery.attempt for delivery in handler.got] == [1, 1, 1, 1, 2, 2, 3]
+    assert [delivery.waits for delivery in handler.got] == [0, 1, 2, 3, 3, 4, 4]
+    assert [delivery.is_repeat for delivery in handler.got] == [False] + [True] * 6
 
 
 async def test_others_pass_a_message_that_waits_for_its_next_attempt(

@@ -15,6 +15,7 @@ from libs.common.messaging.dead_letters.settle import Settlement, settle, settle
 from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.messaging.messages import Message, PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.telemetry.metrics import DEAD_LETTERS, DEAD_LETTERS_SETTLED
+from tests.support.conflicts import OneDeadlock
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 
@@ -117,6 +118,22 @@ async def test_a_letter_is_replayed_or_dropped_never_both(rows: Rows, database: 
         assert sorted(outcomes) == [[], chosen]
         assert len(await sent(database)) == len(outcomes[0])
         await rows.scalar("DELETE FROM outbox RETURNING 1")
+
+
+async def test_letters_are_settled_once_though_a_conflict_ended_the_first_try(
+    rows: Rows, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "BATCH", 2)
+    monkeypatch.setattr(repository, "take", OneDeadlock(repository.take))
+    first = await letter(rows, PhotoUploaded(event_id=5, photo_id=1))
+    counter = DEAD_LETTERS_SETTLED.labels(LANE, "replayed")
+    before = counter._value.get()
+    assert await settle([first], Settlement.REPLAYED, database=database) == [first]
+    await many_letters(rows, 5)
+    monkeypatch.setattr(repository, "take_oldest", OneDeadlock(repository.take_oldest, at_call=2))
+    assert await settle_all(LANE, Settlement.REPLAYED, database=database) == 5
+    assert len(await sent(database)) == 6
+    assert counter._value.get() - before == 6
 
 
 async def test_all_letters_of_a_queue_are_replayed_oldest_first_over_several_batches(

@@ -1,7 +1,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import ClassVar
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +15,8 @@ from libs.common.messaging.bus.protocol import Bus, BusUnavailable, Delivery, Ou
 from libs.common.messaging.bus.rabbitmq.declare import declare
 from libs.common.messaging.bus.topology import findme_topology
 from libs.common.messaging.messages import Message, PhotoUploaded
-from libs.common.messaging.relay import Relay
+from libs.common.messaging.relay import BATCH, Relay
+from tests.support.handlers import Recorder
 from tests.support.polling import eventually
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
@@ -189,6 +192,40 @@ async def test_a_row_that_makes_no_message_is_set_aside_and_holds_up_no_other(
         await eventually(is_set_aside)
         await publish(database, 2)
         await eventually(lambda: received.photos == [1, 2])
+        assert not relay.done()
+
+
+@asynccontextmanager
+async def small_bus(request: pytest.FixtureRequest, kind: str) -> AsyncIterator[Bus]:
+    """A bus that has room for ten photos in each lane."""
+    if kind == "in_process":
+        in_process = InProcessBus(TOPOLOGY, queue_capacity=10, publish_seconds=0.05)
+        yield in_process
+        await in_process.close()
+        return
+    small = replace(LANE, max_length=10)
+    topology = replace(TOPOLOGY, analyze=(small,), match=TOPOLOGY.match[:1])
+    url = request.getfixturevalue("amqp_url")
+    await declare(url, topology)
+    async with open_bus(url, topology) as bus:
+        yield bus
+
+
+@pytest.mark.parametrize("kind", ["in_process", "rabbitmq"])
+async def test_a_full_queue_holds_up_no_messages_for_others_and_gets_its_own_in_the_end(
+    database: Database, request: pytest.FixtureRequest, kind: str
+) -> None:
+    photos, others = Received(), Recorder()
+    async with small_bus(request, kind) as bus, relaying(database, bus) as relay:
+        await bus.subscribe(TOPOLOGY.match[0], others)
+        # More than a batch: without them nothing younger would ever be looked at.
+        await publish(database, *range(BATCH + 100))
+        async with database.unit_of_work() as unit:
+            unit.messages.append(OutgoingMessage("selfie.uploaded.00", b"late", str(uuid4())))
+        await eventually(lambda: others.bodies == [b"late"])
+        assert await depth(database) > 0
+        await bus.subscribe(LANE, photos)
+        await eventually(lambda: set(photos.photos) == set(range(BATCH + 100)))
         assert not relay.done()
 
 

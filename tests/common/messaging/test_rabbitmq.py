@@ -7,7 +7,8 @@ from urllib.parse import quote
 import aio_pika
 import httpx
 import pytest
-from aio_pika.abc import HeadersType
+from aio_pika.abc import AbstractChannel, HeadersType
+from aio_pika.connection import Connection
 from structlog.testing import capture_logs
 
 from libs.common.errors import PermanentError, TransientError
@@ -75,6 +76,21 @@ async def declared(amqp_url: str, topology: Topology) -> str:
 async def bus(declared: str, topology: Topology) -> AsyncIterator[Bus]:
     async with open_bus(declared, topology) as bus:
         yield bus
+
+
+async def test_all_queues_are_counted_over_one_channel(
+    bus: Bus, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    open_channel = Connection.channel
+
+    def counted(connection: Connection) -> AbstractChannel:
+        opened.append(connection)
+        return open_channel(connection)
+
+    monkeypatch.setattr(Connection, "channel", counted)
+    assert len(await bus.waiting(topology.queues)) == len(topology.queues)
+    assert len(opened) == 1
 
 
 async def test_a_killed_broker_keeps_confirmed_messages_and_everybody_resumes(

@@ -50,25 +50,38 @@ def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -
     ]
 
 
+@pytest.mark.parametrize("attempt", [1, 3])
 @pytest.mark.parametrize(
     "away", [Unavailable("the store is away"), OSError(errno.ENOSPC, "full"), MemoryError()]
 )
-def test_what_is_away_is_waited_for_long_after_the_attempts_are_used_up(away: Exception) -> None:
-    assert [decide(away, attempt, POLICY) for attempt in (1, 2, 3, 50)] == [
-        Retry(5.0),
-        Retry(60.0),
-        Retry(60.0),
-        Retry(60.0),
+def test_what_is_away_is_waited_for_by_a_count_of_its_own(attempt: int, away: Exception) -> None:
+    assert [decide(away, attempt, POLICY, waits=waits) for waits in (0, 1, 2, 50)] == [
+        Retry(5.0, is_wait=True),
+        Retry(60.0, is_wait=True),
+        Retry(60.0, is_wait=True),
+        Retry(60.0, is_wait=True),
     ]
+
+
+def test_a_message_that_waited_through_an_outage_has_all_its_attempts_left() -> None:
+    error = TransientError("a defect")
+    assert decide(error, 1, POLICY, waits=50) == Retry(5.0)
+    assert decide(error, 2, POLICY, waits=50) == Retry(60.0)
 
 
 def test_what_stays_away_for_an_hour_is_given_up() -> None:
     away = Unavailable("the store is away")
-    attempts = itertools.takewhile(
-        lambda attempt: isinstance(decide(away, attempt, POLICY), Retry), itertools.count(1)
+    waits = itertools.takewhile(
+        lambda waits: isinstance(decide(away, 1, POLICY, waits=waits), Retry), itertools.count()
     )
-    waited = sum(POLICY.delay_seconds(attempt) for attempt in attempts)
+    waited = sum(POLICY.delay_seconds(number + 1) for number in waits)
     assert OUTAGE_PATIENCE_SECONDS <= waited <= OUTAGE_PATIENCE_SECONDS + 60
+
+
+def test_a_policy_that_never_gives_up_waits_for_longer_than_an_hour() -> None:
+    policy = replace(POLICY, gives_up=False)
+    away = Unavailable("the database is away")
+    assert decide(away, 1, policy, waits=10_000) == Retry(60.0, is_wait=True)
 
 
 def test_a_reason_is_short_enough_for_a_header() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from libs.common.messaging.bus.rabbitmq.declare import declare
 from libs.common.messaging.bus.topology import findme_topology
-from services.recognition.engine.workers import EngineFactory
+from services.recognition.engine.face_engine import EngineFactory
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.spans import Spans, recording_spans
 from tests.support.stack import Stack, running_stack

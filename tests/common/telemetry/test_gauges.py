@@ -17,8 +17,9 @@ from libs.common.messaging.bus.topology import findme_topology
 from libs.common.messaging.relay import Relay
 from libs.common.resources import Resources
 from libs.common.settings import CommonSettings
+from libs.common.web import health
 from libs.common.web.health import Check, watch_dependencies
-from libs.common.web.service_app import build_app
+from libs.common.web.service_app import Dependency, build_app
 from tests.support.polling import eventually
 
 
@@ -71,7 +72,10 @@ async def test_one_of_two_relays_says_that_it_leads(database: Database) -> None:
     await bus.close()
 
 
-async def test_a_dependency_that_goes_away_and_comes_back_is_seen() -> None:
+async def test_a_dependency_that_goes_away_and_comes_back_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "FRESH_SECONDS", 0.0)
     problems: list[Exception] = []
 
     async def probe() -> None:
@@ -96,11 +100,17 @@ async def test_every_service_watches_its_dependencies(settings: CommonSettings) 
     async def start(_: object, __: Resources) -> AsyncIterator[None]:
         yield
 
-    app = build_app("watched", settings=settings, resources=None, routers=[], start=start)
+    app = build_app(
+        "watched",
+        settings=settings,
+        resources=None,
+        routers=[],
+        start=start,
+        needs={Dependency.DATABASE, Dependency.STORE},
+        tells={Dependency.PRIMARY, Dependency.BUS},
+    )
     async with app.router.lifespan_context(app):
-        await eventually(
-            lambda: [up("watched", name) for name in ("database", "store", "bus")] == [1, 1, 1]
-        )
+        await eventually(lambda: [up("watched", name) for name in Dependency] == [1, 1, 1, 1])
 
 
 def work(connection: Connection) -> None:

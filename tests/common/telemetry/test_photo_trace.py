@@ -7,7 +7,7 @@ from opentelemetry.trace import StatusCode
 
 from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.web.auth import Role
-from services.recognition.engine.analysis import PhotoAnalysis
+from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.recovery.reconcile import Reconciler
 from tests.common.telemetry.conftest import StackFactory
 from tests.support.polling import eventually

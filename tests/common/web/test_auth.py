@@ -1,11 +1,12 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import NotAuthenticated
-from libs.common.web.auth import Principal, Role, Tokens
+from libs.common.web.auth import CLOCK_LEEWAY_SECONDS, Principal, Role, Tokens
 
 SECRET = "a secret that is used by the tests only"
 HOUR = timedelta(hours=1)
@@ -20,9 +21,25 @@ def test_a_token_says_who_its_bearer_is(user_id: int, role: Role) -> None:
 
 def test_an_expired_token_is_refused() -> None:
     tokens = Tokens(SECRET)
-    expired = tokens.issue(Principal(1, Role.ADMIN), lifetime=timedelta(seconds=-1))
+    lifetime = timedelta(seconds=-CLOCK_LEEWAY_SECONDS - 1)
+    expired = tokens.issue(Principal(1, Role.ADMIN), lifetime=lifetime)
     with pytest.raises(NotAuthenticated):
         tokens.verify(expired)
+
+
+@pytest.mark.parametrize("ahead_seconds", [1, 59, 600, -600])
+def test_a_token_is_taken_from_a_machine_whose_clock_is_another(ahead_seconds: int) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=ahead_seconds)
+    claims = {"sub": "7", "role": "admin", "iat": now, "exp": now + HOUR}
+    token = jwt.encode(claims, SECRET, algorithm="HS256")
+    assert Tokens(SECRET).verify(token) == Principal(7, Role.ADMIN)
+
+
+def test_a_session_does_not_end_early_where_the_clock_is_a_little_ahead() -> None:
+    tokens = Tokens(SECRET)
+    principal = Principal(1, Role.PARTICIPANT)
+    just_over = tokens.issue(principal, lifetime=timedelta(seconds=-1))
+    assert tokens.verify(just_over) == principal
 
 
 def test_a_token_signed_with_another_secret_is_refused() -> None:

@@ -36,6 +36,18 @@ def test_a_signed_url_verifies_until_it_expires(key: str, expires_at: datetime) 
         URLS.verify(key, expires, signature, expires_at)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=-10)])
+def test_a_clock_that_is_wrong_moves_a_links_end_by_its_error_and_no_more(ahead: timedelta) -> None:
+    """The moment is the event's, from its row: whose clock signed makes no difference."""
+    _, expires, signature = _parts(URLS.sign(KEY, EXPIRES))
+    by_the_right_clock = EXPIRES - ahead
+    second = timedelta(seconds=1)
+
+    URLS.verify(KEY, expires, signature, by_the_right_clock - second + ahead)
+    with pytest.raises(LinkExpired):
+        URLS.verify(KEY, expires, signature, by_the_right_clock + ahead)
+
+
 @given(keys, moments)
 def test_the_same_object_and_expiry_give_the_same_url(key: str, expires_at: datetime) -> None:
     again = SignedUrls("a secret of thirty-two characters")

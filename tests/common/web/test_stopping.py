@@ -40,7 +40,7 @@ async def told_to_stop(
         app.state.stopping.first(work.stop)
         yield
 
-    app = build_app("test", settings=settings, resources=None, routers=[], start=start)
+    app = build_app("test", settings=settings, resources=None, routers=[], start=start, needs=())
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None)
     server = GracefulServer(config, [app.state.stopping])
     serving = asyncio.create_task(server.serve())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.common.database.tables import events, users
-from services.gallery.events.qr import qr_png
+from services.gallery.events.routes import qr_png
 from tests.gallery.world import World
 from tests.support.people import Person
 
@@ -55,6 +55,19 @@ async def test_an_events_time_begins_anew_for_its_photographer_and_admins(world:
     assert (await reset(world, event_id, await world.photographer())).status_code == 404
     assert (await reset(world, event_id + 100, photographer)).status_code == 404
     assert await world.sent() == []
+
+
+async def test_an_events_time_is_counted_by_the_clock_that_all_services_share(
+    world: World,
+) -> None:
+    admin = await world.admin()
+    answer = await world.client.post(
+        "/api/admin/create-event", json={"name": "Party"}, headers=admin.headers
+    )
+    assert answer.is_success, answer.text
+    [row] = await world.rows(events)
+    # One transaction, one moment of the database's: to the microsecond.
+    assert row["expires_at"] - row["created_at"] == timedelta(days=90)
 
 
 async def test_an_event_that_was_over_is_matched_again(world: World) -> None:

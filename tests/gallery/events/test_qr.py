@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.gallery.events.qr import invite_url, qr_png
+from services.gallery.events.routes import invite_url, qr_png
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from libs.common.errors import NotAllowed
 from libs.common.messaging.messages import PhotoDeleted, PhotoMatched
+from services.gallery.lists.answer import EncodedList
 from services.gallery.lists.cache import (
     ENTRY_OVERHEAD_BYTES,
     ListCache,
@@ -14,7 +15,6 @@ from services.gallery.lists.cache import (
     Scope,
     eviction_for,
 )
-from services.gallery.lists.encode import EncodedList
 from services.gallery.web.paging import Page
 
 KEY = ListKey(1, 7, Scope.OWN, Page())

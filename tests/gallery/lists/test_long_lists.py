@@ -39,7 +39,7 @@ AfterPart = Callable[[int], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def long_lists_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gallery.lists.encode.MAX_PHOTOS_IN_MEMORY", 10)
+    monkeypatch.setattr("services.gallery.lists.long_lists.MAX_PHOTOS_IN_MEMORY", 10)
     monkeypatch.setattr("services.gallery.lists.long_lists.PIECE_BYTES", 4096)
     monkeypatch.setattr("services.gallery.lists.repository.CHUNK", CHUNK)
 

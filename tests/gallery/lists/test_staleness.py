@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.gallery.lists.answer import EncodedList
 from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, Eviction, ListCache, ListKey, Scope
-from services.gallery.lists.encode import EncodedList
 from services.gallery.web.paging import Page
 
 TTL_SECONDS = 30.0

@@ -1,5 +1,5 @@
 from services.gallery.operations.repository import PaidCalls
-from services.gallery.operations.usage_bill import bill
+from services.gallery.operations.routes import bill
 
 
 def test_calls_and_cost_are_summed_per_operation_and_per_event() -> None:

@@ -20,7 +20,7 @@ from services.gallery.settings import GallerySettings
 from services.recognition.app import create_app as create_recognition
 from services.recognition.settings import RecognitionSettings
 from tests.gallery.world import World
-from tests.support.engine_pools import lent_pool
+from tests.support.engine_pools import lent_pools
 from tests.support.http_server import calling
 from tests.support.people import Person
 from tests.support.polling import eventually
@@ -88,8 +88,8 @@ async def world(database_url: str, tmp_path: Path, provider: str) -> AsyncIterat
         stack.push_async_callback(bus.close)
         database = await stack.enter_async_context(Database.open(settings))
         resources = Resources(database, bus, await FolderStore.open(tmp_path / "store"), topology)
-        pool = await stack.enter_async_context(lent_pool(ScriptedEngine, recognition_settings))
-        recognition = create_recognition(recognition_settings, resources, pool=pool)
+        pools = await stack.enter_async_context(lent_pools(ScriptedEngine, recognition_settings))
+        recognition = create_recognition(recognition_settings, resources, pools=pools)
         await stack.enter_async_context(recognition.router.lifespan_context(recognition))
         app = create_app(
             settings, resources, recognition_transport=httpx.ASGITransport(recognition)

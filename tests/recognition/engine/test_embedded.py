@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from services.recognition.engine.analysis import FloatArray, PhotoAnalysis
 from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.detect.selfie_check import check_selfie
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, EMBEDDED
+from services.recognition.engine.face_engine import (
+    CALIBRATED_SIMILARITY,
+    EMBEDDED,
+    FloatArray,
+    PhotoAnalysis,
+)
 from services.recognition.matching.compare import alike_pairs
 from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_model
 

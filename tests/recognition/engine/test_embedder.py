@@ -7,7 +7,6 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.decode import PhotoScales
 from services.recognition.engine.detect.hog import HogDetector
 from services.recognition.engine.embed.dlib import (
@@ -16,6 +15,7 @@ from services.recognition.engine.embed.dlib import (
     DlibEmbedder,
     check_against_dlib,
 )
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models import dlib_weights, onnx_export
 from services.recognition.engine.models.dlib_weights import FaceResNet
 from services.recognition.engine.models.files import ModelUnusable, default_model_dir, dlib_file

@@ -9,9 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 from services.recognition.engine.detect.found_face import LocatedFace
 from services.recognition.engine.embed.sface import SFaceChipCutter, SFaceEmbedder
 from services.recognition.engine.engines import OpenCvEngine, make_engine
+from services.recognition.engine.face_engine import OPENCV, PROFILES
 from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.photo_engine import fit_similarity
-from services.recognition.engine.profiles import OPENCV, PROFILES
 from tests.support.faces import astronaut, yunet_model
 
 

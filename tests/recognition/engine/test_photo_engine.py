@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pytest
 
 from libs.common.workers.stages import take_stages
-from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.decode import PhotoScales, UndecodablePhoto
 from services.recognition.engine.detect.found_face import LocatedFace
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.photo_engine import FaceChip, PhotoEngine
 from tests.support.image_files import image_file
 

@@ -1,5 +1,4 @@
-from dataclasses import dataclass
-
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,18 +12,18 @@ from services.recognition.engine.detect.selfie_check import (
     check_selfie,
     own_face,
 )
+from services.recognition.engine.face_engine import DetectedFace
 
 
-@dataclass(frozen=True)
-class Face:
-    width: float
-    height: float
-    confidence: float = 0.9
+def face(width: float, height: float, confidence: float = 0.9) -> DetectedFace:
+    return DetectedFace(0, 0, width, height, confidence, embedding=np.zeros(128, np.float32))
 
 
-def pixels(side: float, *, of: tuple[int, int] = (1024, 768), down: float | None = None) -> Face:
+def pixels(
+    side: float, *, of: tuple[int, int] = (1024, 768), down: float | None = None
+) -> DetectedFace:
     """A face of this many pixels in a picture of `of` pixels."""
-    return Face(side / of[0], (down or side) / of[1])
+    return face(side / of[0], (down or side) / of[1])
 
 
 def test_a_single_large_face_is_accepted() -> None:
@@ -46,16 +45,16 @@ def test_a_bystander_under_15_percent_of_the_area_does_not_count() -> None:
 
 
 def test_an_unsure_detection_does_not_count_beside_a_sure_one_even_if_larger() -> None:
-    badge = Face(0.5, 0.5, confidence=0.6)
+    badge = face(0.5, 0.5, confidence=0.6)
     assert check_selfie(1024, 768, [badge, pixels(300)]) == SelfieVerdict(face=1)
     assert check_selfie(1024, 768, [badge]) == SelfieVerdict(face=0)
     assert check_selfie(1024, 768, [badge, badge]).problem == SEVERAL_FACES
 
 
 @given(
-    st.lists(st.builds(Face, st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.5, 1)), max_size=6)
+    st.lists(st.builds(face, st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.5, 1)), max_size=6)
 )
-def test_the_face_that_is_indexed_is_the_one_that_was_judged(faces: list[Face]) -> None:
+def test_the_face_that_is_indexed_is_the_one_that_was_judged(faces: list[DetectedFace]) -> None:
     verdict = check_selfie(1024, 768, faces)
     if verdict.accepted:
         assert verdict.face == own_face(faces)
@@ -83,10 +82,10 @@ def test_an_area_under_a_125th_of_the_picture_is_too_small() -> None:
 @given(
     st.integers(200, 8000),
     st.integers(200, 8000),
-    st.lists(st.builds(Face, *[st.floats(0.01, 1)] * 3), max_size=5),
+    st.lists(st.builds(face, *[st.floats(0.01, 1)] * 3), max_size=5),
 )
 def test_a_verdict_is_either_a_face_or_a_problem_and_the_face_is_the_largest_sure_one(
-    width: int, height: int, faces: list[Face]
+    width: int, height: int, faces: list[DetectedFace]
 ) -> None:
     verdict = check_selfie(width, height, faces)
     assert (verdict.face is None) == (verdict.problem is not None)
@@ -100,7 +99,7 @@ def test_a_verdict_is_either_a_face_or_a_problem_and_the_face_is_the_largest_sur
 
 @given(st.floats(0.02, 1), st.integers(1, 8))
 def test_the_resolution_of_the_camera_makes_no_difference(size: float, factor: int) -> None:
-    faces = [Face(size, size)]
+    faces = [face(size, size)]
     assert check_selfie(512 * factor, 384 * factor, faces) == check_selfie(512, 384, faces)
 
 

@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 from libs.common.workers.process import WorkerCrashed
 from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.engines import EmbeddedEngine
+from services.recognition.engine.face_engine import engine_pool
 from services.recognition.engine.models.files import ModelUnusable
-from services.recognition.engine.workers import engine_pool
 from tests.support.decoding_engine import DecodingEngine
 from tests.support.faces import grace_hopper
 from tests.support.scripted_engine import ScriptedEngine

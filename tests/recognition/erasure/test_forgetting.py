@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from libs.common.database.tables import events, selfies
 from libs.common.messaging.messages import EventDeleted, Message, SelfieDeleted
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex, SelfieCache
 from tests.support.polling import eventually

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.matching import compare
 from services.recognition.matching.compare import FaceSet, Match, SelfieSet, best_matches
 from tests.support.scripted_engine import embedding_of

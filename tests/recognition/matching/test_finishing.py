@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +16,12 @@ from sqlalchemy.pool import QueuePool
 from libs.common.database.database import Database
 from libs.common.database.tables import faces
 from libs.common.messaging.messages import RematchRequested
-from services.recognition.engine.profiles import EMBEDDED, to_bytes
+from services.recognition.engine.face_engine import EMBEDDED, to_bytes
 from services.recognition.indexes.embedded import index as embedded_index
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.matching import compare
+from services.recognition.matching import match as matching
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.compare import alike_pairs
 from services.recognition.matching.match import (
@@ -30,19 +31,12 @@ from services.recognition.matching.match import (
     rematch_event,
 )
 from services.recognition.photos.repository import find_photo
-from services.recognition.settings import RecognitionSettings
+from tests.support.conflicts import OneDeadlock
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
 
 GUESTS = 50
-
-
-@pytest.fixture
-async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
-    """Rows of a database on which no service works."""
-    async with Database.open(settings) as database:
-        yield Rows(database)
 
 
 @contextmanager
@@ -156,6 +150,19 @@ async def test_each_guest_is_told_in_how_many_photos_they_are(rows: Rows) -> Non
         assert {row.selfie_id: row.matched for row in found} == counts
 
 
+async def test_a_selfie_that_waits_to_be_indexed_anew_is_not_finished_by_a_rematch(
+    rows: Rows,
+) -> None:
+    event_id = await rows.event()
+    owner, selfie = await guest(rows, event_id, 1)
+    # During the rematch the guest has left the event and joined it again.
+    await rows.execute(text("DELETE FROM selfie_indexes"))
+    await rows.index(selfie, event_id, owner, status="claimed")
+    async with rows.database.unit_of_work() as unit:
+        await finish_selfies(event_id, [selfie], unit=unit)
+    assert await rows.scalar("SELECT status FROM selfie_indexes") == "claimed"
+
+
 async def test_what_another_engine_found_stands_until_the_photo_was_compared_anew(
     rows: Rows,
 ) -> None:
@@ -191,6 +198,28 @@ async def test_a_rematch_finds_the_same_however_it_is_cut_into_chunks(
     async with rows.database.read() as connection:
         found = await connection.execute(text("SELECT user_id, photo_id FROM matches"))
         assert {(row.user_id, row.photo_id) for row in found} == wanted
+
+
+async def test_what_is_below_the_threshold_is_deleted_in_chunks_each_of_which_stands(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "PHOTOS_AT_ONCE", 2)
+    event_id, other_event = await rows.event(), await rows.event()
+    owner, selfie = await guest(rows, event_id, 1)
+    photo_ids = [await rows.insert_photo(event_id) for _ in range(5)]
+    await rows.match(owner, event_id, photo_ids, selfie)
+    elsewhere = await rows.insert_photo(other_event)
+    await rows.match(owner, other_event, [elsewhere], selfie)
+    await rows.execute(text("UPDATE matches SET similarity = 40"))
+    await rows.execute(text(f"UPDATE matches SET similarity = 90 WHERE photo_id = {photo_ids[3]}"))
+    deadlock = OneDeadlock(stored_matches.delete_below, at_call=2)
+    monkeypatch.setattr(stored_matches, "delete_below", deadlock)
+    await rematch_event(RematchRequested(event_id=event_id), using=matcher(rows))
+    # Three chunks and the end, and one of them again.
+    assert deadlock.calls == 5
+    async with rows.database.read() as connection:
+        left = set(await connection.scalars(text("SELECT photo_id FROM matches")))
+    assert left == {photo_ids[3], elsewhere}
 
 
 async def test_of_a_photos_faces_the_most_alike_is_kept_wherever_a_chunk_ends(

@@ -3,9 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.face_engine import (
+    CALIBRATED_SIMILARITY,
+    EMBEDDED,
+    FloatArray,
+    stacked,
+    to_bytes,
+)
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
-from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, EMBEDDED, stacked, to_bytes
 from services.recognition.matching.compare import alike_pairs
 
 CALIBRATION = EMBEDDED.calibration

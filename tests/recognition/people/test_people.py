@@ -17,7 +17,7 @@ from libs.common.resources import Resources
 from libs.common.rights.counted_matches import ADDED, NOT_ME
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, internal_token
 from services.recognition.engine.detect.found_face import MIN_QUALITY
-from services.recognition.engine.profiles import EMBEDDED, OPENCV
+from services.recognition.engine.face_engine import EMBEDDED, OPENCV
 from services.recognition.people import find_people
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.people.group_apart import group_apart

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage  # type: ignore[import-untyped]
 from scipy.spatial.distance import pdist  # type: ignore[import-untyped]
 
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.people.grouping import Embeddings, group_faces
 from tests.support.scripted_engine import embedding_of
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 
 from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.profiles import CALIBRATED_SIMILARITY, EMBEDDED
+from services.recognition.engine.face_engine import CALIBRATED_SIMILARITY, EMBEDDED
 from services.recognition.people.grouping import group_faces
 from services.recognition.people.people import People, SeenFace
 from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_model

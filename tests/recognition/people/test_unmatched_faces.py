@@ -3,9 +3,14 @@
 import pytest
 
 from libs.common.database.database import Database
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
 from services.recognition.engine.detect.found_face import MIN_QUALITY
-from services.recognition.engine.profiles import EMBEDDED, OPENCV, EngineProfile
+from services.recognition.engine.face_engine import (
+    EMBEDDED,
+    OPENCV,
+    DetectedFace,
+    EngineProfile,
+    PhotoAnalysis,
+)
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.embedded.index import indexed_photo
 from services.recognition.photos import repository

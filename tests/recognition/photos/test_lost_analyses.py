@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from libs.common.database.database import Database, is_away
+from libs.common.database.database import Database
+from libs.common.database.sqlstates import is_away
 from libs.common.database.tables import photos
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
-from services.recognition.engine.profiles import EMBEDDED
-from services.recognition.engine.workers import engine_pool
+from services.recognition.engine.face_engine import EMBEDDED, engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import IndexedPhoto, PhotoKey
 from services.recognition.partitions.repository import announce

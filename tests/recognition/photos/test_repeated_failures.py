@@ -18,7 +18,7 @@ from libs.common.storage.whole_file import NotAsUploaded
 from libs.common.workers.process import WorkerCrashed, WorkerNotStarted, WorkersStopped
 from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceKey, IndexedPhoto, PhotoKey, SelfieKey
 from services.recognition.matching.match import Matcher

@@ -1,7 +1,7 @@
 """What the reconciler publishes again, and what it leaves to the message on its way."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import event as engine_events
 from sqlalchemy import insert, text
 from sqlalchemy.pool import QueuePool
 
@@ -16,10 +17,10 @@ from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.database.tables import memberships
 from libs.common.messaging.bus.in_process import InProcessBus
-from libs.common.messaging.bus.topology import Queue, findme_topology
+from libs.common.messaging.bus.topology import Queue, bucket_of, findme_topology
 from libs.common.messaging.messages import Message, PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
-from services.recognition.recovery import reconcile
+from services.recognition.recovery import reconcile, repository
 from services.recognition.recovery.reconcile import BATCH, Reconciled, Reconciler
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.conftest import running_recognition
@@ -289,18 +290,48 @@ async def test_one_replica_reconciles_and_another_follows_it(place: Place) -> No
         await eventually(is_sent)
 
 
-async def test_no_connection_is_held_while_the_broker_is_asked(
+async def test_what_came_through_is_told_without_reading_all_photos(place: Place) -> None:
+    event = await place.rows.event()
+    await place.rows.execute(
+        text(
+            "INSERT INTO photos (event_id, filename, original_filename, content_type, sha256,"
+            " crc32, size_bytes, width, height, processing_status, analyzed_at, finished_at)"
+            " SELECT :event, 'photo ' || n, '', '', '', 0, 0, 0, 0, 'done',"
+            " now() + make_interval(secs => n), now() + make_interval(secs => n + 1)"
+            " FROM generate_series(1, 2000) n"
+        ).bindparams(event=event)
+    )
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    async with place.rows.database.read() as connection:
+        await connection.execute(text("ANALYZE photos"))
+        engine_events.listen(connection.sync_connection, "before_cursor_execute", note)
+        await repository.came_through(connection)
+        plan = "\n".join(await connection.scalars(text(f"EXPLAIN {statements[0]}")))
+    assert "using photos_matched_idx" in plan, plan
+    assert "Seq Scan on photos" not in plan, plan
+    assert "photos_engine_idx" not in plan, plan
+
+
+async def test_the_broker_is_asked_once_and_no_connection_is_held_meanwhile(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await place.photo(await place.rows.event(), ago(hours=1))
+    lanes: set[int] = set()
+    while len(lanes) < 2:
+        event = await place.rows.event()
+        await place.photo(event, ago(hours=1))
+        lanes.add(bucket_of(event) % len(TOPOLOGY.analyze))
     pool = place.rows.database.engine.pool
     assert isinstance(pool, QueuePool)
     waiting, held = place.bus.waiting, []
 
-    async def watched(queue: Queue) -> int:
+    async def watched(queues: Sequence[Queue]) -> Mapping[str, int]:
         held.append(pool.checkedout())
-        return await waiting(queue)
+        return await waiting(queues)
 
     monkeypatch.setattr(place.bus, "waiting", watched)
     await place.reconcile()
-    assert set(held) == {0}
+    assert held == [0]

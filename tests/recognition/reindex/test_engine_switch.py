@@ -13,7 +13,7 @@ from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.resources import Resources
 from libs.common.rights.counted_matches import ADDED, NOT_ME
 from services.recognition.partitions.repository import announce, withdraw
-from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Feeder, ReindexLimits
+from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Fed, Feeder, ReindexLimits
 from services.recognition.reindex.repository import lead
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import EMBEDDED, OPENCV, is_settled, running_engine
@@ -138,9 +138,9 @@ async def test_failed_photos_and_expired_events_are_left_alone(
     )
     feeder = Feeder(resources.database, engine=OPENCV, limits=LIMITS)
     await live(world, "new", engine=OPENCV)
-    assert not await feeder.feed()
+    assert await feeder.feed() is Fed.NOTHING
     await world.execute(text("UPDATE events SET expires_at = :later").bindparams(later=NEXT_MONTH))
-    assert await feeder.feed()
+    assert await feeder.feed() is Fed.MORE
     assert await on_their_way(world) == {old}
     assert (await world.photo_row(failed)).processing_status == "failed"
 
@@ -206,11 +206,12 @@ async def test_nothing_is_done_while_a_replica_of_another_engine_is_alive(
     feeder = Feeder(world.database, engine=OPENCV, limits=LIMITS)
     await live(world, "old", engine=old)
     await live(world, "new", engine=OPENCV)
-    assert not await feeder.feed()
-    assert not await Feeder(world.database, engine=EMBEDDED, limits=LIMITS).feed()
+    assert await feeder.feed() is Fed.NOT_YET
+    other = Feeder(world.database, engine=EMBEDDED, limits=LIMITS)
+    assert await other.feed() is Fed.NOT_YET
     assert await on_their_way(world) == set()
     await stop(world, "old")
-    assert await feeder.feed()
+    assert await feeder.feed() is Fed.MORE
     assert len(await on_their_way(world)) == 1
 
 
@@ -223,7 +224,7 @@ async def test_only_as_much_is_on_its_way_as_the_workers_need_the_newest_first(
     room = 2 * PHOTOS_PER_WORKER * LIMITS.photos_at_once
     feeders = [Feeder(world.database, engine=OPENCV, limits=LIMITS) for _ in range(2)]
     for feeder in (*feeders, *feeders):
-        assert await feeder.feed()
+        assert await feeder.feed() is Fed.MORE
     assert await on_their_way(world) == set(photos[-room:])
 
 
@@ -381,7 +382,7 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
         assert (await world.photo_row(photo)).processing_status == "analyzed"
         await live(world, "old", engine=EMBEDDED)
         feeder = Feeder(world.database, engine=OPENCV, limits=LIMITS)
-        assert not await feeder.feed()
+        assert await feeder.feed() is Fed.NOT_YET
     await stop(world, "old")
     await live(world, "new", engine=OPENCV)
     await world.execute(text("UPDATE photos SET enqueued_at = now() - interval '5 seconds'"))

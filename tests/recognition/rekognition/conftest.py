@@ -7,12 +7,10 @@ import pytest
 from fastapi import FastAPI
 
 from libs.common.resources import Resources, open_resources
-from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
-from tests.support.engine_pools import lent_pool
+from tests.recognition.conftest import running_recognition
 from tests.support.rekognition.album import Album
 from tests.support.rekognition_server import RekognitionServer, running_rekognition
-from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
 
 
@@ -57,7 +55,5 @@ async def recognition(
     settings: RecognitionSettings, resources: Resources
 ) -> AsyncIterator[FastAPI]:
     # The engine of ours only judges selfies here, which are not sent through ingest.
-    async with lent_pool(ScriptedEngine, settings) as pool:
-        app = create_app(settings, resources, pool=pool)
-        async with app.router.lifespan_context(app):
-            yield app
+    async with running_recognition(settings, resources) as app:
+        yield app

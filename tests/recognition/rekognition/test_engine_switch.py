@@ -12,6 +12,7 @@ from services.recognition import metrics
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import EMBEDDED, is_settled
+from tests.support.engine_pools import lent_pools
 from tests.support.polling import eventually
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.picture_engine import PictureEngine
@@ -24,13 +25,11 @@ REKOGNITION = "rekognition"
 async def running(
     engine: str, settings: RecognitionSettings, resources: Resources
 ) -> AsyncIterator[None]:
-    app = create_app(
-        settings.model_copy(update={"face_recognizer_provider": engine}),
-        resources,
-        engine_factory=PictureEngine,
-    )
-    async with app.router.lifespan_context(app):
-        yield
+    own = settings.model_copy(update={"face_recognizer_provider": engine})
+    async with lent_pools(PictureEngine, own) as pools:
+        app = create_app(own, resources, pools=pools)
+        async with app.router.lifespan_context(app):
+            yield
 
 
 async def settled(album: Album, engine: str) -> None:

@@ -3,17 +3,15 @@
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from fastapi import FastAPI
 
 from libs.common.messaging.bus.topology import bucket_of
 from libs.common.resources import Resources
-from services.recognition.app import create_app
 from services.recognition.rekognition_rounds import event_tasks
 from services.recognition.settings import RecognitionSettings
+from tests.recognition.conftest import running_recognition
 from tests.support.polling import eventually
 from tests.support.rekognition.album import Album
 from tests.support.rekognition_server import RekognitionServer
-from tests.support.scripted_engine import ScriptedEngine
 
 #: Longer than any test.
 FOR_EVER = 3600.0
@@ -30,8 +28,7 @@ def running(
 ) -> AbstractAsyncContextManager[object]:
     """A replica whose batches grow for so long."""
     own = settings.model_copy(update={"rekognition_batch_seconds": batch_seconds})
-    app: FastAPI = create_app(own, resources, engine_factory=ScriptedEngine)
-    return app.router.lifespan_context(app)
+    return running_recognition(own, resources)
 
 
 async def begin_batch(album: Album, event: int) -> int:

@@ -5,13 +5,12 @@ from prometheus_client import REGISTRY
 
 from libs.common.messaging.messages import PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
-from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
+from tests.recognition.conftest import running_recognition
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.pictures import picture_of
 from tests.support.rekognition_server import Fault, RekognitionServer
-from tests.support.scripted_engine import ScriptedEngine
 
 
 def indexed(server: RekognitionServer, external_image_id: str) -> int:
@@ -45,11 +44,10 @@ async def test_two_replicas_index_each_selfie_and_photo_once(
     settings: RecognitionSettings,
     resources: Resources,
 ) -> None:
-    replicas = [create_app(settings, resources, engine_factory=ScriptedEngine) for _ in range(2)]
     events = [await album.event() for _ in range(4)]
     async with (
-        replicas[0].router.lifespan_context(replicas[0]),
-        replicas[1].router.lifespan_context(replicas[1]),
+        running_recognition(settings, resources),
+        running_recognition(settings, resources),
     ):
         guests = [await album.guest(event, person) for event in events for person in (1, 2)]
         for event in events:
@@ -141,8 +139,7 @@ async def test_what_was_counted_last_is_written_at_the_end(
     album: Album, settings: RecognitionSettings, resources: Resources
 ) -> None:
     event = await album.event()
-    app = create_app(settings, resources, engine_factory=ScriptedEngine)
-    async with app.router.lifespan_context(app):
+    async with running_recognition(settings, resources):
         await album.picture(event, 1)
         await asyncio.wait_for(album.settled(), PATIENCE_SECONDS)
     assert await album.scalar("SELECT sum(calls) FROM aws_usage") == 2

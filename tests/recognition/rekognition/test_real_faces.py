@@ -6,13 +6,12 @@ from pathlib import Path
 from PIL import Image
 
 from libs.common.resources import open_resources
-from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
+from tests.recognition.conftest import running_recognition
 from tests.support.faces import astronaut, grace_hopper
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.sight import real_likeness, real_sight
 from tests.support.rekognition_server import running_rekognition
-from tests.support.scripted_engine import ScriptedEngine
 from tests.support.settings import settings_of
 
 
@@ -45,8 +44,7 @@ async def test_a_guest_finds_the_photos_they_are_in(
         )
         async with open_resources(settings, name="test") as resources:
             album = Album(resources.database, resources.store)
-            app = create_app(settings, resources, engine_factory=ScriptedEngine)
-            async with app.router.lifespan_context(app):
+            async with running_recognition(settings, resources):
                 event, guest = await album.event(), await album.user()
                 await album.join(guest, event)
                 await album.selfie(guest, jpeg(astronaut()))

@@ -9,7 +9,7 @@ import pytest
 
 from libs.common.database.tables import selfies
 from libs.common.messaging.messages import SelfieUploaded
-from services.recognition.engine.workers import EngineFactory
+from services.recognition.engine.face_engine import EngineFactory
 from tests.recognition.two_engines import EMBEDDED, OPENCV, OneSided
 from tests.support.engine_calls import EngineCall, read_calls
 from tests.support.people import Person

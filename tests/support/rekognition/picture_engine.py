@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.recognition.engine.analysis import DetectedFace, PhotoAnalysis
+from services.recognition.engine.face_engine import DetectedFace, PhotoAnalysis
 from tests.support.rekognition.sight import Vector, see_people
 from tests.support.scripted_engine import embedding_of
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.profiles import EMBEDDED
+from services.recognition.engine.face_engine import EMBEDDED
 from tests.support.rekognition.pictures import MAX_PEOPLE, people_in
 from tests.support.scripted_engine import embedding_of
 

@@ -4,7 +4,7 @@ It forgets everything when the process ends; the outbox and the reconciler bring
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from libs.common.messaging.bus.protocol import (
     Delivery,
     Handler,
     OutgoingMessage,
+    QueueFull,
     Subscription,
     Unroutable,
 )
@@ -24,6 +25,7 @@ from libs.common.messaging.bus.subscriptions import (
     Outcome,
     Requeue,
     RunningSubscription,
+    again,
     count_outcome,
     handle,
     unless_set,
@@ -33,7 +35,8 @@ from libs.common.messaging.bus.work_queue import WorkQueue
 
 #: Messages per queue, of a few hundred bytes each; the rest waits in the outbox.
 QUEUE_CAPACITY = 10_000
-PUBLISH_SECONDS = 10.0
+#: Others wait as long behind a message without room; the relay tries it again by itself.
+PUBLISH_SECONDS = 0.5
 
 
 class InProcessBus:
@@ -77,7 +80,7 @@ class InProcessBus:
                 async with asyncio.timeout(self._publish_seconds):
                     await queue.put(_delivery(message, queue.queue.name))
             except TimeoutError as error:
-                raise BusUnavailable(f"{queue.queue.name} is full") from error
+                raise QueueFull(f"{queue.queue.name} is full") from error
         for mailbox in mailboxes:
             mailbox.offer(_delivery(message, ""))
 
@@ -106,10 +109,10 @@ class InProcessBus:
 
         return self._start(mailbox.run(stopping), stopping, name="listener", at_end=forget)
 
-    async def waiting(self, queue: Queue) -> int:
+    async def waiting(self, queues: Sequence[Queue]) -> Mapping[str, int]:
         """See `Bus.waiting`."""
         await self.check()
-        return self._queues[queue.name].waiting
+        return {queue.name: self._queues[queue.name].waiting for queue in queues}
 
     async def check(self) -> None:
         """See `Bus.check`."""
@@ -185,9 +188,8 @@ class _Consumer:
             case Done():
                 self._source.settle()
                 count_outcome(name, Outcome.ACKED)
-            case Retry(delay_seconds):
-                again = replace(delivery, attempt=delivery.attempt + 1)
-                self._source.retry_later(again, delay_seconds)
+            case Retry():
+                self._source.retry_later(again(delivery, result), result.delay_seconds)
                 count_outcome(name, Outcome.RETRIED)
             case DeadLetter(reason):
                 # Held while there is no room, as a broker's consumer holds it: never dropped.

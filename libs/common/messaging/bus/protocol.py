@@ -15,6 +15,10 @@ class BusUnavailable(Unavailable):
     """The bus cannot be reached; the outcome of a publish in flight is unknown."""
 
 
+class QueueFull(BusUnavailable):
+    """A queue that the message is for has no room now; others may have."""
+
+
 class Unroutable(FindMeError):
     """No queue is bound for a mandatory message."""
 
@@ -51,6 +55,7 @@ class Death:
 class Delivery:
     """A message as a handler gets it; `attempt` is 1 for the first.
 
+    `waits`: how often it has waited besides for something that was away.
     A dead letter comes as it was first published, with its `death`.
     """
 
@@ -62,6 +67,12 @@ class Delivery:
     redelivered: bool
     headers: Mapping[str, str] = field(default_factory=dict)
     death: Death | None = None
+    waits: int = 0
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether a handler may have had it before."""
+        return self.attempt > 1 or self.waits > 0 or self.redelivered
 
 
 #: Returns when the effects are committed; raising hands the decision to `bus.retry`.
@@ -92,7 +103,7 @@ class Bus(Protocol):
         """Return once the bus has taken responsibility for the message.
 
         Raises BusUnavailable or Unroutable (mandatory messages only). A bounded queue
-        that is full makes this wait or raise BusUnavailable; it never drops.
+        that is full makes this wait, and raise QueueFull; it never drops.
         """
 
     async def subscribe(self, queue: Queue, handler: Handler) -> Subscription:
@@ -115,8 +126,8 @@ class Bus(Protocol):
         is away; `on_gap` is called when some may have been missed.
         """
 
-    async def waiting(self, queue: Queue) -> int:
-        """Return how many messages of a work queue nobody has been given yet.
+    async def waiting(self, queues: Sequence[Queue]) -> Mapping[str, int]:
+        """Return, by the work queue's name, how many messages nobody has been given yet.
 
         Those that wait for their next attempt are not counted. Raises BusUnavailable.
         """

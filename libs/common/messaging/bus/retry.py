@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from libs.common.errors import PermanentError, Unavailable
+from libs.common.errors import FindMeError, PermanentError, Unavailable
 from libs.common.exhaustion import lacks
 
 DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
@@ -38,10 +38,10 @@ class RetryPolicy:
         """How long to wait after a failed attempt; the last delay repeats."""
         return self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1]
 
-    def waited_seconds(self, attempt: int) -> float:
-        """How long a message has waited by its so-many-th attempt."""
-        further = max(attempt - self.max_attempts, 0)
-        return sum(self.delays_seconds[: attempt - 1]) + further * self.delays_seconds[-1]
+    def waited_seconds(self, waits: int) -> float:
+        """How long a message has waited that has waited so many times."""
+        further = max(waits - len(self.delays_seconds), 0)
+        return sum(self.delays_seconds[:waits]) + further * self.delays_seconds[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Retry:
     """Try again after a delay."""
 
     delay_seconds: float
+    #: What failed was something else that is away: that counts as no attempt at the message.
+    is_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,25 @@ class DeadLetter:
 Decision = Retry | DeadLetter
 
 
-def decide(error: Exception, attempt: int, policy: RetryPolicy) -> Decision:
+def decide(error: Exception, attempt: int, policy: RetryPolicy, *, waits: int = 0) -> Decision:
     """Decide on a failed attempt; `attempt` is 1 for the first.
 
     A message that cannot be decoded and an input that can never work are not retried;
     everything else is, until the policy's attempts are used up. What is away, or used up (disk
-    space, memory, open files), is waited for longer: it fails all messages alike, and giving
-    them up would make an outage of seconds a loss that people must clear up. A policy that never
-    gives up retries whatever it is.
+    space, memory, open files), is waited for longer, and by a count of its own (`waits`, those
+    so far): it fails all messages alike, and giving them up would make an outage of seconds a
+    loss that people must clear up; nor is a message that waited for it nearer to its last
+    attempt. A policy that never gives up retries whatever it is.
     """
-    is_outage = isinstance(error, Unavailable) or lacks(error) is not None
-    is_waited_for = is_outage and policy.waited_seconds(attempt) < OUTAGE_PATIENCE_SECONDS
-    if is_waited_for or not policy.gives_up:
-        return Retry(policy.delay_seconds(attempt))
-    reason = f"{type(error).__name__}: {error}"
-    if isinstance(error, (PermanentError, ValidationError)) or attempt >= policy.max_attempts:
-        return DeadLetter(reason[:1000])
+    reason = f"{type(error).__name__}: {error}"[:1000]
+    # Errors of ours say what they are, whatever they were raised from.
+    is_ours = isinstance(error, FindMeError)
+    if isinstance(error, Unavailable) or (not is_ours and lacks(error) is not None):
+        if policy.gives_up and policy.waited_seconds(waits) >= OUTAGE_PATIENCE_SECONDS:
+            return DeadLetter(reason)
+        return Retry(policy.delay_seconds(waits + 1), is_wait=True)
+    if policy.gives_up and (
+        isinstance(error, (PermanentError, ValidationError)) or attempt >= policy.max_attempts
+    ):
+        return DeadLetter(reason)
     return Retry(policy.delay_seconds(attempt))

@@ -82,7 +82,14 @@ async def handle(
         await unless_set(asyncio.sleep(decision.delay_seconds), stopping)
         if stopping.is_set():
             return delivery, REQUEUE
-        delivery = replace(delivery, attempt=delivery.attempt + 1)
+        delivery = again(delivery, decision)
+
+
+def again(delivery: Delivery, decision: Retry) -> Delivery:
+    """Return the message as it is handled the next time."""
+    if decision.is_wait:
+        return replace(delivery, waits=delivery.waits + 1)
+    return replace(delivery, attempt=delivery.attempt + 1)
 
 
 async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decision | Done:
@@ -90,7 +97,7 @@ async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decisi
         with HANDLING_SECONDS.labels(queue.name).time(), _span(delivery):
             await handler(delivery)
     except Exception as error:  # noqa: BLE001 - whatever it is, the table decides
-        decision = decide(error, delivery.attempt, queue.retry)
+        decision = decide(error, delivery.attempt, queue.retry, waits=delivery.waits)
         _log(queue, delivery, error, decision)
         return decision
     return DONE
@@ -115,6 +122,7 @@ def _log(queue: Queue, delivery: Delivery, error: Exception, decision: Decision)
         routing_key=delivery.routing_key,
         message_id=delivery.message_id,
         attempt=delivery.attempt,
+        waits=delivery.waits,
     )
     match decision:
         case Retry(delay_seconds):

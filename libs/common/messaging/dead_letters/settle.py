@@ -15,8 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import and_, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import outbox
-from libs.common.database.database import Database
+from libs.common.database.database import Database, UnitOfWork
 from libs.common.database.tables import photos, selfie_indexes
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.dead_letters import repository
@@ -43,9 +42,11 @@ async def settle(
     letter_ids: Sequence[int], settlement: Settlement, *, database: Database
 ) -> list[int]:
     """Replay or drop these letters; return the ids of those that were there."""
-    async with database.unit_of_work() as unit:
-        letters = await repository.take(unit.connection, letter_ids)
-        await _apply(unit.connection, letters, settlement)
+    letters: Sequence[DeadLetterRow] = ()
+    async for attempt in database.attempts():
+        async with attempt as unit:
+            letters = await repository.take(unit.connection, letter_ids)
+            await _apply(unit, letters, settlement)
     _tell(letters, settlement)
     return [letter.id for letter in letters]
 
@@ -58,12 +59,14 @@ async def settle_all(queue: str | None, settlement: Settlement, *, database: Dat
     async with database.read() as connection:
         up_to = await repository.newest_id(connection)
     settled = 0
+    letters: Sequence[DeadLetterRow] = ()
     while True:
-        async with database.unit_of_work() as unit:
-            letters = await repository.take_oldest(
-                unit.connection, queue=queue, up_to=up_to, limit=BATCH
-            )
-            await _apply(unit.connection, letters, settlement)
+        async for attempt in database.attempts():
+            async with attempt as unit:
+                letters = await repository.take_oldest(
+                    unit.connection, queue=queue, up_to=up_to, limit=BATCH
+                )
+                await _apply(unit, letters, settlement)
         if not letters:
             return settled
         _tell(letters, settlement)
@@ -71,21 +74,22 @@ async def settle_all(queue: str | None, settlement: Settlement, *, database: Dat
 
 
 async def _apply(
-    connection: AsyncConnection, letters: Sequence[DeadLetterRow], settlement: Settlement
+    unit: UnitOfWork, letters: Sequence[DeadLetterRow], settlement: Settlement
 ) -> None:
     if settlement is Settlement.REPLAYED:
-        await reopen(connection, letters)
-        await outbox.append(connection, [_again(letter) for letter in letters])
+        await reopen(unit.connection, letters)
+        unit.messages.extend(_again(letter, unit) for letter in letters)
 
 
-def _again(letter: DeadLetterRow) -> OutgoingMessage:
+def _again(letter: DeadLetterRow, unit: UnitOfWork) -> OutgoingMessage:
     """Its id is new: should it die again, that is another letter. Its trace goes on."""
-    with tracing.continued("replay", letter.headers or {}, queue=letter.queue):
+    headers = letter.headers or {}
+    with tracing.continued("replay", headers, pending=unit.spans, queue=letter.queue):
         return OutgoingMessage(
             letter.routing_key,
             letter.body,
             message_id=str(uuid.uuid4()),
-            headers={**(letter.headers or {}), **tracing.headers()},
+            headers={**headers, **tracing.headers()},
         )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+from services.recognition.engine.face_engine import DetectedFace
 
 # Sizes are judged on the picture scaled to this long side, so that a phone's resolution and an
 # app's recompression make no difference.
@@ -21,17 +22,6 @@ SEVERAL_FACES = "There is more than one face in this photo. Take a selfie of you
 TOO_SMALL = "Your face is too small in this photo. Hold the camera closer."
 
 
-class FoundFace(Protocol):
-    """A face's size in fractions (0..1) of the photo, and how sure the detector is (0..1)."""
-
-    @property
-    def width(self) -> float: ...
-    @property
-    def height(self) -> float: ...
-    @property
-    def confidence(self) -> float: ...
-
-
 @dataclass(frozen=True, slots=True)
 class SelfieVerdict:
     """`face` is the index of the guest's own face, or `problem` is the sentence for the guest."""
@@ -44,7 +34,7 @@ class SelfieVerdict:
         return self.face is not None
 
 
-def check_selfie(width: int, height: int, faces: Sequence[FoundFace]) -> SelfieVerdict:
+def check_selfie(width: int, height: int, faces: Sequence[DetectedFace]) -> SelfieVerdict:
     """Judge a selfie of this size in pixels by the faces found in it."""
     own = own_face(faces)
     if own is None:
@@ -64,12 +54,12 @@ def check_selfie(width: int, height: int, faces: Sequence[FoundFace]) -> SelfieV
     return SelfieVerdict(face=own)
 
 
-def own_face(faces: Sequence[FoundFace]) -> int | None:
+def own_face(faces: Sequence[DetectedFace]) -> int | None:
     """The index of the guest's own face, the largest of the sure ones; None without any face."""
     return max(_candidates(faces), key=lambda i: faces[i].width * faces[i].height, default=None)
 
 
-def _candidates(faces: Sequence[FoundFace]) -> list[int]:
+def _candidates(faces: Sequence[DetectedFace]) -> list[int]:
     """What counts as a face: beside a sure one, a doubtful one is a pattern on the clothes."""
     sure = [i for i, face in enumerate(faces) if face.confidence >= SURE_CONFIDENCE]
     return sure or list(range(len(faces)))

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.decode import PhotoScales
 from services.recognition.engine.detect.found_face import LocatedFace, without_repeats
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.photo_engine import open_session
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.detect.found_face import LocatedFace, Points, head_turn
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models import dlib_weights, onnx_export
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.models.files import ModelUnusable, default_model_dir, dlib_file

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.analysis import FloatArray
 from services.recognition.engine.detect.found_face import LocatedFace, head_turn
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.photo_engine import FaceChip, fit_similarity, open_session
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models.files import ModelUnusable
 
 EMBEDDING_SIZE = 128

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from services.recognition.engine.analysis import FloatArray
+from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models.dlib_weights import (
     BLOCKS,
     EMBEDDING_SIZE,

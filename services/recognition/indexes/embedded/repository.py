@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import faces, photos, selfie_indexes
 from services.recognition.engine.detect.found_face import MIN_QUALITY
-from services.recognition.engine.profiles import EngineProfile, stacked
+from services.recognition.engine.face_engine import EngineProfile, stacked
 from services.recognition.matching.compare import FaceSet, SelfieSet
 
 #: Photos whose faces are read at once when selfies are matched against an event: at ten faces

@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import aioboto3
 import structlog
-from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from libs.common.errors import FindMeError, PermanentError, TransientError, Unavailable
@@ -92,6 +90,10 @@ async def open_rekognition(
 
     Credentials come from botocore's usual places (environment, profile, instance role).
     """
+    # 0.4 s of processor time to import, which only those who use the service spend.
+    import aioboto3
+    from aiobotocore.config import AioConfig
+
     config = AioConfig(
         max_pool_connections=calls_at_once,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,

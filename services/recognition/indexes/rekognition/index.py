@@ -7,7 +7,6 @@ import structlog
 
 from libs.common.database.database import Database
 from libs.common.errors import FindMeError, PermanentError
-from libs.common.workers.pool import WorkerPool
 from services.recognition import metrics
 from services.recognition.indexes.face_index import (
     FaceKey,
@@ -28,7 +27,7 @@ from services.recognition.indexes.rekognition.client import (
     user_image,
 )
 from services.recognition.indexes.rekognition.collections import Collections
-from services.recognition.indexes.rekognition.image import PreparedImage
+from services.recognition.indexes.rekognition.image import ImagePool, PreparedImage
 from services.recognition.indexes.rekognition.search import Searcher
 from services.recognition.matching.compare import Match
 
@@ -48,7 +47,7 @@ class RekognitionIndex:
         database: Database,
         rekognition: Rekognition,
         collections: Collections,
-        images: WorkerPool[[Path], PreparedImage],
+        images: ImagePool,
         *,
         max_results: int = MAX_SEARCH_RESULTS,
     ) -> None:

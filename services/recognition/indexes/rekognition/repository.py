@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -206,26 +205,27 @@ async def mark_collection(connection: AsyncConnection, event_id: int, *, is_made
 _ADD_CALLS = text(
     """
     INSERT INTO aws_usage AS u (event_id, operation, day, calls)
-    SELECT * FROM unnest(
-        CAST(:events AS bigint[]), CAST(:operations AS text[]), CAST(:days AS date[]),
-        CAST(:calls AS bigint[]))
+    SELECT event_id, operation,
+           CAST((now() - make_interval(mins => minutes)) AT TIME ZONE 'UTC' AS date), sum(calls)
+    FROM unnest(
+        CAST(:events AS bigint[]), CAST(:operations AS text[]), CAST(:minutes AS int[]),
+        CAST(:calls AS bigint[])) AS made (event_id, operation, minutes, calls)
+    GROUP BY 1, 2, 3
     ORDER BY 1, 2, 3
     ON CONFLICT (event_id, operation, day) DO UPDATE SET calls = u.calls + excluded.calls
     """
 )
 
 
-async def add_calls(
-    connection: AsyncConnection, calls: Mapping[tuple[int, str, date], int]
-) -> None:
-    """Add numbers of calls by event, operation and day."""
-    event_ids, operations, days = zip(*calls, strict=True)
+async def add_calls(connection: AsyncConnection, calls: Mapping[tuple[int, str, int], int]) -> None:
+    """Add numbers of calls by event, operation, and how many minutes ago they were made."""
+    event_ids, operations, minutes = zip(*calls, strict=True)
     await connection.execute(
         _ADD_CALLS,
         {
             "events": list(event_ids),
             "operations": list(operations),
-            "days": list(days),
+            "minutes": list(minutes),
             "calls": list(calls.values()),
         },
     )

@@ -1,10 +1,10 @@
 """Counts calls per event, operation and day, for the bill."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
 from functools import partial
 
 import structlog
@@ -30,11 +30,13 @@ class Usage:
         """`price_per_call` is in dollars, of those calls that are charged for."""
         self._database = database
         self._price_per_call = price_per_call
-        self._calls: Counter[tuple[int, str, date]] = Counter()
+        #: By event, operation and minute of this process's monotonic clock: the day is the
+        #: database's to say, whose clock all replicas share.
+        self._calls: Counter[tuple[int, str, int]] = Counter()
 
     def add(self, event_id: int, operation: str) -> None:
         """Count a call that the service did, or may have done."""
-        self._calls[event_id, operation, datetime.now(UTC).date()] += 1
+        self._calls[event_id, operation, _minute()] += 1
         metrics.AWS_CALLS.labels(operation).inc()
         if operation in CHARGED:
             metrics.AWS_COST.labels(operation).inc(self._price_per_call)
@@ -46,7 +48,14 @@ class Usage:
         counted, self._calls = self._calls, Counter()
         try:
             async with self._database.unit_of_work() as unit:
-                await repository.add_calls(unit.connection, counted)
+                now = _minute()
+                await repository.add_calls(
+                    unit.connection,
+                    {
+                        (event_id, operation, now - minute): calls
+                        for (event_id, operation, minute), calls in counted.items()
+                    },
+                )
         except BaseException:
             self._calls.update(counted)
             raise
@@ -64,6 +73,10 @@ async def counting(database: Database, *, price_per_call: float) -> AsyncIterato
     finally:
         await flusher.stop()
         await _flush(usage)
+
+
+def _minute() -> int:
+    return int(time.monotonic() // 60)
 
 
 async def _keep_flushing(usage: Usage) -> None:

@@ -1,7 +1,7 @@
 """The bus on RabbitMQ, and who takes its messages: consumers of work queues, and listeners."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
@@ -32,6 +32,7 @@ from libs.common.messaging.bus.subscriptions import (
     Outcome,
     Requeue,
     RunningSubscription,
+    again,
     count_outcome,
     handle,
     unless_set,
@@ -111,10 +112,9 @@ class RabbitMQBus:
         """See `Bus.listen`; raises TopologyMissing."""
         return await self._start(Listener(self._consuming, patterns, Mailbox(handler, on_gap)))
 
-    async def waiting(self, queue: Queue) -> int:
-        """See `Bus.waiting`; raises TopologyMissing."""
-        counts = await count_waiting(self._publishing.connection(), [queue.name])
-        return counts[queue.name]
+    async def waiting(self, queues: Sequence[Queue]) -> Mapping[str, int]:
+        """See `Bus.waiting`; raises TopologyMissing. One channel serves all of them."""
+        return await count_waiting(self._publishing.connection(), [queue.name for queue in queues])
 
     async def check(self) -> None:
         """See `Bus.check`: one round trip on either connection."""
@@ -201,11 +201,11 @@ class Consumer(ChannelUser):
         """Publish the copy that replaces the message; only then may the original be acked."""
         try:
             match decision:
-                case Retry(delay_seconds):
+                case Retry():
                     await self._publisher.publish(
                         RETRY_EXCHANGE,
-                        retry_routing_key(self._queue, delay_seconds),
-                        envelope.for_retry(delivery),
+                        retry_routing_key(self._queue, decision.delay_seconds),
+                        envelope.for_retry(again(delivery, decision)),
                     )
                 case DeadLetter(reason):
                     await self._publisher.publish(

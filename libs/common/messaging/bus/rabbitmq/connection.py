@@ -20,7 +20,7 @@ from aio_pika.exceptions import (
 
 from libs.common.background import FIRST_PAUSE_SECONDS, BackgroundTask
 from libs.common.errors import FindMeError
-from libs.common.messaging.bus.protocol import BusUnavailable, Unroutable
+from libs.common.messaging.bus.protocol import BusUnavailable, QueueFull, Unroutable
 from libs.common.messaging.bus.subscriptions import unless_set
 
 log = structlog.get_logger(__name__)
@@ -167,7 +167,7 @@ class Publisher:
     async def publish(
         self, exchange: str, routing_key: str, message: aio_pika.Message, *, mandatory: bool = True
     ) -> None:
-        """Raises Unroutable, or BusUnavailable: then the broker may have it or not."""
+        """Raises Unroutable, QueueFull, or BusUnavailable: then the broker may have it or not."""
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 channel = await self._open_channel()
@@ -176,7 +176,7 @@ class Publisher:
         except PublishError as error:
             raise Unroutable(routing_key) from error
         except DeliveryError as error:
-            raise BusUnavailable(f"a queue for {routing_key} is full") from error
+            raise QueueFull(f"a queue for {routing_key} is full") from error
         except TimeoutError as error:
             raise BusUnavailable(f"no confirm within {PUBLISH_SECONDS:g} s") from error
         except CONNECTION_EXCEPTIONS as error:

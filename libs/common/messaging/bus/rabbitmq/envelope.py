@@ -7,6 +7,7 @@ from libs.common.messaging.bus.protocol import Death, Delivery, OutgoingMessage
 from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, DELIVERY_LIMIT
 
 ATTEMPT = "x-attempt"
+WAITS = "x-waits"
 MAX_ATTEMPT = 2**31 - 1
 #: A message that went through a retry queue arrives under another routing key.
 ROUTING_KEY = "x-routing-key"
@@ -33,6 +34,7 @@ def delivered(message: AbstractIncomingMessage, queue: str) -> Delivery:
         body=message.body,
         message_id=message.message_id or "",
         attempt=1 if is_dead else _attempt(headers),
+        waits=0 if is_dead else _count(headers, WAITS, least=0),
         redelivered=bool(message.redelivered),
         headers={
             name: value
@@ -44,13 +46,14 @@ def delivered(message: AbstractIncomingMessage, queue: str) -> Delivery:
 
 
 def for_retry(delivery: Delivery) -> Message:
-    """The copy that waits for its next attempt."""
+    """The copy that waits, with the counts of its next attempt."""
     return _message(
         delivery.body,
         delivery.message_id,
         {
             **delivery.headers,
-            ATTEMPT: delivery.attempt + 1,
+            ATTEMPT: delivery.attempt,
+            WAITS: delivery.waits,
             ROUTING_KEY: delivery.routing_key,
         },
     )
@@ -72,9 +75,13 @@ def for_dead_letters(delivery: Delivery, reason: str) -> Message:
 
 
 def _attempt(headers: HeadersType) -> int:
-    attempt = headers.get(ATTEMPT, 1)
+    return _count(headers, ATTEMPT, least=1)
+
+
+def _count(headers: HeadersType, name: str, *, least: int) -> int:
+    count = headers.get(name, least)
     # A stranger may write any number: one that no row takes would keep its letter from being kept.
-    return attempt if isinstance(attempt, int) and 1 <= attempt <= MAX_ATTEMPT else 1
+    return count if isinstance(count, int) and least <= count <= MAX_ATTEMPT else least
 
 
 def _death(headers: HeadersType) -> Death:

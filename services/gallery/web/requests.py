@@ -1,13 +1,41 @@
-"""Refuses request bodies that are larger than any the gallery takes."""
+"""What requests may hold: how large they are, and the ids and texts that several routes take."""
 
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from libs.common.web.ids import RowId
+
 #: The longest list of photo ids takes a tenth of it.
 MAX_BODY_BYTES = 1_000_000
 _TOO_LARGE = f"The request is larger than {MAX_BODY_BYTES} bytes."
+MAX_TEXT_CHARACTERS = 10_000
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps every character but this one."""
+    if "\x00" in text:
+        msg = "must not contain a NUL character"
+        raise ValueError(msg)
+    return text
+
+
+def none_if_empty(value: object) -> object:
+    """Forms send an empty field as an empty string."""
+    return None if value == "" else value
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+
+
+class NamedGuest(BaseModel):
+    """Which guest is meant."""
+
+    user_id: RowId
 
 
 class BodyLimit:

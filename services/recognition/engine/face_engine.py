@@ -1,18 +1,63 @@
-"""What the rest of the service needs to know of an engine, without loading its models.
+"""What a face engine is to the rest of the service; importing it loads no model.
 
-Its name, how alike two of its embeddings are, and how embeddings are kept.
+What it makes of a photo, its profile (its name, how alike two of its embeddings are, and how
+embeddings are kept), and the worker processes it runs in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from services.recognition.engine.analysis import FloatArray
+from libs.common.images.known_good import KNOWN_GOOD
+from libs.common.workers.pool import PoolMetrics, WorkerPool
+from services.recognition import metrics
+
+FloatArray = npt.NDArray[np.float32]
 
 #: Where every engine's calibration is anchored: two faces so alike are of one person with the same
 #: certainty in each. Which similarity an event asks for is a setting; its default is in the schema.
 CALIBRATED_SIMILARITY = 85.0
+
+#: What one worker is called in errors, and where workers are counted.
+WORKER_NAME = "face worker"
+WORKER_METRICS = PoolMetrics(metrics.WORKERS, metrics.WORKERS_BUSY, metrics.WORKERS_LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """A face: its box in fractions (0..1) of the upright photo, and its embedding."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float  # 0..1
+    embedding: FloatArray  # (d,), d is the engine's
+    #: 0..1, see `found_face.quality`: below MIN_QUALITY a face says too little about who it is.
+    quality: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAnalysis:
+    """What is found in a photo: its upright size in pixels, a placeholder, and the faces."""
+
+    width: int
+    height: int
+    placeholder: str  # ThumbHash, base64
+    faces: tuple[DetectedFace, ...]
+
+
+class Engine(Protocol):
+    """What runs inside a worker."""
+
+    def analyze(self, path: Path) -> PhotoAnalysis:
+        """Analyze one photo; raises PermanentError for a file that is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +116,31 @@ def stacked(embeddings: Sequence[bytes], size: int) -> FloatArray:
     """Kept embeddings, alone or joined, as a matrix (n, size); read-only."""
     matrix = np.frombuffer(b"".join(embeddings), "<f4").astype(np.float32, copy=False)
     return matrix.reshape(-1, size)
+
+
+#: Makes the face engine of a worker; picklable.
+EngineFactory = Callable[[], Engine]
+EnginePool = WorkerPool[[Path], PhotoAnalysis]
+
+
+def engine_pool(
+    processes: int, engine_factory: EngineFactory, *, timeout_seconds: float = 60.0
+) -> EnginePool:
+    """Workers that analyse photos; its `run` raises PermanentError for a file that is none."""
+    return WorkerPool(
+        processes,
+        partial(_analyze_with, engine_factory),
+        name=WORKER_NAME,
+        timeout_seconds=timeout_seconds,
+        probe=do_known_good,
+        metrics=WORKER_METRICS,
+    )
+
+
+def do_known_good(work: Callable[[Path], object]) -> None:
+    """What shows that a worker is well."""
+    work(KNOWN_GOOD)
+
+
+def _analyze_with(engine_factory: EngineFactory) -> Callable[[Path], PhotoAnalysis]:
+    return engine_factory().analyze

@@ -1,0 +1,74 @@
+"""What all services share is slow or away: those stay ready whose requests do without it."""
+
+import httpx
+
+from libs.common.face_check import FACE_CHECK_PATH
+from libs.common.web.internal import INTERNAL_TOKEN_HEADER, internal_token
+from tests.faults.clients import Clients
+from tests.faults.deployment import SECRET, Deployment
+from tests.faults.oracle import differences
+from tests.faults.processes import SCRIPTED_RECOGNITION, Service
+from tests.faults.proxy import StoreProxy, behind
+from tests.faults.truth import Photo, Truth
+from tests.support.polling import PATIENCE_SECONDS, eventually
+from tests.support.tiny_jpeg import tiny_jpeg
+
+
+async def test_a_slow_store_and_a_broker_that_is_away_take_only_those_out_who_need_them(
+    deployment_on_s3: tuple[Deployment, StoreProxy], broker_proxy: StoreProxy
+) -> None:
+    deployment, store = deployment_on_s3
+    fleet, world = deployment.fleet, deployment.world
+    photographer = await world.user("photographer")
+    photo = Photo("a.jpg", await world.event(photographer), people=(1,))
+    fleet.environment["AMQP_URL"] = behind(broker_proxy, deployment.amqp_url)
+    recognition = await fleet.add("recognition", SCRIPTED_RECOGNITION)
+    for name in ("ingest", "gallery", "media"):
+        await fleet.add(name, f"services.{name}", RECOGNITION_URL=recognition.url)
+    await fleet.all_up()
+
+    broker_proxy.hang()
+    # Heartbeats find it out after some seconds: consumers take nothing then.
+    await eventually(lambda: told(fleet.services, "bus", ok=False))
+    assert await ready(fleet.services) == {"recognition", "ingest", "gallery", "media"}
+    async with Clients(fleet.services[1].url, SECRET, photographer) as clients:
+        await clients.upload(photo)
+        assert clients.resent == 0
+    store.hang()
+    await eventually(lambda: told([recognition], "store", ok=False))
+    await eventually(lambda: are_ready(fleet.services, {"recognition", "gallery"}))
+    assert await checks_a_face(recognition)
+
+    store.heal()
+    broker_proxy.heal()
+    await eventually(lambda: told(fleet.services, "bus", ok=True))
+    await fleet.all_up()
+    state = await deployment.settled(photos=1, timeout=PATIENCE_SECONDS)
+    assert differences(state, Truth([photo])) == []
+
+
+async def ready(services: list[Service]) -> set[str]:
+    return {service.name for service in services if await service.is_up()}
+
+
+async def are_ready(services: list[Service], names: set[str]) -> bool:
+    return await ready(services) == names
+
+
+async def told(services: list[Service], dependency: str, *, ok: bool) -> bool:
+    """Whether all of them say so of a dependency."""
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+        answers = [(await client.get(f"{service.url}/readyz")).json() for service in services]
+    return all((answer["checks"][dependency] == "ok") is ok for answer in answers)
+
+
+async def checks_a_face(recognition: Service) -> bool:
+    headers = {INTERNAL_TOKEN_HEADER: internal_token(SECRET)}
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+        answer = await client.post(
+            f"{recognition.url}{FACE_CHECK_PATH}",
+            content=tiny_jpeg("people 1\nme"),
+            headers=headers,
+        )
+    assert answer.status_code == 200, answer.text
+    return bool(answer.json()["valid"])

@@ -206,7 +206,7 @@ async def test_a_guest_is_told_nothing_of_the_inside_when_a_selfie_fails(
     if is_there:
         await world.store.put(key, content, content_type="image/jpeg")
     indexer = SelfieIndexer(
-        Matcher(world.database, FailingIndex(OSError("/var/lib/secret"))),
+        Matcher(world.database, FailingIndex(ValueError("/var/lib/secret"))),
         world.store,
         "one",
         60,
@@ -214,7 +214,7 @@ async def test_a_guest_is_told_nothing_of_the_inside_when_a_selfie_fails(
     )
     indexing = index_selfie(SelfieKey(event, guest, selfie), last_attempt=True, using=indexer)
     if is_there:
-        with pytest.raises(OSError, match="secret"):
+        with pytest.raises(ValueError, match="secret"):
             await indexing
     else:
         await indexing

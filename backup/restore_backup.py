@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -19,7 +17,8 @@ from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
 from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from backup.verify_backup import verify_backup
-from libs.common.database.migrate import MIGRATIONS, upgrade
+from libs.common.database.migrate import upgrade
+from libs.common.database.schema import revisions
 from libs.common.errors import Conflict, InvalidInput
 from libs.common.settings import sqlalchemy_url
 from libs.common.storage.folder import FolderStore
@@ -79,10 +78,7 @@ async def _engine(place: Place) -> AsyncIterator[AsyncEngine]:
 
 
 def _check_schema(manifest: Manifest) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if manifest.schema not in known:
+    if manifest.schema not in revisions():
         msg = (
             f"The backup is of FindMe {manifest.findme} (schema {manifest.schema}), which is newer"
             " than this one: install that version, or a later one, first."

@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -53,6 +51,10 @@ async def upgrade(database_url: str) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    # A tenth of the start of every command of `findme`, of which few migrate.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

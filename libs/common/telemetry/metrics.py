@@ -6,7 +6,8 @@ OUTBOX_DEPTH = Gauge("findme_outbox_messages", "Messages that wait to be publish
 OUTBOX_AGE = Gauge("findme_outbox_oldest_seconds", "Age of the oldest waiting message.")
 OUTBOX_PUBLISHED = Counter("findme_outbox_published_total", "Messages the bus has confirmed.")
 OUTBOX_REFUSED = Counter(
-    "findme_outbox_refused_total", "Publishes that failed for the message's own sake."
+    "findme_outbox_refused_total",
+    "Publishes that failed for the message's own sake, or found a queue full.",
 )
 OUTBOX_LEADING = Gauge(
     "findme_outbox_leading", "1 in the one process that publishes the outbox, else 0."

@@ -11,7 +11,8 @@ from libs.common.web.internal import require_internal
 from libs.common.workers.process import WorkerCrashed
 from services.recognition import metrics
 from services.recognition.engine.detect.selfie_check import check_selfie
-from services.recognition.engine.face_engine import PROFILES, EnginePool, to_bytes
+from services.recognition.engine.face_engine import PROFILES, to_bytes
+from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.face_index import FaceIndex
 
 MAX_SELFIE_BYTES = 5 * 1024 * 1024

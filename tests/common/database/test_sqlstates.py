@@ -2,11 +2,14 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from libs.common.database.database import Database, DatabaseReadOnly
 from libs.common.database.sqlstates import Kind, is_away, is_conflict, is_refused, kind_of
 from libs.common.settings import CommonSettings
+from tests.support.postgres_gate import PostgresGate
+from tests.support.services import free_port
 
 AWAY = {
     "08000": "connection exception",
@@ -110,6 +113,22 @@ async def test_a_server_of_the_wrong_kind_for_the_url_is_away(settings: CommonSe
         with pytest.raises(Exception, match="attribute") as caught:
             await database.check()
     assert is_away(caught.value)
+
+
+async def test_of_several_hosts_the_one_that_takes_changes_is_found(
+    settings: CommonSettings,
+) -> None:
+    gate = PostgresGate(settings.database_url)
+    address = make_url(gate.url)
+    hosts = [f"127.0.0.1:{free_port()}", f"{address.host}:{address.port}"]
+    several = address.set(
+        host=None, port=None, query={"host": hosts, "target_session_attrs": "read-write"}
+    ).render_as_string(hide_password=False)
+    async with (
+        gate.running(),
+        Database.open(settings.model_copy(update={"database_url": several})) as database,
+    ):
+        await database.check_primary()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,3 @@
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -7,32 +6,13 @@ from opentelemetry.trace import StatusCode
 
 from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.web.auth import Role
-from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.recovery.reconcile import Reconciler
 from tests.common.telemetry.conftest import StackFactory
+from tests.support.odd_engines import FailingEngine
 from tests.support.polling import eventually
-from tests.support.scripted_engine import ScriptedEngine
 from tests.support.spans import Spans, said, trace_id
 from tests.support.stack import Stack
-from tests.support.tiny_jpeg import comment_of, tiny_jpeg
-
-
-class Overslept(Exception):
-    """Something that passes."""
-
-
-@dataclass(frozen=True)
-class FailingEngine:
-    """Fails photos, not selfies, as often as the file says; then works."""
-
-    failures: Path
-
-    def analyze(self, path: Path) -> PhotoAnalysis:
-        left = int(self.failures.read_text())
-        if left and "\n" in comment_of(path.read_bytes()):
-            self.failures.write_text(str(left - 1))
-            raise Overslept("a bug that passes")
-        return ScriptedEngine().analyze(path)
+from tests.support.tiny_jpeg import tiny_jpeg
 
 
 async def upload(stack: Stack, *people: int) -> list[int]:

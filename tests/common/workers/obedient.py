@@ -8,13 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import psutil
-
 from libs.common.errors import PermanentError
-from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.serving import Certain
 from libs.common.workers.stages import stage
 
@@ -80,7 +76,7 @@ def obey(task: Path) -> Done:
         raise error
     match name:
         case "sicken":
-            resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms,) * 2)
+            resource.setrlimit(resource.RLIMIT_AS, (address_space(),) * 2)
         case "picture":
             decode(task)
         case "hungry":
@@ -99,6 +95,11 @@ def obey(task: Path) -> Done:
         return Done(name=task.name, worker=os.getpid(), niceness=os.nice(0))
 
 
+def address_space() -> int:
+    """What this process takes of it, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def decode(task: Path) -> None:
     """As decoders do: what they have no memory for is damaged."""
     try:
@@ -114,7 +115,7 @@ def do_known_good(work: Callable[[Path], Done], *, folder: Path = Path()) -> Non
 
 def cramped() -> Callable[[Path], Done]:
     """With room for pictures, and not for the largest."""
-    room = psutil.Process().memory_info().vms + 4 * PICTURE_BYTES
+    room = address_space() + 4 * PICTURE_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     return obey
 
@@ -136,25 +137,3 @@ def refuse() -> Callable[[Path], Done]:
 def die() -> Callable[[Path], Done]:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
-
-
-def obedient_pool(
-    processes: int = 1,
-    *,
-    timeout_seconds: float = 60.0,
-    max_tasks: int | None = None,
-    is_lazy: bool = False,
-    metrics: PoolMetrics | None = None,
-    factory: Callable[[], Callable[[Path], Done]] = obedient,
-    folder: Path = Path(),
-) -> WorkerPool[[Path], Done]:
-    return WorkerPool(
-        processes,
-        factory,
-        name="test worker",
-        timeout_seconds=timeout_seconds,
-        max_tasks=max_tasks,
-        is_lazy=is_lazy,
-        probe=partial(do_known_good, folder=folder),
-        metrics=metrics,
-    )

@@ -25,9 +25,9 @@ from tests.common.workers.obedient import (
     Done,
     NoPicture,
     die,
-    obedient_pool,
     refuse,
 )
+from tests.common.workers.obedient_pool import obedient_pool
 from tests.support.polling import eventually
 from tests.support.spans import recording_spans
 from tests.support.worker_processes import workers
@@ -253,7 +253,7 @@ def test_one_pool_serves_one_event_loop_after_the_other(tmp_path: Path) -> None:
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from tests.common.workers.obedient import obedient_pool
+from tests.common.workers.obedient_pool import obedient_pool
 
 async def main():
     async with obedient_pool(2) as pool:

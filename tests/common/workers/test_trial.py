@@ -20,9 +20,9 @@ from tests.common.workers.obedient import (
     NoPicture,
     Refused,
     cramped,
-    obedient_pool,
     while_there,
 )
+from tests.common.workers.obedient_pool import obedient_pool
 from tests.support.polling import eventually
 from tests.support.worker_processes import workers
 

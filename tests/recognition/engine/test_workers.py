@@ -9,25 +9,22 @@ from prometheus_client import REGISTRY
 from libs.common.workers.process import WorkerCrashed
 from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.face_engine import engine_pool
 from services.recognition.engine.models.files import ModelUnusable
+from services.recognition.engine.workers import engine_pool
 from tests.support.decoding_engine import DecodingEngine
 from tests.support.faces import grace_hopper
+from tests.support.odd_engines import refuse
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.worker_processes import workers
-
-
-def refuse() -> ScriptedEngine:
-    raise ModelUnusable("the face model is missing")
 
 
 def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-async def test_the_embedded_engine_runs_in_a_worker(tmp_path: Path) -> None:
+async def test_the_embedded_engine_runs_in_a_worker(tmp_path: Path, model_dir: Path) -> None:
     grace_hopper().save(tmp_path / "photo.png")
-    factory = functools.partial(EmbeddedEngine, model_dir=tmp_path / "models")
+    factory = functools.partial(EmbeddedEngine, model_dir=model_dir)
     async with engine_pool(1, factory) as pool:
         analysis = await pool.run(tmp_path / "photo.png")
         assert (analysis.width, analysis.height, len(analysis.faces)) == (512, 600, 1)

@@ -16,7 +16,8 @@ from libs.common.database.sqlstates import is_away
 from libs.common.database.tables import photos
 from libs.common.errors import Unavailable
 from libs.common.messaging.messages import PhotoUploaded
-from services.recognition.engine.face_engine import EMBEDDED, engine_pool
+from services.recognition.engine.face_engine import EMBEDDED
+from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import IndexedPhoto, PhotoKey
 from services.recognition.partitions.repository import announce

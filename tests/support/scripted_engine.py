@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.common.errors import PermanentError
-from libs.common.workers.process import stage
+from libs.common.workers.stages import stage
 from services.recognition.engine.face_engine import EMBEDDED, DetectedFace, PhotoAnalysis
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
 from tests.common.workers.obedient import spin
@@ -45,7 +45,7 @@ class ScriptedEngine:
 
     def perform(self, text: str) -> PhotoAnalysis:
         """Do what the first line says."""
-        command, *words = text.partition("\n")[0].split()
+        command, *words = text.partition("\n")[0].split() or ["people"]
         time.sleep(self.seconds)
         if command == "crash":
             os.abort()

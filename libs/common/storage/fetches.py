@@ -7,9 +7,11 @@ fetch, one idle worker.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from libs.common.storage.protocol import ObjectStore
+from libs.common.storage.whole_file import Content, whole_file
 
 
 class Fetches:
@@ -30,6 +32,13 @@ class Fetches:
         async with self._room.taken(size_bytes), AsyncExitStack() as fetched:
             async with self._under_way:
                 path = await fetched.enter_async_context(self._store.local_file(key))
+            yield path
+
+    @asynccontextmanager
+    async def whole_file(self, key: str, uploaded: Content) -> AsyncIterator[Path]:
+        """See `whole_file.whole_file`; waits as `local_file` does."""
+        fetch = partial(self.local_file, size_bytes=uploaded.size_bytes)
+        async with whole_file(fetch, key, uploaded) as path:
             yield path
 
 

@@ -1,9 +1,10 @@
 """The object store on S3, or on whatever speaks its protocol, by aioboto3."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from libs.common.errors import Unavailable
+from libs.common.exhaustion import Exhausted, lacks
 from libs.common.storage.keys import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
 from libs.common.storage.skew import told_skew
@@ -133,14 +136,17 @@ class S3Store:
 
     @asynccontextmanager
     async def local_file(self, key: str) -> AsyncIterator[Path]:
-        directory = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="findme-")
+        with _translated_local_errors():
+            # A file and no folder around it: to remove that takes descriptors, which may be used
+            # up. Made on the loop: cancelled while it waits for a thread, it would be left behind.
+            descriptor, name = tempfile.mkstemp(prefix="findme-object-")
+        path = Path(name)
         try:
-            path = Path(directory.name) / "object"
-            with tracing.detail("fetch"):
-                await self._download(key, path)
+            with tracing.detail("fetch"), _translated_local_errors():
+                await self._download(key, descriptor)
             yield path
         finally:
-            await asyncio.shield(asyncio.to_thread(directory.cleanup))
+            await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         async for page in self._pages(checked_prefix(prefix)):
@@ -197,15 +203,19 @@ class S3Store:
                 return False
         return True
 
-    async def _download(self, key: str, path: Path) -> None:
-        with path.open("wb", buffering=0) as file:
+    async def _download(self, key: str, descriptor: int) -> None:
+        # Buffered: a raw file's write may take a part only (on a full disk it does), and says so
+        # by its result alone.
+        with os.fdopen(descriptor, "wb") as file:
             batch = bytearray()
-            async for piece in self.read(key):
-                batch += piece
-                if len(batch) >= WRITE_BATCH_BYTES:
-                    await asyncio.to_thread(file.write, bytes(batch))
-                    batch.clear()
+            async with aclosing(self.read(key)) as pieces:
+                async for piece in pieces:
+                    batch += piece
+                    if len(batch) >= WRITE_BATCH_BYTES:
+                        await asyncio.to_thread(file.write, bytes(batch))
+                        batch.clear()
             await asyncio.to_thread(file.write, batch)
+            await asyncio.to_thread(file.flush)
 
     async def _pages(self, prefix: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
         """List up to 1,000 objects a page, which is also what one batch delete takes."""
@@ -258,7 +268,7 @@ class S3Writer:
         try:
             with _translated(self._target["Key"]):
                 await self._client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
-        except (ObjectNotFound, StoreUnavailable) as error:
+        except (ObjectNotFound, Unavailable) as error:
             log.warning("upload_not_aborted", key=self._target["Key"], error=str(error))
 
     async def _upload_part(self, data: bytes) -> None:
@@ -297,4 +307,18 @@ def _translated(key: str) -> Iterator[None]:
             raise ObjectNotFound(key) from error
         raise StoreUnavailable(f"The photo store refused: {_refusal(error)}.") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        if (what := lacks(error)) is not None:
+            raise Exhausted(what) from error
         raise StoreUnavailable(f"The photo store failed: {type(error).__name__}.") from error
+
+
+@contextmanager
+def _translated_local_errors() -> Iterator[None]:
+    """Translate the errors of the local copy: they are this machine's, not the store's."""
+    try:
+        yield
+    except OSError as error:
+        if (what := lacks(error)) is not None:
+            raise Exhausted(what) from error
+        msg = f"The folder for temporary files failed: {error.strerror}."
+        raise StoreUnavailable(msg) from error

@@ -15,8 +15,6 @@ from services.media.renditions.rendition_worker import CannotDecode
 RETRY_AFTER_SECONDS = 2
 #: A worker is replaced after so many pictures: what a decoder leaks stays small.
 TASKS_PER_WORKER = 2000
-#: A crash may be the machine's (out of memory) and not the picture's: tried once more.
-ATTEMPTS = 2
 
 
 class GivenUp(CannotDecode):
@@ -39,6 +37,7 @@ class RenditionPool:
             timeout_seconds=timeout_seconds,
             max_tasks=TASKS_PER_WORKER,
             is_lazy=True,
+            probe=rendition_worker.do_known_good,
         )
 
     async def __aenter__(self) -> Self:
@@ -68,14 +67,12 @@ class RenditionPool:
     async def render(self, source: Path, longest_side_px: int) -> bytes:
         """Return the rendition as WebP, once a worker is free; call it in a `place`.
 
-        Raises CannotDecode (GivenUp where it may be the machine's fault), and WorkerNotStarted or
-        WorkersStopped, which say nothing of the picture.
+        Raises CannotDecode (GivenUp where it may be the machine's fault), and Unavailable, which
+        says nothing of the picture.
         """
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._pool.run(str(source), longest_side_px, self._max_pixels)
-            except WorkerTimedOut as error:
-                raise GivenUp("it takes too long to decode") from error
-            except WorkerCrashed:
-                continue
-        raise GivenUp("it breaks the decoder")
+        try:
+            return await self._pool.run(str(source), longest_side_px, self._max_pixels)
+        except WorkerTimedOut as error:
+            raise GivenUp("it takes too long to decode") from error
+        except WorkerCrashed as error:
+            raise GivenUp("it breaks the decoder") from error

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import faces, photos
+from libs.common.storage.whole_file import Content
 from services.recognition.indexes.face_index import IndexedFace, IndexedPhoto
 
 
@@ -20,6 +21,8 @@ class PhotoRow:
     event_id: int
     filename: str
     status: str
+    #: What was uploaded.
+    content: Content
     lost_analyses: int
     traceparent: str | None
     #: Whose faces it has.
@@ -50,6 +53,8 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.event_id,
                 photos.c.filename,
                 photos.c.processing_status,
+                photos.c.size_bytes,
+                photos.c.sha256,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
                 photos.c.engine,
@@ -67,6 +72,7 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         event_id=row.event_id,
         filename=row.filename,
         status=row.processing_status,
+        content=Content(row.size_bytes, row.sha256),
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
         engine=row.engine,
@@ -150,6 +156,15 @@ async def give_back(
         update(photos)
         .where(photos.c.id == func.any(list(photo_ids)), photos.c.claimed_by == claimant)
         .values(claimed_by=None)
+    )
+
+
+async def count_lost(connection: AsyncConnection, photo_id: int) -> None:
+    """Count an analysis as lost that took its worker with it, while others pass."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id)
+        .values(lost_analyses=photos.c.lost_analyses + 1)
     )
 
 

@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import pool, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backup import erasures, files, repository
 from backup.manifest import Manifest, read_manifest
@@ -19,7 +17,9 @@ from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
 from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from backup.verify_backup import verify_backup
-from libs.common.database.migrate import MIGRATIONS, upgrade
+from libs.common.database.connections import OPERATORS_LIMITS, open_engine
+from libs.common.database.migrate import upgrade
+from libs.common.database.schema import revisions
 from libs.common.errors import Conflict, InvalidInput
 from libs.common.settings import sqlalchemy_url
 from libs.common.storage.folder import FolderStore
@@ -71,7 +71,12 @@ async def erase_again(folder: Path, place: Place) -> int:
 
 @asynccontextmanager
 async def _engine(place: Place) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(sqlalchemy_url(place.database_url), poolclass=pool.NullPool)
+    engine = open_engine(
+        sqlalchemy_url(place.database_url),
+        OPERATORS_LIMITS,
+        name="findme restore",
+        poolclass=pool.NullPool,
+    )
     try:
         yield engine
     finally:
@@ -79,10 +84,7 @@ async def _engine(place: Place) -> AsyncIterator[AsyncEngine]:
 
 
 def _check_schema(manifest: Manifest) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if manifest.schema not in known:
+    if manifest.schema not in revisions():
         msg = (
             f"The backup is of FindMe {manifest.findme} (schema {manifest.schema}), which is newer"
             " than this one: install that version, or a later one, first."
@@ -142,7 +144,7 @@ async def _restore_database(
         await run_tool(
             tool,
             *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
-            *("--dbname=", str(folder / manifest.database.file)),
+            str(folder / manifest.database.file),
             url=place.database_url,
         )
     steps.advance(manifest.database.size)

@@ -28,8 +28,8 @@ from benchmarks.stored_event import (
 from benchmarks.stored_faces import private_database
 from services.gallery.settings import GallerySettings
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.face_engine import engine_pool
 from services.recognition.engine.models.files import default_model_dir, find_yunet
+from services.recognition.engine.workers import engine_pool
 from tests.support.rekognition.timeline import Arrivals, Economical, play
 
 #: A replica as the manifests size it: two cores, a worker on each.

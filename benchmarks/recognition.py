@@ -31,8 +31,8 @@ from benchmarks.stored_faces import cost_growth, late_selfie, private_database
 from demo import scenes
 from services.recognition.engine.embed.dlib import MODEL_NAME
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.face_engine import engine_pool
 from services.recognition.engine.models.files import default_model_dir, dlib_file, find_yunet
+from services.recognition.engine.workers import engine_pool
 
 GOALS = {
     "ratio_vs_face_recognition": Goal(">=", 30),

@@ -18,9 +18,9 @@ from services.recognition.engine.face_engine import (
     DetectedFace,
     FloatArray,
     PhotoAnalysis,
-    engine_pool,
     to_bytes,
 )
+from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import FaceKey
 from services.recognition.matching import repository as stored_matches

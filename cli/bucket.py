@@ -7,7 +7,6 @@ from rich.console import Console
 
 from libs.common.errors import InvalidInput
 from libs.common.setting_files import FileOrVariableSettings
-from libs.common.storage.s3 import open_s3_store
 
 console = Console()
 
@@ -33,6 +32,9 @@ def bucket() -> None:
 
 async def make_bucket(settings: BucketSettings, name: str) -> bool:
     """Return whether it was missing. Raises StoreUnavailable."""
+    # The other commands do without Amazon's libraries, a fifth of their start.
+    from libs.common.storage.s3 import open_s3_store
+
     async with open_s3_store(
         name, endpoint_url=settings.s3_endpoint_url or None, region=settings.aws_region
     ) as store:

@@ -1,6 +1,7 @@
 """Fixtures of all suites: private servers, started only when a test asks for one."""
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -24,6 +25,16 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage in what tests make, not in all that was imported, and less often.
+
+    That took a twelfth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @contextlib.contextmanager

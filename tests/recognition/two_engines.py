@@ -1,36 +1,17 @@
-"""Two scripted engines that do not always see the same, and a service with either."""
+"""A service with either of two scripted engines that do not always see the same."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 
 from fastapi import FastAPI
 
-from libs.common.errors import PermanentError
 from libs.common.resources import Resources
 from services.recognition.app import create_app
-from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.settings import RecognitionSettings
 from tests.support.engine_pools import lent_pools
-from tests.support.scripted_engine import ScriptedEngine
+from tests.support.odd_engines import OneSided
 from tests.support.world import World
-
-EMBEDDED, OPENCV = "embedded", "opencv"
-
-
-@dataclass(frozen=True)
-class OneSided(ScriptedEngine):
-    """In `people 1 opencv:2` only that engine sees the second; `opencv:bad` it cannot read."""
-
-    name: str = EMBEDDED
-
-    def perform(self, text: str) -> PhotoAnalysis:
-        command, *words = text.partition("\n")[0].split()
-        if f"{self.name}:bad" in words:
-            raise PermanentError("not for this engine")
-        seen = [word.removeprefix(f"{self.name}:") for word in words]
-        return super().perform(" ".join([command, *(word for word in seen if ":" not in word)]))
 
 
 @asynccontextmanager

@@ -5,11 +5,13 @@ import atexit
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from libs.common.workers.pool import WorkerPool
-from libs.common.workers.process import A, P
-from services.recognition.engine.face_engine import EngineFactory, engine_pool
+from libs.common.workers.serving import A, P
+from services.recognition.engine.face_engine import EngineFactory
+from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.open import (
     WorkerPools,
     image_pool,
@@ -31,7 +33,7 @@ async def lent_pools(
     A worker that a test kills is started anew by whoever needs it next. An engine that is given
     files of its test gets workers of its own.
     """
-    if isinstance(engine_factory, partial) and engine_factory.args:
+    if _has_files(engine_factory):
         async with open_worker_pools(settings, engine_factory) as own:
             yield own
         return
@@ -62,8 +64,16 @@ async def _lent(key: tuple[object, ...], make: Callable[[], WorkerPool[P, A]]) -
     return pool
 
 
+def _has_files(engine_factory: EngineFactory) -> bool:
+    if not isinstance(engine_factory, partial):
+        return False
+    given = (*engine_factory.args, *engine_factory.keywords.values())
+    return any(isinstance(value, Path) for value in given)
+
+
 def _identity(engine_factory: EngineFactory) -> tuple[object, ...]:
     """What tells apart two factories: partials are equal to nothing but themselves."""
     if isinstance(engine_factory, partial):
-        return (engine_factory.func, *sorted(engine_factory.keywords.items()))
+        given = sorted(engine_factory.keywords.items())
+        return (engine_factory.func, *engine_factory.args, *given)
     return (engine_factory,)

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 
 POLL_SECONDS = 0.02
+#: Whoever waits long asks less often: what is asked costs the time of what is waited for.
+POLL_SHARE = 0.05
+LONGEST_POLL_SECONDS = 0.2
 #: Many times what anything takes on an idle machine: it ends tests that would hang, and no others.
 PATIENCE_SECONDS = 60.0
 
@@ -17,17 +20,18 @@ async def eventually(
     poll_seconds: float = POLL_SECONDS,
     message: str | Callable[[], str] = "the condition never became true",
 ) -> None:
-    """Poll `condition` (plain or async) until it is truthy.
+    """Poll `condition` (plain or async) until it is truthy, `poll_seconds` apart at first.
 
     Fails the test with `message` after `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
     while True:
         outcome = condition()
         value = await outcome if inspect.isawaitable(outcome) else outcome
         if value:
             return
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > timeout:
             text = message if isinstance(message, str) else message()
             raise AssertionError(f"{text} (waited {timeout:g} s)")
-        await asyncio.sleep(poll_seconds)
+        await asyncio.sleep(max(poll_seconds, min(POLL_SHARE * waited, LONGEST_POLL_SECONDS)))

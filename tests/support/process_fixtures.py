@@ -1,5 +1,6 @@
 """Fixtures of the suites that start services as processes of their own."""
 
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,14 +15,29 @@ from tests.support.small_event import SmallEvent, draw
 
 
 @pytest.fixture(scope="session")
-def small_event(tmp_path_factory: pytest.TempPathFactory) -> SmallEvent:
-    return draw(tmp_path_factory.mktemp("small-event"))
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the whole run, whatever the number of processes that run tests."""
+    own = tmp_path_factory.getbasetemp()
+    # xdist gives each process a folder below the run's.
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "of-the-run"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Converted models, shared by the servers of the session."""
-    return tmp_path_factory.mktemp("models")
+def small_event(run_folder: Path) -> SmallEvent:
+    """Drawn by the first process that needs it, which takes 5 s of processor time."""
+    with (run_folder / "small-event.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return draw(run_folder)
+
+
+@pytest.fixture(scope="session")
+def model_dir(run_folder: Path) -> Path:
+    """Converted models: whoever needs one first converts it for the others."""
+    folder = run_folder / "models"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @contextmanager

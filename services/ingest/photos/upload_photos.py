@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database
 from libs.common.errors import AccountGone, FindMeError, InvalidInput, NotFound, Unavailable
+from libs.common.exhaustion import Exhausted, lacks
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
 from services.ingest.metrics import UPLOAD_SECONDS, UPLOADS
@@ -41,12 +43,14 @@ log = structlog.get_logger(__name__)
 class Rejected:
     """The photo is not kept; the reason is a sentence that says what to do.
 
-    `is_ours` when the same file may succeed later.
+    `is_ours` when the same file may succeed later; `is_silence` when that took as long as anybody
+    waits for the database, so that the next file would only add to it.
     """
 
     name: str
     reason: str
     is_ours: bool = False
+    is_silence: bool = False
 
 
 Outcome = Kept | Rejected
@@ -84,6 +88,8 @@ async def upload_photos(
                 )
             is_ours = isinstance(outcome, Rejected) and outcome.is_ours
             failures_in_a_row = failures_in_a_row + 1 if is_ours else 0
+            if isinstance(outcome, Rejected) and outcome.is_silence:
+                failures_in_a_row = GIVE_UP_AFTER
             outcomes.append(_counted(outcome))
             name = UNNAMED  # until the next one's is read
     except BodyTooLarge as error:
@@ -124,13 +130,23 @@ async def _store(
             # Whatever it was, the rest of the batch goes on.
             log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
             tracing.set_failed(span, error)
-            outcome = Rejected(name, OUR_FAULT, is_ours=True)
+            silent = isinstance(error, DatabaseSilent)
+            outcome = Rejected(name, _our_fault(error), is_ours=True, is_silence=silent)
         finally:
             UPLOAD_SECONDS.observe(time.perf_counter() - started)
         tracing.set_attributes(span, outcome=_label(outcome))
         if isinstance(outcome, Kept):
             tracing.set_attributes(span, photo_id=outcome.photo_id)
     return outcome
+
+
+def _our_fault(error: Exception) -> str:
+    """What is away or used up is named: a full store is not over in a few seconds."""
+    if isinstance(error, Unavailable):
+        return f"It could not be stored. {error}"
+    if (what := lacks(error)) is not None:
+        return f"It could not be stored. {Exhausted(what)}"
+    return OUR_FAULT
 
 
 def _too_many_files(max_files: int) -> str:

@@ -1,30 +1,24 @@
 """What a face engine is to the rest of the service; importing it loads no model.
 
-What it makes of a photo, its profile (its name, how alike two of its embeddings are, and how
-embeddings are kept), and the worker processes it runs in.
+What it makes of a photo, and its profile (its name, how alike two of its embeddings are, and how
+embeddings are kept).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from libs.common.workers.pool import PoolMetrics, WorkerPool
-from services.recognition import metrics
+from libs.common.images.known_good import KNOWN_GOOD
 
 FloatArray = npt.NDArray[np.float32]
 
 #: Where every engine's calibration is anchored: two faces so alike are of one person with the same
 #: certainty in each. Which similarity an event asks for is a setting; its default is in the schema.
 CALIBRATED_SIMILARITY = 85.0
-
-#: What one worker is called in errors, and where workers are counted.
-WORKER_NAME = "face worker"
-WORKER_METRICS = PoolMetrics(metrics.WORKERS, metrics.WORKERS_BUSY, metrics.WORKERS_LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +113,13 @@ def stacked(embeddings: Sequence[bytes], size: int) -> FloatArray:
 
 #: Makes the face engine of a worker; picklable.
 EngineFactory = Callable[[], Engine]
-EnginePool = WorkerPool[[Path], PhotoAnalysis]
 
 
-def engine_pool(
-    processes: int, engine_factory: EngineFactory, *, timeout_seconds: float = 60.0
-) -> EnginePool:
-    """Workers that analyse photos; its `run` raises PermanentError for a file that is none."""
-    return WorkerPool(
-        processes,
-        partial(_analyze_with, engine_factory),
-        name=WORKER_NAME,
-        timeout_seconds=timeout_seconds,
-        metrics=WORKER_METRICS,
-    )
+def do_known_good(work: Callable[[Path], object]) -> None:
+    """What shows that a worker is well."""
+    work(KNOWN_GOOD)
 
 
-def _analyze_with(engine_factory: EngineFactory) -> Callable[[Path], PhotoAnalysis]:
+def analyze_with(engine_factory: EngineFactory) -> Callable[[Path], PhotoAnalysis]:
+    """Load the engine in its worker; raises what the factory raises."""
     return engine_factory().analyze

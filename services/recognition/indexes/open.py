@@ -8,22 +8,15 @@ from functools import partial
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.workers.pool import WorkerPool
-from services.recognition.engine.face_engine import (
-    EMBEDDED,
-    PROFILES,
-    WORKER_METRICS,
-    WORKER_NAME,
-    EngineFactory,
-    EnginePool,
-    engine_pool,
-)
+from services.recognition.engine.face_engine import EMBEDDED, PROFILES, EngineFactory, do_known_good
+from services.recognition.engine.workers import WORKER_METRICS, WORKER_NAME, EnginePool, engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.erase import keep_erasing, keep_erasing_what_is_left
-from services.recognition.indexes.rekognition.image import ImagePool, ImagePreparer
-from services.recognition.indexes.rekognition.index import RekognitionIndex
+from services.recognition.indexes.rekognition.image import ImagePreparer
+from services.recognition.indexes.rekognition.index import ImagePool, RekognitionIndex
 from services.recognition.indexes.rekognition.usage import counting
 from services.recognition.settings import RecognitionSettings
 
@@ -104,6 +97,7 @@ def image_pool(settings: RecognitionSettings) -> ImagePool:
         partial(ImagePreparer, pixel_limit=settings.pixel_limit),
         name=WORKER_NAME,
         timeout_seconds=settings.analyze_timeout_seconds,
+        probe=do_known_good,
         metrics=WORKER_METRICS,
     )
 

@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
-import os
 from collections.abc import AsyncIterator
-from multiprocessing.connection import Connection
 
 import pytest
 from prometheus_client import REGISTRY
@@ -20,6 +18,7 @@ from libs.common.settings import CommonSettings
 from libs.common.web import health
 from libs.common.web.health import Check, watch_dependencies
 from libs.common.web.service_app import Dependency, build_app
+from tests.support import busy_process
 from tests.support.polling import eventually
 
 
@@ -113,22 +112,12 @@ async def test_every_service_watches_its_dependencies(settings: CommonSettings) 
         await eventually(lambda: [up("watched", name) for name in Dependency] == [1, 1, 1, 1])
 
 
-def work(connection: Connection) -> None:
-    """Hold memory and burn CPU until told to end."""
-    block = bytearray(30_000_000)
-    while os.times().user < 0.2:
-        block[os.getpid() % len(block)] += 1
-        block[os.getpid() % len(block)] = 0
-    connection.send(None)
-    connection.recv()
-
-
 def test_memory_and_cpu_of_workers_are_told_and_cpu_never_falls() -> None:
     memory = value("findme_worker_resident_bytes")
     cpu = value("findme_worker_cpu_seconds_total")
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    worker = context.Process(target=work, args=(theirs,), daemon=True)
+    worker = context.Process(target=busy_process.work, args=(theirs,), daemon=True)
     worker.start()
     ours.recv()
     assert value("findme_worker_resident_bytes") > memory + 30_000_000

@@ -1,5 +1,3 @@
-import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -8,28 +6,13 @@ from opentelemetry.trace import StatusCode
 
 from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.web.auth import Role
-from services.recognition.engine.face_engine import PhotoAnalysis
 from services.recognition.recovery.reconcile import Reconciler
 from tests.common.telemetry.conftest import StackFactory
+from tests.support.odd_engines import FailingEngine
 from tests.support.polling import eventually
-from tests.support.scripted_engine import ScriptedEngine
 from tests.support.spans import Spans, said, trace_id
 from tests.support.stack import Stack
-from tests.support.tiny_jpeg import comment_of, tiny_jpeg
-
-
-@dataclass(frozen=True)
-class FailingEngine:
-    """Dies under photos, not selfies, as often as the file says; then works."""
-
-    failures: Path
-
-    def analyze(self, path: Path) -> PhotoAnalysis:
-        left = int(self.failures.read_text())
-        if left and "\n" in comment_of(path.read_bytes()):
-            self.failures.write_text(str(left - 1))
-            os.abort()
-        return ScriptedEngine().analyze(path)
+from tests.support.tiny_jpeg import tiny_jpeg
 
 
 async def upload(stack: Stack, *people: int) -> list[int]:
@@ -134,7 +117,7 @@ async def test_a_retry_is_another_span_of_the_same_trace_and_its_error_is_record
     assert attempts[0].status.status_code is StatusCode.ERROR
     (event,) = attempts[0].events
     assert event.name == "exception"
-    assert "WorkerCrashed" in str((event.attributes or {})["exception.type"])
+    assert "Overslept" in str((event.attributes or {})["exception.type"])
     assert attempts[1].status.status_code is StatusCode.UNSET
     assert len(spans.named("photo")) == 1
     assert spans.path(only(trace, "hear photo.matched")) == TO_GALLERY
@@ -144,7 +127,7 @@ async def test_a_dead_letter_and_its_replay_stay_in_the_photos_trace(
     stack_of: StackFactory, spans: Spans, tmp_path: Path
 ) -> None:
     failures = tmp_path / "failures"
-    failures.write_text("2")
+    failures.write_text("4")
     async with stack_of(partial(FailingEngine, failures)) as stack:
         (photo_id,) = await upload(stack, 1)
         database = stack.resources.database

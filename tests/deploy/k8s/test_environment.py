@@ -24,7 +24,13 @@ FINDME = Path(sys.executable).with_name("findme")
 
 
 def environment(
-    manifests: Manifests, workload: Workload, folder: Path, *, database_url: str, amqp_url: str
+    manifests: Manifests,
+    workload: Workload,
+    folder: Path,
+    *,
+    database_url: str,
+    amqp_url: str,
+    model_dir: Path,
 ) -> dict[str, str]:
     """The pod's variables and files, with the addresses of the test's own servers."""
     files = folder / "secrets"
@@ -46,20 +52,25 @@ def environment(
         "AMQP_URL": amqp_url,
         "PORT": str(free_port()),
         "PHOTO_STORE_DIR": str(folder / "objects"),
-        "FINDME_MODEL_DIR": str(folder / "models"),
+        "FINDME_MODEL_DIR": str(model_dir),
     }
 
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_service_answers_its_probes_and_ends_in_time(
-    name: str, tmp_path: Path, database_url: str, amqp_url: str
+    name: str, tmp_path: Path, database_url: str, amqp_url: str, model_dir: Path
 ) -> None:
     manifests = rendered("dev")
     workload = manifests.workload("Deployment", name)
     (container,) = workload.spec["containers"]
     await declare(amqp_url, findme_topology())
     variables = environment(
-        manifests, workload, tmp_path, database_url=database_url, amqp_url=amqp_url
+        manifests,
+        workload,
+        tmp_path,
+        database_url=database_url,
+        amqp_url=amqp_url,
+        model_dir=model_dir,
     )
     address = f"http://127.0.0.1:{variables['PORT']}"
 
@@ -99,12 +110,17 @@ def migrate(workload: Workload, variables: dict[str, str]) -> subprocess.Complet
 
 
 async def test_the_migration_may_run_twice(
-    tmp_path: Path, database_url: str, amqp_url: str
+    tmp_path: Path, database_url: str, amqp_url: str, model_dir: Path
 ) -> None:
     manifests = rendered("dev")
     workload = manifests.workload("Job", "findme-migrate")
     variables = environment(
-        manifests, workload, tmp_path, database_url=database_url, amqp_url=amqp_url
+        manifests,
+        workload,
+        tmp_path,
+        database_url=database_url,
+        amqp_url=amqp_url,
+        model_dir=model_dir,
     )
     for _ in range(2):
         done = migrate(workload, variables)

@@ -20,8 +20,17 @@ from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_m
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
-    return EmbeddedEngine(model_dir=tmp_path_factory.mktemp("models"))
+def engine(model_dir: Path) -> EmbeddedEngine:
+    return EmbeddedEngine(model_dir=model_dir)
+
+
+@pytest.fixture(scope="module")
+def portraits(
+    engine: EmbeddedEngine, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[Image.Image, FloatArray]]:
+    """Two people, and the embeddings of their selfies."""
+    path: Path = tmp_path_factory.mktemp("selfies") / "selfie.jpg"
+    return [(image, selfie(engine, save(image, path))) for image in (astronaut(), grace_hopper())]
 
 
 def embeddings(analysis: PhotoAnalysis) -> FloatArray:
@@ -110,8 +119,8 @@ def test_a_file_overwritten_by_another_photo_is_read_again(
     assert engine.analyze(save(Image.new("RGB", (512, 512)), path)).faces == ()
 
 
-def test_the_pixel_limit_is_the_engine_s(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(model_dir=tmp_path / "models", pixel_limit=1000)
+def test_the_pixel_limit_is_the_engine_s(model_dir: Path, tmp_path: Path) -> None:
+    engine = EmbeddedEngine(model_dir=model_dir, pixel_limit=1000)
     with pytest.raises(UndecodablePhoto, match="million pixels"):
         engine.analyze(save(astronaut(), tmp_path / "photo.jpg"))
 
@@ -137,11 +146,13 @@ VARIANTS: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_people_match_themselves_and_not_each_other_in_any_light(
-    engine: EmbeddedEngine, tmp_path: Path, variant: str
+    engine: EmbeddedEngine,
+    portraits: list[tuple[Image.Image, FloatArray]],
+    tmp_path: Path,
+    variant: str,
 ) -> None:
-    people = [astronaut(), grace_hopper()]
-    selfies = [selfie(engine, save(image, tmp_path / "selfie.jpg")) for image in people]
-    for index, portrait in enumerate(people):
+    selfies = [embedding for _, embedding in portraits]
+    for index, (portrait, _) in enumerate(portraits):
         path = save(VARIANTS[variant](portrait), tmp_path / "photo.jpg")
         found = alike_pairs(
             np.array(selfies),
@@ -153,12 +164,9 @@ def test_people_match_themselves_and_not_each_other_in_any_light(
 
 
 @pytest.fixture(scope="module", params=["hog", "yunet"])
-def either_engine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> EmbeddedEngine:
+def either_engine(request: pytest.FixtureRequest, model_dir: Path) -> EmbeddedEngine:
     detector_model = yunet_model() if request.param == "yunet" else None
-    folder = tmp_path_factory.mktemp("models")
-    return EmbeddedEngine(model_dir=folder, detector_model=detector_model)
+    return EmbeddedEngine(model_dir=model_dir, detector_model=detector_model)
 
 
 def test_labelled_guests_are_all_found_and_nobody_is_mistaken(
@@ -185,10 +193,13 @@ def test_labelled_guests_are_all_found_and_nobody_is_mistaken(
 
 @pytest.mark.parametrize("degrees", [-40, 0, 40])
 def test_a_tilted_head_is_recognised_with_yunet(
-    engine: EmbeddedEngine, tmp_path: Path, degrees: int
+    portraits: list[tuple[Image.Image, FloatArray]],
+    model_dir: Path,
+    tmp_path: Path,
+    degrees: int,
 ) -> None:
-    with_yunet = EmbeddedEngine(model_dir=tmp_path / "models", detector_model=yunet_model())
-    own = selfie(engine, save(grace_hopper(), tmp_path / "selfie.jpg"))
+    with_yunet = EmbeddedEngine(model_dir=model_dir, detector_model=yunet_model())
+    _, (_, own) = portraits
     tilted = grace_hopper().rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90))
     (face,) = with_yunet.analyze(save(tilted, tmp_path / "photo.jpg")).faces
     assert np.linalg.norm(face.embedding - own) < 0.25

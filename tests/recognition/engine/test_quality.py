@@ -80,8 +80,8 @@ def test_eyes_in_one_place_count_as_turned_away() -> None:
     assert head_turn(np.zeros(2), np.zeros(2), np.ones(2)) == 1.0
 
 
-def test_quality_is_kept_in_a_photo_s_analysis(tmp_path: Path) -> None:
+def test_quality_is_kept_in_a_photo_s_analysis(model_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     grace_hopper().save(path)
-    (face,) = EmbeddedEngine(model_dir=tmp_path / "models").analyze(path).faces
+    (face,) = EmbeddedEngine(model_dir=model_dir).analyze(path).faces
     assert face.quality > 0.7

@@ -16,11 +16,9 @@ from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_m
 
 
 @pytest.fixture(scope="module", params=["hog", "yunet"])
-def engine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> EmbeddedEngine:
+def engine(request: pytest.FixtureRequest, model_dir: Path) -> EmbeddedEngine:
     detector = yunet_model() if request.param == "yunet" else None
-    return EmbeddedEngine(model_dir=tmp_path_factory.mktemp("models"), detector_model=detector)
+    return EmbeddedEngine(model_dir=model_dir, detector_model=detector)
 
 
 def people_in(engine: EmbeddedEngine, paths: Iterable[Path]) -> list[list[Path]]:

@@ -4,8 +4,8 @@ from sqlalchemy import text
 from libs.common.database import outbox
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import Fed, Feeder, ReindexLimits
-from tests.recognition.two_engines import EMBEDDED, OPENCV
 from tests.support.conflicts import OneDeadlock
+from tests.support.odd_engines import EMBEDDED, OPENCV
 from tests.support.world import World
 
 LIMITS = ReindexLimits(photos_at_once=3, lease_seconds=60, patience_seconds=60)

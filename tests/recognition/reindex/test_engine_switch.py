@@ -16,8 +16,9 @@ from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Fed, Feeder, ReindexLimits
 from services.recognition.reindex.repository import lead
 from services.recognition.settings import RecognitionSettings
-from tests.recognition.two_engines import EMBEDDED, OPENCV, is_settled, running_engine
+from tests.recognition.two_engines import is_settled, running_engine
 from tests.support.handlers import Recorder
+from tests.support.odd_engines import EMBEDDED, OPENCV
 from tests.support.polling import eventually
 from tests.support.rows import NEXT_MONTH
 from tests.support.world import World

@@ -15,7 +15,7 @@ from services.recognition.reindex.feeder import (
     ReindexLimits,
     next_pause_seconds,
 )
-from tests.recognition.two_engines import EMBEDDED, OPENCV
+from tests.support.odd_engines import EMBEDDED, OPENCV
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 

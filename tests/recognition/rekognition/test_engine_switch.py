@@ -11,8 +11,9 @@ from libs.common.resources import Resources
 from services.recognition import metrics
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
-from tests.recognition.two_engines import EMBEDDED, is_settled
+from tests.recognition.two_engines import is_settled
 from tests.support.engine_pools import lent_pools
+from tests.support.odd_engines import EMBEDDED
 from tests.support.polling import eventually
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.picture_engine import PictureEngine

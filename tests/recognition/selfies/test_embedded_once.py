@@ -10,8 +10,8 @@ import pytest
 from libs.common.database.tables import selfies
 from libs.common.messaging.messages import SelfieUploaded
 from services.recognition.engine.face_engine import EngineFactory
-from tests.recognition.two_engines import EMBEDDED, OPENCV, OneSided
 from tests.support.engine_calls import EngineCall, read_calls
+from tests.support.odd_engines import EMBEDDED, OPENCV, OneSided
 from tests.support.people import Person
 from tests.support.polling import eventually
 from tests.support.rekognition.picture_engine import PictureEngine

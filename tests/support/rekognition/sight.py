@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.face_engine import EMBEDDED
 from tests.support.rekognition.pictures import MAX_PEOPLE, people_in
 from tests.support.scripted_engine import embedding_of
@@ -63,6 +62,9 @@ def cosine_likeness(one: Vector, many: Vector) -> npt.NDArray[np.float64]:
 
 def real_sight(model_dir: Path | None = None) -> Sight:
     """Sight by the embedded engine."""
+    # The other half of this module is imported by every worker of a scripted engine.
+    from services.recognition.engine.engines import EmbeddedEngine
+
     engine = EmbeddedEngine(model_dir=model_dir)
 
     def see(jpeg: bytes) -> list[SeenFace]:

@@ -1,5 +1,7 @@
 """Faces by dlib's HOG detector, on as many pixels as the photo's own faces call for."""
 
+import functools
+
 import cv2
 import dlib
 import numpy as np
@@ -21,7 +23,7 @@ class HogDetector:
     """Finds upright frontal faces: from 5 % of the photo's longer side, in groups from 2.5 %."""
 
     def __init__(self) -> None:
-        self._detector = dlib.get_frontal_face_detector()
+        self._detector = _frontal_faces()
 
     def locate(self, photo: PhotoScales) -> list[LocatedFace]:
         """The faces, in pixels of `photo.base`, the surest first."""
@@ -51,6 +53,12 @@ class HogDetector:
             for box, score in zip(boxes, scores, strict=True)
         ]
         return sorted(faces, key=lambda face: -face.confidence)
+
+
+@functools.cache
+def _frontal_faces() -> "dlib.fhog_object_detector":
+    """Unpacked once in a process: it takes half a second."""
+    return dlib.get_frontal_face_detector()
 
 
 def rows_to_search_again(faces: list[LocatedFace], height: int) -> tuple[float, float] | None:

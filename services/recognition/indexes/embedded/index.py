@@ -13,12 +13,8 @@ from libs.common.database.database import Database
 from libs.common.errors import PermanentError
 from services.recognition import metrics
 from services.recognition.engine.detect.selfie_check import own_face
-from services.recognition.engine.face_engine import (
-    EnginePool,
-    EngineProfile,
-    PhotoAnalysis,
-    to_bytes,
-)
+from services.recognition.engine.face_engine import EngineProfile, PhotoAnalysis, to_bytes
+from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.embedded import repository as face_sets
 from services.recognition.indexes.face_index import (
     FaceKey,

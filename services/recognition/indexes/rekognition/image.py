@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pyvips
 
-from libs.common.workers.pool import WorkerPool
-from libs.common.workers.process import stage
+from libs.common.workers.stages import stage
 from services.recognition.engine import thumbhash
 from services.recognition.engine.decode import PIXEL_LIMIT, decode
 
@@ -27,9 +26,6 @@ class PreparedImage:
     width: int
     height: int
     placeholder: str  # ThumbHash, base64
-
-
-ImagePool = WorkerPool[[Path], PreparedImage]
 
 
 class ImagePreparer:

@@ -7,6 +7,7 @@ import structlog
 
 from libs.common.database.database import Database
 from libs.common.errors import FindMeError, PermanentError
+from libs.common.workers.pool import WorkerPool
 from services.recognition import metrics
 from services.recognition.indexes.face_index import (
     FaceKey,
@@ -27,7 +28,7 @@ from services.recognition.indexes.rekognition.client import (
     user_image,
 )
 from services.recognition.indexes.rekognition.collections import Collections
-from services.recognition.indexes.rekognition.image import ImagePool, PreparedImage
+from services.recognition.indexes.rekognition.image import PreparedImage
 from services.recognition.indexes.rekognition.search import Searcher
 from services.recognition.matching.compare import Match
 
@@ -35,6 +36,10 @@ from services.recognition.matching.compare import Match
 SAME_FACE_SIMILARITY = 99.0
 
 log = structlog.get_logger(__name__)
+
+
+#: Prepares images; not in image.py, which each of its workers imports.
+ImagePool = WorkerPool[[Path], PreparedImage]
 
 
 class RekognitionIndex:

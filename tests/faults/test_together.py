@@ -26,6 +26,7 @@ from tests.faults.together import (
     tables_locked,
 )
 from tests.faults.truth import Truth, invent_photos
+from tests.support.polling import eventually
 from tests.support.postgres import Postgres
 from tests.support.postgres_gate import PostgresGate
 
@@ -121,6 +122,12 @@ async def test_what_falls_together_loses_nothing_and_leaves_nothing_to_clear_up(
     state = await deployment.settled(
         photos=len(photos), selfies=sum(len(guest.event_ids) for guest in guests), timeout=120
     )
+
+    async def is_all_handled() -> bool:
+        return await deployment.queues() == {}
+
+    # Selfies that were sent again are deleted after everything else is done.
+    await eventually(is_all_handled)
     await fleet.stop()
     print(f"sent again: {clients.resent}")  # noqa: T201 - shown on demand, and on failure
     assert differences(state, Truth(photos, guests)) == []

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 import orjson
 from sqlalchemy import pool, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backup import files, repository
 from backup.erasures import note_erasures
@@ -19,6 +19,7 @@ from backup.manifest import FORMAT, Manifest, write_manifest
 from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
 from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
+from libs.common.database.connections import OPERATORS_LIMITS, open_engine
 from libs.common.errors import InvalidInput
 from libs.common.settings import sqlalchemy_url
 from libs.common.storage.folder import FolderStore
@@ -83,8 +84,10 @@ async def back_up_erasures(folder: Path, place: Place) -> int:
 async def _connected(
     place: Place, isolation_level: str = "READ COMMITTED"
 ) -> AsyncIterator[AsyncConnection]:
-    engine = create_async_engine(
+    engine = open_engine(
         sqlalchemy_url(place.database_url),
+        OPERATORS_LIMITS,
+        name="findme backup",
         poolclass=pool.NullPool,
         isolation_level=isolation_level,
     )

@@ -17,6 +17,15 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
+#: What libpq knows no variables for: a connection that is gone is noticed, by both sides.
+_LIMITS = (
+    "connect_timeout=10 keepalives_idle=5 keepalives_interval=2 keepalives_count=3"
+    " tcp_user_timeout=60000 options='-c tcp_user_timeout=60000 -c tcp_keepalives_idle=5"
+    " -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+    " -c client_connection_check_interval=1000'"
+)
+
+
 class ToolFailed(FindMeError):
     """pg_dump or pg_restore ended with an error."""
 
@@ -43,6 +52,7 @@ async def run_tool(tool: Path, *arguments: str, url: str) -> None:
     process = await asyncio.create_subprocess_exec(
         tool,
         *arguments,
+        f"--dbname={_LIMITS}",
         env=os.environ | connection_variables(url),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

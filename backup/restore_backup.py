@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 from sqlalchemy import pool, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backup import erasures, files, repository
 from backup.manifest import Manifest, read_manifest
@@ -17,6 +17,7 @@ from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
 from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from backup.verify_backup import verify_backup
+from libs.common.database.connections import OPERATORS_LIMITS, open_engine
 from libs.common.database.migrate import upgrade
 from libs.common.database.schema import revisions
 from libs.common.errors import Conflict, InvalidInput
@@ -70,7 +71,12 @@ async def erase_again(folder: Path, place: Place) -> int:
 
 @asynccontextmanager
 async def _engine(place: Place) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(sqlalchemy_url(place.database_url), poolclass=pool.NullPool)
+    engine = open_engine(
+        sqlalchemy_url(place.database_url),
+        OPERATORS_LIMITS,
+        name="findme restore",
+        poolclass=pool.NullPool,
+    )
     try:
         yield engine
     finally:
@@ -138,7 +144,7 @@ async def _restore_database(
         await run_tool(
             tool,
             *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
-            *("--dbname=", str(folder / manifest.database.file)),
+            str(folder / manifest.database.file),
             url=place.database_url,
         )
     steps.advance(manifest.database.size)

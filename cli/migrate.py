@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.options import DataDir, settings_with
-from libs.common.database.database import DatabaseUnavailable
+from libs.common.database.connections import DatabaseUnavailable
 from libs.common.database.migrate import upgrade
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import Unavailable

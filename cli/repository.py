@@ -48,7 +48,7 @@ class PartitionState:
 
 async def read_status(database: Database) -> Status:
     """Count what the database holds."""
-    async with database.read() as connection:
+    async with database.read(patient=True) as connection:
         counts = [
             await connection.scalar(select(func.count()).select_from(table)) or 0
             for table in (users, events, selfies, matches, dead_letters)
@@ -106,7 +106,7 @@ async def read_partitions(database: Database) -> list[PartitionState]:
 async def photos_to_match(database: Database) -> Counter[int]:
     """Count the analysed photos that wait to be matched, by partition."""
     waiting: Counter[int] = Counter()
-    async with database.read() as connection:
+    async with database.read(patient=True) as connection:
         rows = await connection.execute(
             select(photos.c.event_id, func.count().label("photos"))
             .where(photos.c.processing_status == "analyzed")

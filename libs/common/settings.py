@@ -69,7 +69,23 @@ class CommonSettings(FileOrVariableSettings):
     db_pool_size: int = Field(default=30, ge=1, description="Connections kept, per process.")
     db_max_overflow: int = Field(default=70, ge=0, description="Further ones under load.")
     db_pool_recycle: int = Field(default=1800, ge=-1, description="Seconds a connection lives.")
-    db_pool_timeout: float = Field(default=120, gt=0, description="Seconds to wait for one.")
+    db_pool_timeout: float = Field(default=10, gt=0, description="Seconds to wait for one.")
+    db_connect_timeout: float = Field(
+        default=5, gt=0, description="Seconds that connecting may take."
+    )
+    db_command_timeout: float = Field(
+        default=10,
+        gt=0,
+        description="Seconds that a statement may take, after which its connection is given up.",
+    )
+    db_patient_timeout: float = Field(
+        default=120,
+        gt=0,
+        description="The same where it is known to be long: erasures, all faces of an event.",
+    )
+    db_lock_timeout: float = Field(
+        default=5, gt=0, description="Seconds to wait for what another transaction has locked."
+    )
 
     amqp_url: str | None = Field(
         default=None, description="RabbitMQ, as amqp://user:password@host:port/vhost."
@@ -94,6 +110,9 @@ class CommonSettings(FileOrVariableSettings):
     forwarded_allow_ips: Proxies = Field(
         default=DEFAULT_PROXIES,
         description="Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed, or *.",
+    )
+    client_stall_seconds: float = Field(
+        default=30, gt=0, description="A client that takes nothing of an answer for so long is cut."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe records that are written."

@@ -1,5 +1,8 @@
 """What the gallery's routes work with, made once per process."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,6 +11,7 @@ from cachetools import TTLCache
 from fastapi import Depends, Request
 
 from libs.common.database.database import Database
+from libs.common.errors import Unavailable
 from libs.common.web.signed_urls import SignedUrls
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.lists.cache import ListCache
@@ -18,6 +22,9 @@ from services.gallery.settings import GallerySettings
 
 MAIN_EVENTS_KEPT = 20_000
 MAIN_EVENT_SECONDS = 30.0
+#: A list that nobody reads before that is asked for again. One whose database says nothing takes
+#: all of DB_COMMAND_TIMEOUT, and those behind it would add up.
+LIST_TURN_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,20 @@ class Gallery:
             recognition=recognition,
             main_events=TTLCache(MAIN_EVENTS_KEPT, MAIN_EVENT_SECONDS),
         )
+
+    @asynccontextmanager
+    async def list_turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn to read a list. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(LIST_TURN_SECONDS):
+                await self.list_loads.acquire()
+        except TimeoutError as error:
+            msg = "Too many lists are being read at this moment. Try again in a few seconds."
+            raise Unavailable(msg) from error
+        try:
+            yield
+        finally:
+            self.list_loads.release()
 
 
 def _gallery(request: Request) -> Gallery:

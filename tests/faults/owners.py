@@ -11,15 +11,17 @@ from tests.faults.processes import Service
 
 
 async def busiest_owner(database: Database, replicas: Sequence[Service]) -> Service:
-    """The replica that owns the most match partitions; owners' names contain their pid.
+    """The replica that owns the most match partitions; the first one while nobody owns any."""
+    owned = await shares(database)
+    return max(replicas, key=lambda replica: owned[str(replica.pid)])
 
-    The first one while nobody's name is known.
-    """
+
+async def shares(database: Database) -> Counter[str]:
+    """How many match partitions each process owns, by pid: owners' names contain it."""
     async with database.read() as connection:
         owners = await connection.scalars(
             text(
                 "SELECT owner FROM match_partitions WHERE owner IS NOT NULL AND lease_until > now()"
             )
         )
-        shares = Counter(number for owner in owners for number in re.findall(r"\d+", owner))
-    return max(replicas, key=lambda replica: shares[str(replica.pid)])
+        return Counter(number for owner in owners for number in re.findall(r"\d+", owner))

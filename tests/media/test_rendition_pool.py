@@ -136,11 +136,10 @@ async def test_a_photo_that_takes_too_long_is_given_up_and_the_next_is_made(
         os.close(descriptor)
 
 
-async def test_no_more_than_the_limit_wait_for_a_turn(pool: RenditionPool) -> None:
-    async with pool.turn():
-        with pytest.raises(Unavailable):
-            async with pool.turn():
-                pass
+def test_no_more_than_the_limit_have_a_place() -> None:
+    pool = _pool()
+    with pool.place(), pytest.raises(Unavailable), pool.place():
+        pass
 
-    async with pool.turn():
+    with pool.place():
         pass

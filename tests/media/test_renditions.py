@@ -84,7 +84,7 @@ async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
     may_go_on = asyncio.Event()
 
     class HeldStore(FolderStore):
-        """Holds whoever wants an original, and with it a worker's place."""
+        """Holds whoever wants an original."""
 
         @asynccontextmanager
         async def local_file(self, key: str) -> AsyncIterator[Path]:
@@ -110,6 +110,35 @@ async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
         assert refused.headers["retry-after"] == "2"
         for answer in [*await asyncio.gather(*waiting), await world.client.get(links[2])]:
             assert _size(answer) == (1200, 900)
+
+
+async def test_no_worker_waits_for_a_slow_store(database_url: str, tmp_path: Path) -> None:
+    slow: set[str] = set()
+    may_go_on = asyncio.Event()
+
+    class SlowStore(FolderStore):
+        """Holds whoever wants certain originals."""
+
+        @asynccontextmanager
+        async def local_file(self, key: str) -> AsyncIterator[Path]:
+            if key in slow:
+                await may_go_on.wait()
+            async with super().local_file(key) as path:
+                yield path
+
+    settings = settings_of(MediaSettings, database_url, rendition_workers=1)
+    store = await SlowStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world:
+        event = await world.event()
+        held, other = [await world.photo(event, jpeg()) for _ in range(2)]
+        slow.add(held.key)
+        waiting = asyncio.create_task(world.client.get(world.link(held.rendition_key("preview"))))
+        await eventually(lambda: REGISTRY.get_sample_value("findme_renditions_in_hand") == 1)
+
+        answer = await world.client.get(world.link(other.rendition_key("preview")))
+        may_go_on.set()
+
+        assert _size(answer) == _size(await waiting) == (1200, 900)
 
 
 async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(world: World) -> None:

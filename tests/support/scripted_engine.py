@@ -2,8 +2,9 @@
 
 A photo's script is a line such as `people 1 7` (those people are in it), `people 3?` (somebody
 who is 80 of 100 like the third), `people` (nobody),
-`bad no picture` (permanently undecodable), `crash` (kills the worker process) or `kill` (kills
-the worker's parent, the whole service). A second line may name the photo, for the log of calls.
+`bad no picture` (permanently undecodable), `crash` (kills the worker process), `spin` (never ends,
+and keeps a core busy) or `kill` (kills the worker's parent, the whole service). A second line may
+name the photo, for the log of calls.
 The text is the file itself or, where the file must pass for an image, a JPEG's comment.
 """
 
@@ -20,6 +21,7 @@ from libs.common.errors import PermanentError
 from libs.common.workers.stages import stage
 from services.recognition.engine.face_engine import EMBEDDED, DetectedFace, PhotoAnalysis
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
+from tests.common.workers.obedient import spin
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
 
@@ -47,6 +49,8 @@ class ScriptedEngine:
         time.sleep(self.seconds)
         if command == "crash":
             os.abort()
+        if command == "spin":
+            spin()
         if command == "kill":
             os.kill(os.getppid(), signal.SIGKILL)
         if command == "bad":

@@ -16,16 +16,24 @@ from typing import Self
 from sqlalchemy import QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.common.database import outbox
+from libs.common.database.connections import (
+    DatabaseSilent,
+    DatabaseUnavailable,
+    Limits,
+    driver_of,
+    open_engine,
+)
+from libs.common.database.kept_session import KeptSession
 from libs.common.database.sqlstates import (
     READ_ONLY,
     drop_lost_session,
     is_conflict,
     sqlstate,
 )
-from libs.common.errors import TransientError, Unavailable
+from libs.common.errors import TransientError
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
 from libs.common.settings import CommonSettings
@@ -53,10 +61,6 @@ _pools: dict[QueuePool, int] = {}
 metrics.POOL_IN_USE.set_function(lambda: sum(pool.checkedout() for pool in list(_pools)))
 metrics.POOL_IDLE.set_function(lambda: sum(pool.checkedin() for pool in list(_pools)))
 metrics.POOL_LIMIT.set_function(lambda: sum(list(_pools.values())))
-
-
-class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, or does not take connections now."""
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
@@ -96,10 +100,17 @@ class UnitOfWork:
 class Database:
     """Hands out connections; SQL lives in the repositories."""
 
-    def __init__(self, engine: AsyncEngine, *, scans_at_once: int, patience_seconds: float) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, limits: Limits, scans_at_once: int, turn_seconds: float
+    ) -> None:
         self.engine = engine
+        self._limits = limits
+        self._patient_transaction = text(
+            "SET LOCAL idle_in_transaction_session_timeout ="
+            f" {round(limits.patient_seconds * 1000)}"
+        )
         self._scans = asyncio.Semaphore(max(scans_at_once, 1))
-        self._patience_seconds = patience_seconds
+        self._turn_seconds = turn_seconds
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -107,41 +118,52 @@ class Database:
     @asynccontextmanager
     async def open(cls, settings: CommonSettings, *, name: str = "findme") -> AsyncIterator[Self]:
         """Open an engine; `name` shows up as application_name in pg_stat_activity."""
-        engine = create_async_engine(
+        limits = Limits(
+            connect_seconds=settings.db_connect_timeout,
+            command_seconds=settings.db_command_timeout,
+            patient_seconds=settings.db_patient_timeout,
+            lock_seconds=settings.db_lock_timeout,
+            unacknowledged_seconds=settings.db_command_timeout,
+        )
+        engine = open_engine(
             settings.sqlalchemy_url,
+            limits,
+            name=name,
             pool_size=settings.db_pool_size,
             max_overflow=settings.db_max_overflow,
             pool_recycle=settings.db_pool_recycle,
             pool_timeout=settings.db_pool_timeout,
-            pool_pre_ping=True,
-            connect_args={"server_settings": {"application_name": name}},
         )
         event.listen(engine.sync_engine, "handle_error", drop_lost_session)
         try:
             with _counted(engine.pool, limit=settings.db_connections):
                 yield cls(
                     engine,
+                    limits=limits,
                     scans_at_once=settings.db_scans_at_once,
-                    patience_seconds=settings.db_pool_timeout,
+                    turn_seconds=settings.db_pool_timeout,
                 )
         finally:
             await engine.dispose()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in autocommit: every statement sees what is committed by then."""
-        async with _connected(self._autocommit) as connection:
+    async def read(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit: every statement sees what is committed by then.
+
+        With `patient` a statement may take minutes (`CommonSettings.db_patient_timeout`).
+        """
+        async with self._connected(self._autocommit, patient=patient) as connection:
             yield connection
 
     @asynccontextmanager
     async def scan(self) -> AsyncIterator[AsyncConnection]:
-        """A connection like `read`'s, for what may take seconds: a list, the faces of an event.
+        """A patient connection like `read`'s, for what may take long: the faces of an event.
 
         Only so many are had at a time that others are never kept waiting by them, readiness
         above all (`CommonSettings.db_scans_at_once`). Raises DatabaseUnavailable when it is not
         one's turn for as long as one waits for a connection.
         """
-        async with self._turn(), _connected(self._autocommit) as connection:
+        async with self._turn(), self._connected(self._autocommit, patient=True) as connection:
             yield connection
 
     @asynccontextmanager
@@ -149,20 +171,27 @@ class Database:
         """A scan all of whose reads see the same moment; rows can be streamed from it."""
         async with (
             self._turn(),
-            _connected(self._repeatable) as connection,
+            self._connected(self._repeatable) as connection,
             connection.begin(),
         ):
             yield connection
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+    async def unit_of_work(self, *, patient: bool = False) -> AsyncIterator[UnitOfWork]:
         """A READ COMMITTED transaction, committed at the end of the block.
 
-        Raises TransactionConflict when PostgreSQL gives it up for another one.
+        With `patient` a statement may take minutes, as an event's deletion does, and so may what
+        is waited for between two. Raises TransactionConflict when PostgreSQL gives it up for
+        another one.
         """
         began = time.time_ns()
         try:
-            async with _connected(self.engine) as connection, connection.begin():
+            async with (
+                self._connected(self.engine, patient=patient) as connection,
+                connection.begin(),
+            ):
+                if patient:
+                    await connection.execute(self._patient_transaction)
                 unit = UnitOfWork(connection)
                 yield unit
                 await outbox.append(connection, unit.messages)
@@ -176,8 +205,8 @@ class Database:
         unit.spans.record()
         tracing.past("transaction", began, time.time_ns())
 
-    async def attempts(self) -> AsyncIterator["Attempt"]:
-        """Yield transactions, until one commits, for work that may be repeated as a whole.
+    async def attempts(self, *, patient: bool = False) -> AsyncIterator["Attempt"]:
+        """Yield units of work, until one commits, for work that may be repeated as a whole.
 
         Written as a loop, of which the block is what is repeated:
 
@@ -189,7 +218,7 @@ class Database:
         the loop by itself (`return`, `break`): whether it is through is known at its end.
         """
         for number in range(1, ATTEMPTS + 1):
-            attempt = Attempt(self.unit_of_work(), is_last=number == ATTEMPTS)
+            attempt = Attempt(self.unit_of_work(patient=patient), is_last=number == ATTEMPTS)
             yield attempt
             if attempt.is_through:
                 return
@@ -198,7 +227,7 @@ class Database:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(self._turn_seconds):
                 await self._scans.acquire()
         except TimeoutError as error:
             msg = "Too much is being read from the database. Try again in a few seconds."
@@ -207,6 +236,42 @@ class Database:
             yield
         finally:
             self._scans.release()
+
+    @asynccontextmanager
+    async def kept_session(self, *, idle_seconds: float) -> AsyncIterator[KeptSession]:
+        """A session of one's own, to hold a lock or to listen, until the block ends.
+
+        The server ends it when nothing was asked for `idle_seconds`: what a session holds that
+        was lost on the way is free then. It is asked something more often than that.
+        """
+        async with self._connected(self._autocommit) as connection:
+            try:
+                yield await KeptSession.begin(connection, idle_seconds=idle_seconds)
+            finally:
+                # A pooled session would keep its locks and its listeners.
+                await connection.invalidate()
+
+    @asynccontextmanager
+    async def _connected(
+        self, engine: AsyncEngine, *, patient: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool; how long it took to get is measured."""
+        started = time.perf_counter()
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(engine.connect())
+            except PoolTimeout:
+                metrics.POOL_TIMEOUTS.inc()
+                raise
+            except TimeoutError as error:
+                msg = "The database does not take connections. Try again in a few seconds."
+                raise DatabaseSilent(msg) from error
+            metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - started)
+            if patient:
+                driver = await driver_of(connection)
+                driver.allow(self._limits.patient_seconds)
+                stack.callback(driver.allow, self._limits.command_seconds)
+            yield connection
 
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""
@@ -254,20 +319,6 @@ class Attempt:
             return True
         self.is_through = True
         return False
-
-
-@asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection of the pool; how long it took to get is measured."""
-    started = time.perf_counter()
-    async with AsyncExitStack() as stack:
-        try:
-            connection = await stack.enter_async_context(engine.connect())
-        except PoolTimeout:
-            metrics.POOL_TIMEOUTS.inc()
-            raise
-        metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - started)
-        yield connection
 
 
 @contextmanager

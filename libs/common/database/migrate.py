@@ -1,13 +1,14 @@
 """Bring a database to the newest schema."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from libs.common.database.connections import OPERATORS_LIMITS, open_engine
 from libs.common.database.sqlstates import sqlstate
 from libs.common.settings import sqlalchemy_url
 
@@ -28,7 +29,11 @@ async def upgrade(database_url: str) -> None:
 
     What has been applied stays when a later one fails; the next call resumes there.
     """
-    engine = create_async_engine(sqlalchemy_url(database_url), poolclass=pool.NullPool)
+    # A migration that died waiting must not keep the next one out.
+    limits = replace(OPERATORS_LIMITS, idle_in_transaction_seconds=60, idle_seconds=60)
+    engine = open_engine(
+        sqlalchemy_url(database_url), limits, name="findme migrate", poolclass=pool.NullPool
+    )
     try:
         async with engine.connect() as connection:
             # Held by the session, over all transactions; it ends with it.

@@ -7,6 +7,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from libs.common.database.connections import DatabaseUnavailable
+
 
 class Kind(Enum):
     """What is to be done about an error that says nothing of the statement."""
@@ -66,7 +68,7 @@ def is_away(error: BaseException) -> bool:
             or _is_another_server(error)
         )
     # SQLAlchemy passes on as they are those errors that come before there is a connection.
-    return isinstance(error, (PoolTimeout, OSError))
+    return isinstance(error, (PoolTimeout, DatabaseUnavailable, OSError))
 
 
 def is_refused(error: BaseException) -> bool:

@@ -3,21 +3,22 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
+from typing import NoReturn
 
-import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database import outbox
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
 from libs.common.database.outbox import OutboxRow
 from libs.common.messaging.bus.protocol import Bus, BusUnavailable, QueueFull
 from libs.common.telemetry import metrics, tracing
+from libs.common.telemetry.questions import Question
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +31,10 @@ MAX_SET_ASIDE_SECONDS = 300.0
 ROWS_TOLD = 20
 _LEADER_LOCK_ID = 0x46494E45
 _TRY_TO_LEAD = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK_ID})")
-_PASSING_ERRORS = (
-    SQLAlchemyError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    BusUnavailable,
-    OSError,
-)
+#: A leader that PostgreSQL has not heard of for so long leads no more. It says something every
+#: second, and stops by itself when it is not answered for three.
+LEADER_IDLE_SECONDS = 10.0
+_PASSING_ERRORS = (*DATABASE_ERRORS, BusUnavailable)
 
 
 class Relay:
@@ -65,26 +63,16 @@ class Relay:
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
     async def _lead(self) -> None:
-        async with self._database.read() as session:
-            driver = (await session.get_raw_connection()).driver_connection
-            if driver is None:
-                raise ConnectionError("the database connection went before it was used")
-            await driver.add_listener(outbox.NOTIFY_CHANNEL, self._on_notify)
-            try:
-                while not await session.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event
-                    await asyncio.sleep(POLL_SECONDS)
-                log.info("relay_leads")
-                with metrics.OUTBOX_LEADING.track_inprogress():
-                    await self._publish_while_connected(driver.is_closed)
-            finally:
-                # Closing the session is what gives up the lock; a pooled one would keep it.
-                await session.invalidate()
+        async with self._database.kept_session(idle_seconds=LEADER_IDLE_SECONDS) as session:
+            await session.listen(outbox.NOTIFY_CHANNEL, self._wake.set)
+            while not await session.connection.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event
+                await asyncio.sleep(POLL_SECONDS)
+            log.info("relay_leads")
+            with metrics.OUTBOX_LEADING.track_inprogress():
+                await session.while_it_lives(self._publish())
 
-    def _on_notify(self, *_: object) -> None:
-        self._wake.set()
-
-    async def _publish_while_connected(self, is_closed: Callable[[], bool]) -> None:
-        while not is_closed():
+    async def _publish(self) -> NoReturn:
+        while True:
             self._wake.clear()
             while await self._publish_batch() == BATCH:
                 pass
@@ -98,7 +86,7 @@ class Relay:
             if not rows:
                 return 0
             outcomes = await asyncio.gather(
-                *(self._publish(row) for row in rows), return_exceptions=True
+                *(self._publish_row(row) for row in rows), return_exceptions=True
             )
             confirmed: list[int] = []
             taken: set[str] = set()
@@ -134,7 +122,7 @@ class Relay:
             raise unavailable
         return len(rows)
 
-    async def _publish(self, row: OutboxRow) -> None:
+    async def _publish_row(self, row: OutboxRow) -> None:
         message = row.message
         if not tracing.is_on() or not message.headers:
             await self._bus.publish(message)
@@ -186,10 +174,13 @@ def _pause_seconds(attempts: int) -> float:
 
 async def watch_backlog(database: Database, *, every_seconds: float = 5.0) -> None:
     """Keep the gauges of the outbox's depth and age current until cancelled."""
+    question = Question("outbox")
     while True:
-        with suppress(SQLAlchemyError, OSError):
+        with suppress(*DATABASE_ERRORS):
             async with database.read() as connection:
                 depth, age = await outbox.backlog(connection)
-            metrics.OUTBOX_DEPTH.set(depth)
-            metrics.OUTBOX_AGE.set(age)
+            question.answer(
+                {metrics.OUTBOX_DEPTH: depth, metrics.OUTBOX_AGE: age},
+                again_in_seconds=every_seconds,
+            )
         await asyncio.sleep(every_seconds)

@@ -28,8 +28,14 @@ WRITE_BATCH_BYTES = 1024 * 1024
 #: An object up to one part is one request; memory in use of an upload is one part.
 PART_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS = 5
-READ_TIMEOUT_SECONDS = 60
+READ_TIMEOUT_SECONDS = 20
+#: All attempts of a call that sends a part. What is sent and not acknowledged has no limit of its
+#: own: the kernel goes on for a quarter of an hour.
+SEND_SECONDS = 90.0
 ATTEMPTS = 3
+#: For all attempts at reading what is read while somebody waits, a connection's turn included; of
+#: what is then read on, READ_TIMEOUT_SECONDS bound each wait.
+ANSWER_SECONDS = 30.0
 FORBIDDEN = 403
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 #: The range starts behind the end of the object.
@@ -88,13 +94,15 @@ class S3Store:
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
         with _translated(key):
-            await self._client.put_object(
-                Bucket=self._bucket, Key=checked_key(key), Body=data, ContentType=content_type
-            )
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._client.put_object(
+                    Bucket=self._bucket, Key=checked_key(key), Body=data, ContentType=content_type
+                )
 
     async def stat(self, key: str) -> ObjectInfo:
         with _translated(key):
-            head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
         return ObjectInfo(
             key=key,
             size_bytes=head["ContentLength"],
@@ -116,7 +124,8 @@ class S3Store:
         span = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         with _translated(key):
             try:
-                answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
             except ClientError as error:
                 if _code(error) == INVALID_RANGE:
                     return
@@ -239,9 +248,10 @@ class S3Writer:
         rest, self._buffer = bytes(self._buffer), bytearray()
         if self._upload_id is None and not self._parts:
             with _translated(self._target["Key"]):
-                await self._client.put_object(
-                    **self._target, Body=rest, ContentType=self._content_type
-                )
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._client.put_object(
+                        **self._target, Body=rest, ContentType=self._content_type
+                    )
             return
         if rest:
             await self._upload_part(rest)
@@ -269,9 +279,10 @@ class S3Writer:
                     **self._target, ContentType=self._content_type
                 )
                 self._upload_id = created["UploadId"]
-            answer = await self._client.upload_part(
-                **self._target, UploadId=self._upload_id, PartNumber=number, Body=data
-            )
+            async with asyncio.timeout(SEND_SECONDS):
+                answer = await self._client.upload_part(
+                    **self._target, UploadId=self._upload_id, PartNumber=number, Body=data
+                )
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 
 

@@ -2,18 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from libs.common.errors import TransientError
-from libs.common.storage.protocol import ObjectStore, StoreUnavailable
+from libs.common.storage.protocol import StoreUnavailable
 
 #: What was cut short on its way is whole the second time; what lies there otherwise is not.
 FETCHES = 2
+
+#: `ObjectStore.local_file`, or one that is bounded.
+Fetch = Callable[[str], AbstractAsyncContextManager[Path]]
 
 log = structlog.get_logger(__name__)
 
@@ -43,20 +46,20 @@ class NotAsUploaded(TransientError):
 
 
 @asynccontextmanager
-async def whole_file(store: ObjectStore, key: str, uploaded: Content) -> AsyncIterator[Path]:
+async def whole_file(fetch: Fetch, key: str, uploaded: Content) -> AsyncIterator[Path]:
     """Yield the object as a file for native code, which is given no other bytes than those.
 
     A decoder tells half a picture from a damaged one no better than we do, so it is not asked.
     Raises ObjectNotFound, StoreUnavailable, and NotAsUploaded once it was fetched again.
     """
-    for fetch in range(1, FETCHES + 1):
-        async with store.local_file(key) as path:
+    for number in range(1, FETCHES + 1):
+        async with fetch(key) as path:
             found = await asyncio.to_thread(_content, path)
             if found == uploaded:
                 yield path
                 return
         error = NotAsUploaded(key, uploaded=uploaded, found=found)
-        log.warning("object_not_as_uploaded", key=key, fetch=fetch, error=str(error))
+        log.warning("object_not_as_uploaded", key=key, fetch=number, error=str(error))
     raise error
 
 

@@ -12,6 +12,11 @@ OUTBOX_REFUSED = Counter(
 OUTBOX_LEADING = Gauge(
     "findme_outbox_leading", "1 in the one process that publishes the outbox, else 0."
 )
+GAUGES_CURRENT = Gauge(
+    "findme_gauges_current",
+    "1 while the gauges that this question is asked for are current, 0 while nobody answers it.",
+    ["question"],
+)
 POOL_IN_USE = Gauge("findme_db_pool_in_use", "Database connections in use.")
 POOL_IDLE = Gauge("findme_db_pool_idle", "Database connections kept open for the next use.")
 POOL_LIMIT = Gauge("findme_db_pool_limit", "Most database connections the process may have.")
@@ -59,6 +64,15 @@ HTTP_SECONDS = Histogram(
     ["service", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+CLIENTS_CUT_OFF = Counter(
+    "findme_clients_cut_off_total",
+    "Connections ended because the client stopped: took_nothing of an answer, or sent_nothing of"
+    " a request that it had begun.",
+    ["client"],
+)
+# There from the start: of a counter that appears with its first event, no rate shows it.
+for _how in ("took_nothing", "sent_nothing"):
+    CLIENTS_CUT_OFF.labels(_how)
 
 #: Operations of the paid face service that are charged for, those that analyse or search images;
 #: managing collections is free. The rule of the bill and of its metric.

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from libs.common.telemetry import worker_metrics as _  # noqa: F401 - registers them
 from libs.common.telemetry.metrics import DEPENDENCY_UP
+from libs.common.telemetry.questions import Question
 from libs.common.web.stopping import Stopping
 
 CHECK_TIMEOUT_SECONDS = 3.0
@@ -118,10 +119,14 @@ async def watch_dependencies(
     every_seconds: float = WATCH_EVERY_SECONDS,
 ) -> NoReturn:
     """Keep the gauge of what the service reaches current until cancelled."""
+    question = Question(f"dependencies of {service}")
     while True:
         present = checks()
-        for name, outcome in (await _outcomes(present, dict.fromkeys(present, True))).items():
-            DEPENDENCY_UP.labels(service, name).set(outcome == OK)
+        outcomes = await _outcomes(present, dict.fromkeys(present, True))
+        question.answer(
+            {DEPENDENCY_UP.labels(service, name): outcomes[name] == OK for name in outcomes},
+            again_in_seconds=every_seconds,
+        )
         await asyncio.sleep(every_seconds)
 
 

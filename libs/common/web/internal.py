@@ -17,6 +17,8 @@ from libs.common.errors import NotAllowed
 
 INTERNAL_TOKEN_HEADER = "X-Internal-Token"  # noqa: S105 - the header's name
 _PURPOSE = b"internal"
+#: A service next door takes a connection at once; what it is asked for may take longer.
+CONNECT_SECONDS = 5.0
 
 
 def internal_token(secret: str) -> str:
@@ -42,7 +44,7 @@ def internal_client(
         base_url=base_url,
         transport=transport,
         verify=_trusted_authorities(),
-        timeout=timeout_seconds,
+        timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
         headers={INTERNAL_TOKEN_HEADER: internal_token(secret)},
         # A service next door: no proxy of the environment lies between.
         trust_env=False,

@@ -83,7 +83,7 @@ async def change(user_id: PathId, asked: PhotographerChanges, gallery: CurrentGa
 @router.delete("/photographers/{user_id}")
 async def remove_photographer(user_id: PathId, gallery: CurrentGallery) -> Response:
     """Delete a photographer; 409 while they have events, which another one must get first."""
-    async for attempt in gallery.database.attempts():
+    async for attempt in gallery.database.attempts(patient=True):
         async with attempt as unit:
             await delete_photographer(user_id, unit=unit)
     return json_answer({"message": "Photographer deleted."})
@@ -101,7 +101,7 @@ async def users_of_event(event_id: PathId, gallery: CurrentGallery) -> Response:
 @router.delete("/users/{user_id}")
 async def remove_user(user_id: PathId, gallery: CurrentGallery) -> Response:
     """Delete an account with its selfies and matches."""
-    async for attempt in gallery.database.attempts():
+    async for attempt in gallery.database.attempts(patient=True):
         async with attempt as unit:
             await delete_account(user_id, unit=unit)
     return json_answer({"message": "Account deleted."})

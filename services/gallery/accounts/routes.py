@@ -156,7 +156,7 @@ async def me(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
 @router.delete("/me")
 async def remove_me(principal: CurrentPrincipal, gallery: CurrentGallery) -> Response:
     """Delete the caller's account with its selfies and matches."""
-    async for attempt in gallery.database.attempts():
+    async for attempt in gallery.database.attempts(patient=True):
         async with attempt as unit:
             await delete_account(principal.user_id, unit=unit)
     answer = json_answer({"message": "Your account is deleted."})

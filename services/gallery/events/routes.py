@@ -126,7 +126,7 @@ async def change(event_id: PathId, asked: EventChanges, gallery: CurrentGallery)
 @admin_router.delete("/events/{event_id}")
 async def remove(event_id: PathId, gallery: CurrentGallery) -> Response:
     """Delete an event with its photos, faces and matches; the guests' accounts stay."""
-    async for attempt in gallery.database.attempts():
+    async for attempt in gallery.database.attempts(patient=True):
         async with attempt as unit:
             await delete_event(event_id, unit=unit)
     return json_answer({"message": "Event deleted."})

@@ -63,7 +63,7 @@ async def count_general_photos(connection: AsyncConnection, event_id: int) -> in
 
 async def _load(key: ListKey, gallery: Gallery) -> EncodedList | None:
     """Return the page, None for a list that is too long to be held in memory."""
-    async with gallery.list_loads, gallery.database.snapshot() as connection:
+    async with gallery.list_turn(), gallery.database.snapshot() as connection:
         listed = await _listed(key, connection)
         if await is_long(connection, listed.photos, key.page):
             return None

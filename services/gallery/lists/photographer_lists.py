@@ -59,7 +59,7 @@ async def photos_by_id(
 
 
 async def _list(choice: photo_lists.Choice, page: Page, gallery: Gallery) -> EncodedList | LongList:
-    async with gallery.list_loads, gallery.database.snapshot() as connection:
+    async with gallery.list_turn(), gallery.database.snapshot() as connection:
         if not await is_long(connection, choice, page):
             return await encode_page(_views(choice, page, connection, gallery.urls), page)
     async with gallery.long_lists.reading(gallery.database) as (connection, found):

@@ -8,10 +8,12 @@ import time
 from typing import NoReturn
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
+from libs.common.telemetry.questions import Question
 from services.gallery import metrics
 from services.gallery.operations import repository as operations
 
@@ -26,25 +28,32 @@ async def watch_waiting_work(
     database: Database, *, every_seconds: float = WATCH_EVERY_SECONDS
 ) -> NoReturn:
     """Keep the gauges current until cancelled."""
+    question = Question("waiting work")
     while True:
         started = time.monotonic()
+        pause = every_seconds
         try:
-            async with database.read() as connection:
-                await _look(connection)
-        except (SQLAlchemyError, OSError) as error:
+            async with database.read(patient=True) as connection:
+                values = await _look(connection)
+            pause = max(every_seconds, (time.monotonic() - started) / MAX_LOAD)
+            question.answer(values, again_in_seconds=pause)
+        except DATABASE_ERRORS as error:
             log.warning("waiting_work_unknown", error=str(error))
-        await asyncio.sleep(max(every_seconds, (time.monotonic() - started) / MAX_LOAD))
+        await asyncio.sleep(pause)
 
 
-async def _look(connection: AsyncConnection) -> None:
+async def _look(connection: AsyncConnection) -> dict[Gauge, float]:
+    values: dict[Gauge, float] = {}
     for status, photos in (await operations.photos_waiting(connection)).items():
-        metrics.PHOTOS_WAITING.labels(status).set(photos.count)
-        metrics.PHOTOS_OLDEST.labels(status).set(photos.oldest_seconds)
+        values[metrics.PHOTOS_WAITING.labels(status)] = photos.count
+        values[metrics.PHOTOS_OLDEST.labels(status)] = photos.oldest_seconds
     selfies = await operations.selfies_waiting(connection)
-    metrics.SELFIES_WAITING.set(selfies.count)
-    metrics.SELFIES_OLDEST.set(selfies.oldest_seconds)
     faces, ended_events = await operations.erasures_waiting(connection)
-    metrics.ERASURES_WAITING.labels("face").set(faces.count)
-    metrics.ERASURES_WAITING.labels("event").set(ended_events)
-    metrics.ERASURE_OLDEST.set(faces.oldest_seconds)
-    metrics.DATABASE_BYTES.set(await operations.database_bytes(connection))
+    return values | {
+        metrics.SELFIES_WAITING: selfies.count,
+        metrics.SELFIES_OLDEST: selfies.oldest_seconds,
+        metrics.ERASURES_WAITING.labels("face"): faces.count,
+        metrics.ERASURES_WAITING.labels("event"): ended_events,
+        metrics.ERASURE_OLDEST: faces.oldest_seconds,
+        metrics.DATABASE_BYTES: await operations.database_bytes(connection),
+    }

@@ -27,7 +27,7 @@ async def groups_of_event(event_id: int, *, photos_each: int, gallery: Gallery) 
 
     Raises NotFound.
     """
-    async with gallery.list_loads, gallery.database.scan() as connection:
+    async with gallery.list_turn(), gallery.database.scan() as connection:
         event = await require_event(connection, event_id)
         found = await face_groups.groups(
             connection, event_id, photos_each=photos_each, limit=MAX_PHOTOS
@@ -51,7 +51,7 @@ async def groups_of_event(event_id: int, *, photos_each: int, gallery: Gallery) 
 
 async def faces_of_guest(event_id: int, user_id: int, *, limit: int, gallery: Gallery) -> View:
     """Return the guest's best face in each photo, the most alike first. Raises NotFound."""
-    async with gallery.list_loads, gallery.database.scan() as connection:
+    async with gallery.list_turn(), gallery.database.scan() as connection:
         await require_event(connection, event_id)
         if not await is_enrolled(connection, user_id, event_id):
             raise NotFound("Guest", user_id)

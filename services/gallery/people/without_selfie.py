@@ -71,7 +71,7 @@ async def photos_of_person(
         await require_visible_event(connection, principal, event_id)
     person = await gallery.recognition.person(event_id, person_id)
     face_in = {face.photo_id: face for face in person.photos}
-    async with gallery.list_loads, gallery.database.snapshot() as connection:
+    async with gallery.list_turn(), gallery.database.snapshot() as connection:
         photos = chosen_photos(connection, event_id, face_in, page, gallery.urls)
         return await encode_page(_with_boxes(photos, face_in), page)
 

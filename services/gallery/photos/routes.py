@@ -99,7 +99,7 @@ async def delete_several(
     photo_ids: Annotated[str, Query()], principal: Photographer, gallery: CurrentGallery
 ) -> Response:
     """Delete photos, named by ids with commas between; those of others are skipped."""
-    async for attempt in gallery.database.attempts():
+    async for attempt in gallery.database.attempts(patient=True):
         async with attempt as unit:
             count = await delete_photos(_ids(photo_ids), owner_id=principal.user_id, unit=unit)
     return json_answer({"message": f"{count} photos deleted.", "deleted_count": count})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database
 from libs.common.errors import AccountGone, FindMeError, InvalidInput, NotFound, Unavailable
 from libs.common.exhaustion import Exhausted, lacks
@@ -42,12 +43,14 @@ log = structlog.get_logger(__name__)
 class Rejected:
     """The photo is not kept; the reason is a sentence that says what to do.
 
-    `is_ours` when the same file may succeed later.
+    `is_ours` when the same file may succeed later; `is_silence` when that took as long as anybody
+    waits for the database, so that the next file would only add to it.
     """
 
     name: str
     reason: str
     is_ours: bool = False
+    is_silence: bool = False
 
 
 Outcome = Kept | Rejected
@@ -85,6 +88,8 @@ async def upload_photos(
                 )
             is_ours = isinstance(outcome, Rejected) and outcome.is_ours
             failures_in_a_row = failures_in_a_row + 1 if is_ours else 0
+            if isinstance(outcome, Rejected) and outcome.is_silence:
+                failures_in_a_row = GIVE_UP_AFTER
             outcomes.append(_counted(outcome))
             name = UNNAMED  # until the next one's is read
     except BodyTooLarge as error:
@@ -125,7 +130,8 @@ async def _store(
             # Whatever it was, the rest of the batch goes on.
             log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
             tracing.set_failed(span, error)
-            outcome = Rejected(name, _our_fault(error), is_ours=True)
+            silent = isinstance(error, DatabaseSilent)
+            outcome = Rejected(name, _our_fault(error), is_ours=True, is_silence=silent)
         finally:
             UPLOAD_SECONDS.observe(time.perf_counter() - started)
         tracing.set_attributes(span, outcome=_label(outcome))

@@ -1,8 +1,7 @@
 """Worker processes for renditions, with a bounded number of callers waiting for them."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +30,6 @@ class RenditionPool:
         self._limit = workers + queue_limit
         self._max_pixels = max_pixels
         self._in_hand = 0
-        self._working = asyncio.Semaphore(workers)
         self._pool = WorkerPool(
             workers,
             rendition_worker.prepared,
@@ -49,23 +47,25 @@ class RenditionPool:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.__aexit__()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a free worker. Raises Unavailable at once when too many wait already."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Be one of those who fetch a photo, wait for a worker, or have one.
+
+        Raises Unavailable when there are too many.
+        """
         if self._in_hand >= self._limit:
             message = "Too many pictures are being prepared. Try again in a moment."
             raise Unavailable(message, retry_after_seconds=RETRY_AFTER_SECONDS)
         self._in_hand += 1
         RENDITIONS_IN_HAND.inc()
         try:
-            async with self._working:
-                yield
+            yield
         finally:
             self._in_hand -= 1
             RENDITIONS_IN_HAND.dec()
 
     async def render(self, source: Path, longest_side_px: int) -> bytes:
-        """Return the rendition as WebP; call it in a `turn`.
+        """Return the rendition as WebP, once a worker is free; call it in a `place`.
 
         Raises CannotDecode (GivenUp where it may be the machine's fault), and Unavailable, which
         says nothing of the picture.

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
 from libs.common.exhaustion import Exhausted
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
-from libs.common.storage.whole_file import Content, NotAsUploaded, whole_file
+from libs.common.storage.whole_file import Content, NotAsUploaded
 from libs.common.workers.process import WorkerNotStarted, WorkersStopped
 from libs.common.workers.strikes import Strikes
 from libs.common.workers.trial import WorkerOverwhelmed
@@ -73,11 +74,13 @@ class Renditions:
         self,
         *,
         store: ObjectStore,
+        fetches: Fetches,
         database: Database,
         pool: RenditionPool,
         flights: SingleFlight[ObjectInfo],
     ) -> None:
         self._store = store
+        self._fetches = fetches
         self._database = database
         self._pool = pool
         self._flights = flights
@@ -101,7 +104,7 @@ class Renditions:
         try:
             content = await self._require_photo(rendition.original)
             before = await self._outdated_failure(rendition)
-            async with self._pool.turn():
+            with self._pool.place():
                 info = await self._render(rendition, content)
             outcome = "made"
         except (WorkerNotStarted, WorkersStopped, WorkerOverwhelmed, Exhausted):
@@ -126,7 +129,7 @@ class Renditions:
 
     async def _render(self, rendition: Rendition, content: Content) -> ObjectInfo:
         try:
-            async with whole_file(self._store, rendition.original.key, content) as source:
+            async with self._fetches.whole_file(rendition.original.key, content) as source:
                 picture = await self._pool.render(source, rendition.longest_side_px)
         except NotAsUploaded as error:
             raise GivenUp("its file is not what was uploaded") from error

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.background import BackgroundTaskDown
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
 from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
 from libs.common.messaging.bus.topology import Queue
@@ -28,13 +27,7 @@ log = structlog.get_logger(__name__)
 RECONNECT_SECONDS = 0.5
 #: How long a cancelled stop may take to free the rows; without it their leases must run out.
 LAST_WORD_SECONDS = 2.0
-_PASSING_ERRORS = (
-    SQLAlchemyError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
-)
+_PASSING_ERRORS = (*DATABASE_ERRORS, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +46,11 @@ class LeaseTimes:
     def statement_seconds(self) -> float:
         """A database silent for longer is connected to anew, while the lease still lasts."""
         return self.lease_seconds / 3
+
+    @property
+    def idle_seconds(self) -> float:
+        """Behind a hole, the server ends a session that has been silent for longer."""
+        return self.lease_seconds + self.renew_seconds
 
 
 class PartitionOwner:
@@ -173,10 +171,11 @@ class PartitionOwner:
     async def _stay_connected(self, handler: Handler) -> None:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._times.statement_seconds):
-                connection = await stack.enter_async_context(self._database.read())
-                # The pool must not hand a connection that listens to anybody else.
-                stack.push_async_callback(connection.invalidate)
-                await self._listen(connection)
+                session = await stack.enter_async_context(
+                    self._database.kept_session(idle_seconds=self._times.idle_seconds)
+                )
+                connection = session.connection
+                await session.listen(leases.NOTIFY_CHANNEL, self._wake.set)
                 await leases.add_missing(connection, range(len(self._queues)))
             while True:
                 self._wake.clear()
@@ -185,18 +184,6 @@ class PartitionOwner:
                 if self._has_withdrawn and not self._holdings:
                     return
                 await self._sleep(seconds)
-
-    async def _listen(self, connection: AsyncConnection) -> None:
-        driver = (await connection.get_raw_connection()).driver_connection
-        if driver is None:
-            raise ConnectionError("the connection is closed")
-        own = driver.get_server_pid()
-
-        def on_notify(_: object, pid: int, *__: object) -> None:
-            if pid != own:
-                self._wake.set()
-
-        await driver.add_listener(leases.NOTIFY_CHANNEL, on_notify)
 
     async def _look(self, connection: AsyncConnection, handler: Handler) -> float:
         """Renew, release, and make the moves that are due; return when to look again."""
@@ -258,7 +245,6 @@ class PartitionOwner:
         )
         for holding in ended:
             del self._holdings[holding.partition]
-        metrics.PARTITIONS_OWNED.dec(len(ended))
         return True
 
     def _take(self, claimed: Claimed, handler: Handler) -> None:
@@ -280,6 +266,11 @@ class PartitionOwner:
                     claimed.seconds_free + time.monotonic() - claimed_at
                 )
 
+        def on_end() -> None:
+            # Not when its row is freed: a database that is away must not keep it in the gauge.
+            metrics.PARTITIONS_OWNED.dec()
+            self._note_end()
+
         holding = Holding(
             claimed.partition,
             claimed.epoch,
@@ -289,7 +280,7 @@ class PartitionOwner:
                 partial(self._handle, handler),
             ),
             on_start=on_start,
-            on_end=self._note_end,
+            on_end=on_end,
         )
         self._holdings[claimed.partition] = holding
         if self._is_leaving:

@@ -126,7 +126,7 @@ class PeopleFinder:
     async def _group(self, event_id: int, stamp: Stamp, engine: EngineProfile) -> FoundPeople:
         async with self._turn:
             began = time.monotonic()
-            async with self._database.read() as connection:
+            async with self._database.read(patient=True) as connection:
                 computed_at = await present_moment(connection)
                 threshold = await stored_matches.threshold(connection, event_id)
                 faces = await repository.unmatched_faces(

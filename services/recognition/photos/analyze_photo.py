@@ -12,9 +12,10 @@ from libs.common.database.sqlstates import is_away, is_conflict
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import lacks
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.keys import photo_key
-from libs.common.storage.protocol import ObjectNotFound, ObjectStore
-from libs.common.storage.whole_file import NotAsUploaded, whole_file
+from libs.common.storage.protocol import ObjectNotFound
+from libs.common.storage.whole_file import NotAsUploaded
 from libs.common.telemetry import tracing
 from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
 from libs.common.workers.trial import WorkerOverwhelmed
@@ -56,11 +57,12 @@ NOT_AS_UPLOADED_REASON = "The photo's file in the store is not what was uploaded
 class Analyzer:
     """The collaborators of the use case.
 
-    `slots` bounds the photos in work at once here, `claims` tell other replicas of them.
+    `fetches` bound the photos that wait for work, as files, `slots` those in work at once here;
+    `claims` tell other replicas of the latter.
     """
 
     database: Database
-    store: ObjectStore
+    fetches: Fetches
     index: FaceIndex
     slots: AnalysisSlots
     claims: AnalysisClaims
@@ -130,20 +132,23 @@ def _is_wanted(photo: PhotoRow, message: PhotoUploaded, engine: str) -> bool:
 async def _analyze(photo: PhotoRow, using: Analyzer, *, is_repeat: bool) -> bool:
     """Find the faces and commit them; False when the photo was claimed while a slot was waited for.
 
-    The slot is free before the commit, so that no worker waits for the database.
+    A slot is taken once the photo is here, and free before the commit, so that no worker waits
+    for the store or the database.
     """
     async with AsyncExitStack() as until_saved:
-        # One whose analysis was lost before may take the process with it again: then alone.
-        async with using.slots.all() if photo.lost_analyses else using.slots.one():
+        async with (
+            using.fetches.whole_file(
+                photo_key(photo.event_id, photo.filename), photo.content
+            ) as path,
+            # One whose analysis was lost before may take the process with it again: then alone.
+            using.slots.all() if photo.lost_analyses else using.slots.one(),
+        ):
             if not await until_saved.enter_async_context(using.claims.taken(photo)):
                 return False
             started = time.perf_counter()
-            key = photo_key(photo.event_id, photo.filename)
-            async with whole_file(using.store, key, photo.content) as path:
-                with tracing.detail("analyze"):
-                    analysis = await using.index.index_photo(
-                        PhotoKey(photo.event_id, photo.id), path
-                    )
+            with tracing.detail("analyze"):
+                key = PhotoKey(photo.event_id, photo.id)
+                analysis = await using.index.index_photo(key, path)
             metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
         metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
         tracing.set_attributes(faces=len(analysis.faces))

@@ -148,7 +148,7 @@ class Reconciler:
 
     async def _photos(self, topic: str, before: Mapping[int, datetime], ages: Ages) -> int:
         photos: list[LostPhoto] = []
-        async for attempt in self.database.attempts():
+        async for attempt in self.database.attempts(patient=True):
             async with attempt as unit:
                 photos = await repository.take_lost_photos(
                     unit.connection, _STATUS_OF[topic], before, ages, limit=BATCH
@@ -161,7 +161,7 @@ class Reconciler:
 
     async def _selfies(self, before: Mapping[int, datetime]) -> int:
         selfies: list[LostSelfie] = []
-        async for attempt in self.database.attempts():
+        async for attempt in self.database.attempts(patient=True):
             async with attempt as unit:
                 selfies = await repository.take_lost_selfies(unit.connection, before, limit=BATCH)
                 for selfie in selfies:

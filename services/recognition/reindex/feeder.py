@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
+from libs.common.telemetry.questions import Question
 from services.recognition import metrics
 from services.recognition.reindex import repository
 from services.recognition.reindex.repository import Stale
@@ -83,6 +84,8 @@ class Feeder:
         self._unmatched_before: datetime | None = None
         self._is_feeding = False
         self._counted_at = float("-inf")
+        self._left = Stale(0, 0)
+        self._question = Question("reindexing")
 
     async def run(self) -> NoReturn:
         """Feed until cancelled."""
@@ -90,6 +93,7 @@ class Feeder:
         while True:
             try:
                 fed = await self.feed()
+                self._show()
             except (FindMeError, SQLAlchemyError, OSError) as error:
                 log.warning("reindexing_interrupted", error=str(error))
                 fed = Fed.NOT_YET
@@ -98,7 +102,7 @@ class Feeder:
 
     async def start_over(self) -> None:
         """Forget what was on its way, where the bus forgot it with its process."""
-        async for attempt in self._database.attempts():
+        async for attempt in self._database.attempts(patient=True):
             async with attempt as unit:
                 await repository.forget_sent_photos(unit.connection)
 
@@ -116,7 +120,7 @@ class Feeder:
 
     async def _feed(self, unit: UnitOfWork) -> Fed:
         if not await repository.lead(unit.connection):
-            self._set_gauges(Stale(0, 0))
+            self._left = Stale(0, 0)
             return Fed.NOT_YET
         engines = await repository.engines_at_work(
             unit.connection, lease_seconds=self._limits.lease_seconds
@@ -199,15 +203,19 @@ class Feeder:
         left = Stale(0, 0)
         if is_feeding:
             self._counted_at = now
-            async with self._database.read() as connection:
+            async with self._database.read(patient=True) as connection:
                 left = await repository.count_stale(connection, self._engine)
             log.info("reindexing", engine=self._engine, photos=left.photos, selfies=left.selfies)
         else:
             log.info("reindexing_done", engine=self._engine)
         self._is_feeding = is_feeding
-        self._set_gauges(left)
+        self._left = left
 
-    @staticmethod
-    def _set_gauges(left: Stale) -> None:
-        metrics.REINDEX_WAITING.labels("photo").set(left.photos)
-        metrics.REINDEX_WAITING.labels("selfie").set(left.selfies)
+    def _show(self) -> None:
+        self._question.answer(
+            {
+                metrics.REINDEX_WAITING.labels("photo"): self._left.photos,
+                metrics.REINDEX_WAITING.labels("selfie"): self._left.selfies,
+            },
+            again_in_seconds=LOOK_EVERY_SECONDS,
+        )

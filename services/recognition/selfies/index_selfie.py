@@ -144,7 +144,7 @@ async def _find(
 ) -> FaceKey | None:
     """Find the face; None once the selfie is failed. Raises what may pass, or is to be kept."""
     try:
-        async with whole_file(using.store, claim.object_key, claim.content) as path:
+        async with whole_file(using.store.local_file, claim.object_key, claim.content) as path:
             key = await using.matcher.index.index_selfie(selfie, path)
     except ObjectNotFound:
         await _fail(selfie, MISSING_REASON, using)

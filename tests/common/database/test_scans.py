@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from libs.common.database.database import Database, DatabaseUnavailable
+from libs.common.database.connections import DatabaseUnavailable
+from libs.common.database.database import Database
 from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
 from tests.support.polling import eventually
 

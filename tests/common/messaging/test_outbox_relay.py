@@ -6,9 +6,11 @@ from typing import ClassVar
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.common.database import outbox
 from libs.common.database.database import Database
+from libs.common.messaging import relay as relay_module
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Bus, BusUnavailable, Delivery, OutgoingMessage
@@ -16,10 +18,12 @@ from libs.common.messaging.bus.rabbitmq.declare import declare
 from libs.common.messaging.bus.topology import findme_topology
 from libs.common.messaging.messages import Message, PhotoUploaded
 from libs.common.messaging.relay import BATCH, Relay
+from libs.common.settings import CommonSettings
 from tests.support.handlers import Recorder
 from tests.support.polling import eventually
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
+from tests.support.silent_postgres import SilentPostgres
 
 TOPOLOGY = findme_topology()
 EVENT = 1
@@ -266,6 +270,32 @@ async def test_one_relay_leads_and_another_takes_over_when_it_ends(database: Dat
     assert received[1].photos
     for bus in buses:
         await bus.close()
+
+
+async def test_a_leader_whom_nobody_answers_stops_and_the_next_one_takes_over(
+    database: Database,
+    settings: CommonSettings,
+    bus: Bus,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "LEADER_IDLE_SECONDS", 4.0)
+    received = Received()
+    await bus.subscribe(LANE, received)
+    async with SilentPostgres(settings.database_url).running() as postgres:
+        far = settings.model_copy(update={"database_url": postgres.url, "db_command_timeout": 1})
+        async with Database.open(far) as behind, relaying(behind, InProcessBus(TOPOLOGY)):
+            await eventually(lambda: leading() == 1)
+            async with relaying(database, bus):
+                assert postgres.silence()
+                # The server has not been told of anything: the lock is still the first one's.
+                await publish(database, 1)
+                await eventually(lambda: received.photos == [1])
+                await eventually(lambda: leading() == 1)
+                postgres.silence()
+
+
+def leading() -> float | None:
+    return REGISTRY.get_sample_value("findme_outbox_leading")
 
 
 async def test_while_the_broker_is_down_messages_wait_and_then_arrive(

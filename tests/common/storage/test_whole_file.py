@@ -35,7 +35,7 @@ def local_copies(folder: Path) -> list[Path]:
 
 
 async def read_whole(store: ObjectStore) -> bytes:
-    async with whole_file(store, KEY, UPLOADED) as path:
+    async with whole_file(store.local_file, KEY, UPLOADED) as path:
         return path.read_bytes()
 
 

@@ -1,4 +1,9 @@
-from libs.common.web.internal import internal_token, verify_internal_token
+from libs.common.web.internal import (
+    CONNECT_SECONDS,
+    internal_client,
+    internal_token,
+    verify_internal_token,
+)
 
 SECRET = "a secret that is used by the tests only"
 
@@ -14,3 +19,8 @@ def test_other_tokens_are_refused() -> None:
 
 def test_the_token_does_not_contain_the_secret() -> None:
     assert SECRET not in internal_token(SECRET)
+
+
+def test_a_service_next_door_is_not_connected_to_for_as_long_as_it_may_answer() -> None:
+    client = internal_client("http://recognition", secret=SECRET, timeout_seconds=60)
+    assert (client.timeout.connect, client.timeout.read) == (CONNECT_SECONDS, 60)

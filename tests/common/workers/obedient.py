@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import signal
 import threading
@@ -67,10 +68,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 
 def obey(task: Path) -> Done:
     name = task.name.partition(".")[0]
-    if task.with_name(STORM).exists():
-        os.kill(os.getpid(), signal.SIGKILL)
-    if name in SIGNALS:
-        os.kill(os.getpid(), SIGNALS[name])
+    die_if_told(task, name)
     if name in ERRORS:
         error = ERRORS[name]()
         raise error
@@ -86,6 +84,9 @@ def obey(task: Path) -> Done:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             task.with_name("hanging").touch()
             time.sleep(3600)
+        case "spin":
+            task.with_name("spinning").touch()
+            spin()
         case "bad":
             with stage("decode"):
                 raise NoPicture("The file is empty.")
@@ -93,6 +94,18 @@ def obey(task: Path) -> Done:
             return Done("x" * 1_000_000, 0, 0)
     with stage("decode"), stage("look"):
         return Done(name=task.name, worker=os.getpid(), niceness=os.nice(0))
+
+
+def die_if_told(task: Path, name: str) -> None:
+    if task.with_name(STORM).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name in SIGNALS:
+        os.kill(os.getpid(), SIGNALS[name])
+
+
+def spin() -> None:
+    """Keep a core busy in native code that no other thread of the process gets past: for ages."""
+    re.match(r"(a+)+$", "a" * 64 + "b")
 
 
 def address_space() -> int:

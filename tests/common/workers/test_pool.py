@@ -74,6 +74,18 @@ async def test_a_task_that_takes_too_long_is_given_up_and_its_worker_killed(
         assert (await pool.run(Path("photo"))).name == "photo"
 
 
+async def test_a_worker_that_spins_is_killed_and_the_others_work_meanwhile(tmp_path: Path) -> None:
+    async with obedient_pool(processes=2, timeout_seconds=3) as pool:
+        spinning = asyncio.create_task(pool.run(tmp_path / "spin"))
+        await eventually((tmp_path / "spinning").exists)
+        before = {worker.pid for worker in workers()}
+        assert (await pool.run(Path("photo"))).name == "photo"
+        with pytest.raises(WorkerTimedOut):
+            await spinning
+        # Killed and collected: no core is busy any more.
+        assert len(before & {worker.pid for worker in workers()}) == 1
+
+
 async def test_a_cancelled_task_frees_its_worker(tmp_path: Path) -> None:
     async with obedient_pool() as pool:
         task = asyncio.create_task(pool.run(tmp_path / "hang"))

@@ -35,6 +35,7 @@ from services.recognition.selfies.index_selfie import REPEATED_REASON as SELFIE_
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 from tests.support.conflicts import OneDeadlock
 from tests.support.polling import eventually
+from tests.support.stores import fetches_from
 from tests.support.world import World
 
 
@@ -60,7 +61,7 @@ def analyzer(world: World, index: FailingIndex) -> Analyzer:
     claims = AnalysisClaims(
         world.database, claimant="one", lease_seconds=60, replica_lease_seconds=10
     )
-    return Analyzer(world.database, world.store, index, AnalysisSlots(1), claims)
+    return Analyzer(world.database, fetches_from(world.store), index, AnalysisSlots(1), claims)
 
 
 async def analyse(

@@ -4,12 +4,13 @@ import asyncio
 from contextlib import suppress
 
 import orjson
-from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
 from libs.common.telemetry import metrics
+from libs.common.telemetry.questions import Question
 
 
 def summary(letter: DeadLetterRow) -> dict[str, object]:
@@ -39,13 +40,16 @@ def _decoded(body: bytes) -> object:
 
 async def watch_dead_letters(database: Database, *, every_seconds: float = 5.0) -> None:
     """Keep the gauge current until cancelled."""
+    question = Question("dead letters")
     seen: set[str] = set()
     while True:
-        with suppress(SQLAlchemyError, OSError):
+        with suppress(*DATABASE_ERRORS):
             async with database.read() as connection:
                 counts = await repository.count_by_queue(connection)
             # A queue that has none any more says so; it does not fall silent.
             seen |= counts.keys()
-            for queue in seen:
-                metrics.DEAD_LETTERS.labels(queue).set(counts.get(queue, 0))
+            question.answer(
+                {metrics.DEAD_LETTERS.labels(queue): counts.get(queue, 0) for queue in seen},
+                again_in_seconds=every_seconds,
+            )
         await asyncio.sleep(every_seconds)

@@ -50,7 +50,7 @@ class Collections:
     async def _make(self, event_id: int) -> None:
         async with self._database.unit_of_work() as unit:
             await repository.announce_collection(unit.connection, event_id)
-        async with self._database.unit_of_work() as unit:
+        async with self._database.unit_of_work(patient=True) as unit:
             is_made = await repository.lock_collection(unit.connection, event_id)
             if is_made is None:
                 msg = f"event {event_id} was deleted"

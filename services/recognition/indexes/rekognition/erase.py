@@ -100,7 +100,7 @@ async def erase_some(
     has confirmed. An event of which it refuses the deletion is added to `refused`, whose
     events are left out.
     """
-    async with database.unit_of_work() as unit:
+    async with database.unit_of_work(patient=True) as unit:
         event_id = await removals.take_ended_event(unit.connection, without=refused)
         if event_id is None and is_left:
             event_id = await removals.take_emptied_event(unit.connection, without=refused)

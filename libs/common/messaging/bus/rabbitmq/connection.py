@@ -113,7 +113,9 @@ class Link:
         except BaseException as error:
             # `aio_pika.connect` leaves it open for the garbage collector, whose finalizer starts
             # a coroutine on whatever loop there is by then, or on none.
-            await connection.close()
+            with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()
             if isinstance(error, (*CONNECTION_EXCEPTIONS, TimeoutError)):
                 raise BusUnavailable(f"RabbitMQ cannot be reached: {error}") from error
             raise

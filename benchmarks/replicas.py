@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +26,9 @@ class Replicas:
         workers: int,
         seconds_per_photo: float,
         log: Path | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`log` gets a line for every call of an engine."""
+        """`log` gets a line for every call of an engine; `settings` replace those made here."""
         self._folder = folder
         self._seconds = seconds_per_photo
         self._processes: list[GuardedProcess] = []
@@ -41,6 +43,7 @@ class Replicas:
             "SECRET_KEY": SECRET_KEY,
             "PHOTO_QUEUE_WORKERS": str(workers),
             "LOG_LEVEL": "warning",
+            **(settings or {}),
         }
         if log is not None:
             self._environment["SCRIPTED_LOG"] = str(log)

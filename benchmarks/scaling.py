@@ -130,12 +130,12 @@ class Bench:
 
     world: World
 
-    async def photos_per_second(self, photos: int) -> float:
-        """The rate of a fresh event, with guests, from the first message to the last match."""
-        event = await self._event()
-        ids = await self._photos(event, photos)
-        started = await self._publish(event, ids)
-        return photos / await self._seconds(ids, since=started)
+    async def photos_per_second(self, photos: int, *, events: int = 1) -> float:
+        """The rate of fresh events, with guests, from the first message to the last match."""
+        made = {event: await self._photos(event, photos) for event in await self._events(events)}
+        started = [await self._publish(event, ids) for event, ids in made.items()]
+        every = [photo for ids in made.values() for photo in ids]
+        return len(every) / await self._seconds(every, since=started[0])
 
     async def fairness(self, load: Load) -> float:
         """A small event's time behind a hot one, over its time on the idle system.
@@ -155,6 +155,9 @@ class Bench:
             times.append(await self._seconds(small_photos, since=started))
         await self._finished(hot_photos)
         return times[1] / times[0]
+
+    async def _events(self, count: int) -> list[int]:
+        return await asyncio.gather(*(self._event() for _ in range(count)))
 
     async def _event(self, *, other_lane_than: int | None = None) -> int:
         while True:

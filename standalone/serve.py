@@ -10,7 +10,7 @@ import uvloop
 
 from libs.common.errors import Unavailable
 from libs.common.telemetry import logs
-from libs.common.web.serve import server_config
+from libs.common.web.serve import open_many_files, server_config
 from libs.common.web.stopping import GracefulServer
 from standalone.app import standalone_app
 from standalone.postgres import database_url
@@ -26,6 +26,7 @@ def serve(settings: StandaloneSettings, *, on_ready: Callable[[str], None]) -> N
 
     Raises Unavailable when the port is taken, AlreadyRunning when the data folder is.
     """
+    open_many_files()
     logs.configure(settings.log_level, settings.log_format)
     with _listen(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]

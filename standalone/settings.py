@@ -30,6 +30,9 @@ class StandaloneSettings(FileOrVariableSettings):
         default=DEFAULT_PROXIES,
         description="Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed, or *.",
     )
+    client_stall_seconds: float = Field(
+        default=30, gt=0, description="A client that takes nothing of an answer for so long is cut."
+    )
     photo_queue_workers: int = Field(
         default=2, ge=1, le=64, description="Worker processes that analyse photos."
     )

@@ -111,6 +111,9 @@ class CommonSettings(FileOrVariableSettings):
         default=DEFAULT_PROXIES,
         description="Proxies whose X-Forwarded-Proto and X-Forwarded-For are believed, or *.",
     )
+    client_stall_seconds: float = Field(
+        default=30, gt=0, description="A client that takes nothing of an answer for so long is cut."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe records that are written."
     )

@@ -32,7 +32,11 @@ class IngestSettings(CommonSettings):
         default=20, ge=0, description="Seconds a request waits for its turn before it gets 503."
     )
     upload_stall_seconds: float = Field(
-        default=60, gt=0, description="Seconds without a byte after which an upload is given up."
+        default=60,
+        gt=0,
+        # Later the server itself ends the connection, without a word (KEEP_ALIVE_SECONDS).
+        le=70,
+        description="Seconds without a byte after which an upload is given up; 70 at most.",
     )
 
     @property

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common.resources import Resources
-from libs.common.settings import MEGAPIXEL
+from libs.common.settings import MEGABYTE, MEGAPIXEL
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.protocol import ObjectInfo
 from libs.common.web.service_app import Dependency, build_app
 from libs.common.web.signed_urls import SignedUrls
@@ -16,8 +17,14 @@ from services.media.photos import routes as photos
 from services.media.renditions.rendition_pool import RenditionPool
 from services.media.renditions.renditions import Renditions
 from services.media.renditions.single_flight import SingleFlight
+from services.media.responses.object_response import Downloads
 from services.media.selfies import routes as selfies
 from services.media.settings import MediaSettings
+
+#: Photos that are fetched ahead of the workers, and what they may take of /tmp: half of the 256 MB
+#: that it has in docker-compose.yml.
+FETCHES_AT_ONCE = 8
+FETCHED_MAX_BYTES = 128 * MEGABYTE
 
 
 def create_app(settings: MediaSettings, resources: Resources | None = None) -> FastAPI:
@@ -36,7 +43,16 @@ def create_app(settings: MediaSettings, resources: Resources | None = None) -> F
             SingleFlight[ObjectInfo]() as flights,
         ):
             app.state.renditions = Renditions(
-                store=connected.store, database=connected.database, pool=pool, flights=flights
+                store=connected.store,
+                fetches=Fetches(
+                    connected.store, at_once=FETCHES_AT_ONCE, max_bytes=FETCHED_MAX_BYTES
+                ),
+                database=connected.database,
+                pool=pool,
+                flights=flights,
+            )
+            app.state.downloads = Downloads(
+                connected.store, at_once=settings.large_downloads_at_once
             )
             cleanup = await cleaning(connected.bus, connected.topology, connected.store)
             app.state.background.start("cleanup", cleanup.run)

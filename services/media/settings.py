@@ -21,3 +21,8 @@ class MediaSettings(CommonSettings):
     max_photo_megapixels: float = Field(
         default=100, gt=0, description="Larger images are refused before decoding."
     )
+
+    @property
+    def large_downloads_at_once(self) -> int:
+        """Large objects read at once: the other connections serve thumbnails and readiness."""
+        return max(1, self.s3_pool_size // 2)

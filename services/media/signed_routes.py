@@ -49,6 +49,7 @@ async def _rendition(request: Request, rendition: Rendition) -> ObjectResponse:
     return ObjectResponse(
         request,
         store=resources.store,
+        downloads=request.app.state.downloads,
         info=await renditions.ensure(rendition),
         content_type=WEBP,
         cache_control=IMMUTABLE,
@@ -64,6 +65,7 @@ async def _original(request: Request, original: Original) -> ObjectResponse:
     return ObjectResponse(
         request,
         store=resources.store,
+        downloads=request.app.state.downloads,
         info=await resources.store.stat(original.key),
         content_type=photo.content_type,
         cache_control=IMMUTABLE,

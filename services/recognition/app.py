@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from libs.common.messaging.dead_letters.view import watch_dead_letters
 from libs.common.resources import Resources
+from libs.common.storage.fetches import Fetches
 from libs.common.web.health import Check
 from libs.common.web.service_app import Dependency, build_app
 from services.recognition.consumers import Consumers, consuming, forgetting
@@ -148,13 +149,17 @@ def _analyzer(
 ) -> Analyzer:
     return Analyzer(
         database=resources.database,
-        store=resources.store,
+        fetches=Fetches(
+            resources.store,
+            at_once=settings.photo_fetches_at_once,
+            max_bytes=settings.photo_fetch_bytes,
+        ),
         index=index,
         slots=AnalysisSlots(index.photos_at_once),
         claims=AnalysisClaims(
             resources.database,
             claimant=replica,
-            # Twice: a photo is fetched first, and waits for its worker behind a selfie.
+            # Twice: a photo waits for its worker behind a selfie.
             lease_seconds=2 * settings.analyze_timeout_seconds,
             replica_lease_seconds=settings.partition_lease_seconds,
         ),

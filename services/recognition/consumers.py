@@ -8,7 +8,8 @@ from functools import partial
 from libs.common.background import BackgroundTasks
 from libs.common.database.connections import DatabaseUnavailable
 from libs.common.database.sqlstates import is_away
-from libs.common.errors import PermanentError
+from libs.common.errors import PermanentError, Unavailable
+from libs.common.exhaustion import Exhausted, lacks
 from libs.common.messaging.bus.protocol import Bus, Delivery, Intake, Subscription
 from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all
 from libs.common.messaging.bus.topology import Topology
@@ -57,7 +58,7 @@ class Consumers:
     async def analyze(self, delivery: Delivery) -> None:
         """Handle a message of an analyze lane."""
         max_attempts = self._topology.analyze[0].retry.max_attempts
-        with _waiting_for_the_database():
+        with _waiting():
             await analyze_photo(
                 PhotoUploaded.decode(delivery.body),
                 delivery_attempt=delivery.attempt,
@@ -73,7 +74,7 @@ class Consumers:
         if handler is None:
             msg = f"no handler for {delivery.routing_key}"
             raise PermanentError(msg)
-        with _waiting_for_the_database():
+        with _waiting():
             await handler(delivery)
 
     async def _photo_analyzed(self, delivery: Delivery) -> None:
@@ -100,11 +101,15 @@ class Consumers:
 
 
 @contextmanager
-def _waiting_for_the_database() -> Iterator[None]:
-    """No message is to blame for a database that is away."""
+def _waiting() -> Iterator[None]:
+    """No message is to blame for a full disk, or for a database that is away."""
     try:
         yield
+    except Unavailable:
+        raise
     except Exception as error:
+        if (what := lacks(error)) is not None:
+            raise Exhausted(what) from error
         if is_away(error):
             raise DatabaseUnavailable(f"The database is away: {error}") from error
         raise
@@ -147,10 +152,10 @@ async def consuming(
         # One by one, so that those that run are stopped when a later one fails.
         for lane in topology.analyze:
             # An event is in one lane: with one message at a time, a single hot event would keep
-            # one worker busy. And one more waits, so that no worker does while the last photo
-            # is committed and acked (of 15 photos/s possible with 3 workers: with 1 per lane
-            # 4.8, with 3 13.1, with 4 14.4; a small event beside it takes 1.9 times as long).
-            queue = replace(lane, prefetch=photos_at_once + 1)
+            # one worker busy. So as many as are analysed, as many that are fetched meanwhile,
+            # and one whose faces are committed and acked (of 15 photos/s possible with 3 workers
+            # and photos at hand: with 1 per lane 4.8, with 3 13.1, with 4 14.4).
+            queue = replace(lane, prefetch=2 * photos_at_once + 1)
             subscription = await LastingSubscription.begin(
                 partial(bus.subscribe, queue, consumers.analyze)
             )

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from libs.common.settings import CommonSettings
+from libs.common.settings import MEGABYTE, CommonSettings
 
 
 class RecognitionSettings(CommonSettings):
@@ -17,6 +17,12 @@ class RecognitionSettings(CommonSettings):
     )
     photo_queue_workers: int = Field(
         default=3, ge=1, le=64, description="Worker processes, and photos analysed at once."
+    )
+    photo_fetches_at_once: int = Field(
+        default=32, ge=1, description="Photos fetched from the store at once, ahead of the workers."
+    )
+    photo_fetch_mb: float = Field(
+        default=256, gt=0, description="Room in /tmp for photos that are fetched and in work."
     )
     analyze_timeout_seconds: float = Field(
         default=120, gt=0, description="A worker busy for longer with one photo is killed."
@@ -78,6 +84,11 @@ class RecognitionSettings(CommonSettings):
     def _empty_means_unset(cls, value: object) -> object:
         """Compose files pass "not set" as an empty variable."""
         return value or None
+
+    @property
+    def photo_fetch_bytes(self) -> int:
+        """Room for photos that are fetched, in bytes."""
+        return int(self.photo_fetch_mb * MEGABYTE)
 
     @property
     def pixel_limit(self) -> int:

@@ -37,11 +37,6 @@ class Place:
     rng: random.Random
     struck: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def unknown_outcomes(self) -> int:
-        """How often work may have been done without its commit being known."""
-        return sum(count for name, count in self.struck.items() if name in _INTERRUPTIONS)
-
 
 async def kill_replica(place: Place) -> bool:
     """SIGKILL of a recognition replica, with its workers."""
@@ -125,10 +120,6 @@ GROUPS: tuple[tuple[Strike, ...], ...] = (
     (restart_postgres, kill_postgres),
     (fail_store, hang_store),
 )
-_INTERRUPTIONS = {
-    strike.__name__
-    for strike in (kill_replica, kill_relay_leader, freeze_owner, restart_postgres, kill_postgres)
-}
 ALL_FAULTS = tuple(strike for group in GROUPS for strike in group)
 
 

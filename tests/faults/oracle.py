@@ -139,6 +139,16 @@ def indexed_again(calls: Iterable[EngineCall], truth: Truth) -> list[str]:
     )
 
 
+def indexed_besides_checks(calls: Iterable[EngineCall]) -> list[str]:
+    """Name every selfie that was computed once more after its check had found the face.
+
+    Of selfies that ingest took: whatever strikes, what its check found is stored with the row.
+    """
+    return sorted(
+        call.name for call in calls if call.name.startswith("selfie-") and not call.is_check
+    )
+
+
 def handled_concurrently(calls: Iterable[EngineCall]) -> list[str]:
     """Name every photo that two workers had in hand at the same moment."""
     by_name: dict[str, list[EngineCall]] = defaultdict(list)

@@ -11,7 +11,7 @@ _FAILURE = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnecti
 
 
 class StoreProxy:
-    """Forwards connections byte by byte, except while told to fail or to hang."""
+    """Forwards connections byte by byte, except while told to fail, to hang or to be slow."""
 
     def __init__(self, target: str) -> None:
         address = urlsplit(target)
@@ -21,6 +21,8 @@ class StoreProxy:
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
+        #: What a request waits before it is forwarded; one without a large body, in all.
+        self.delay_seconds = 0.0
         self.url = ""
         self.failures = 0
 
@@ -88,14 +90,21 @@ class StoreProxy:
         store_reader, store_writer = await asyncio.open_connection(*self._target)
         self._writers.add(store_writer)
         try:
-            await asyncio.gather(self._copy(reader, store_writer), self._copy(store_reader, writer))
+            await asyncio.gather(
+                self._copy(reader, store_writer, is_request=True),
+                self._copy(store_reader, writer, is_request=False),
+            )
         finally:
             self._writers.discard(store_writer)
             store_writer.close()
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool
+    ) -> None:
         while piece := await reader.read(PIECE_BYTES):
             await self._flows.wait()
+            if is_request and self.delay_seconds:
+                await asyncio.sleep(self.delay_seconds)
             writer.write(piece)
             await writer.drain()
         writer.close()

@@ -30,6 +30,21 @@ async def test_a_photo_that_kills_its_worker_fails_with_a_reason_and_harms_no_ot
 
 
 @sizes
+async def test_a_photo_that_its_decoder_never_ends_fails_with_a_reason_and_harms_no_other(
+    deployment: Deployment, rng: random.Random, photos: int
+) -> None:
+    deployment.fleet.environment["ANALYZE_TIMEOUT_SECONDS"] = "4"
+    await deployment.fleet.add_recognition(1)
+    truth = await come_in(deployment, rng, photos, poison="spin")
+    state = await end(deployment, truth)
+    assert differences(state.without(POISON), truth) == []
+    assert state.photo(POISON).processing_status == "failed"
+    assert "gave no answer in 4 seconds" in state.photo(POISON).processing_error
+    assert len([call for call in deployment.calls() if call.name == POISON]) == 2
+    assert [service.starts for service in deployment.fleet.services] == [1]
+
+
+@sizes
 async def test_a_photo_that_kills_the_whole_service_is_given_up_and_harms_no_other(
     deployment: Deployment, rng: random.Random, photos: int
 ) -> None:

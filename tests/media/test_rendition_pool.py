@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
+from PIL import Image
 
 from libs.common.errors import Unavailable
 from services.media.renditions.rendition_pool import RenditionPool
@@ -42,14 +45,16 @@ def _pool(timeout_seconds: float = 60) -> RenditionPool:
     )
 
 
-async def _kill_worker_reading(pipe: Path, *, then_put: Path | None = None) -> None:
+async def _kill_worker_reading(
+    pipe: Path, *, by: signal.Signals = signal.SIGKILL, then_put: Path | None = None
+) -> None:
     """Kill the worker that reads the pipe; the next one finds `then_put` in its place."""
     descriptor = await _opened_by_a_reader(pipe)
     if then_put is not None:
         await asyncio.to_thread(then_put.replace, pipe)
     doomed = workers()
     for worker in doomed:
-        worker.kill()
+        worker.send_signal(by)
     # Until they are collected the pipe may still have a reader, which the next call would take for
     # its own: a process whose first thread is a zombie already has others that end after it.
     await eventually(lambda: not any(worker.is_running() for worker in doomed))
@@ -84,12 +89,38 @@ async def test_a_photo_that_kills_its_worker_twice_is_given_up_and_the_next_is_m
 ) -> None:
     rendering = asyncio.create_task(pool.render(pipe, 400))
 
-    await _kill_worker_reading(pipe)
-    await _kill_worker_reading(pipe)
+    await _kill_worker_reading(pipe, by=signal.SIGSEGV)
+    await _kill_worker_reading(pipe, by=signal.SIGSEGV)
 
     with pytest.raises(CannotDecode, match="breaks the decoder"):
         await rendering
     assert await pool.render(picture, 400)
+
+
+async def test_a_photo_whose_workers_are_killed_by_others_is_not_called_undecodable(
+    pool: RenditionPool, pipe: Path, picture: Path
+) -> None:
+    rendering = asyncio.create_task(pool.render(pipe, 400))
+
+    await _kill_worker_reading(pipe)
+    await _kill_worker_reading(pipe)
+
+    with pytest.raises(Unavailable):
+        await rendering
+    assert await pool.render(picture, 400)
+
+
+async def test_a_worker_at_its_limit_of_memory_calls_no_picture_damaged(
+    pool: RenditionPool, tmp_path: Path, picture: Path
+) -> None:
+    large = tmp_path / "large.png"
+    Image.effect_noise((3000, 2000), 50).convert("RGB").save(large, compress_level=0)
+    assert await pool.render(picture, 400)
+    for worker in workers():
+        at_its_limit = worker.memory_info().vms
+        worker.rlimit(psutil.RLIMIT_AS, (at_its_limit, at_its_limit))
+
+    assert await pool.render(large, 400)
 
 
 async def test_a_photo_that_takes_too_long_is_given_up_and_the_next_is_made(
@@ -105,11 +136,10 @@ async def test_a_photo_that_takes_too_long_is_given_up_and_the_next_is_made(
         os.close(descriptor)
 
 
-async def test_no_more_than_the_limit_wait_for_a_turn(pool: RenditionPool) -> None:
-    async with pool.turn():
-        with pytest.raises(Unavailable):
-            async with pool.turn():
-                pass
+def test_no_more_than_the_limit_have_a_place() -> None:
+    pool = _pool()
+    with pool.place(), pytest.raises(Unavailable), pool.place():
+        pass
 
-    async with pool.turn():
+    with pool.place():
         pass

@@ -84,7 +84,7 @@ async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
     may_go_on = asyncio.Event()
 
     class HeldStore(FolderStore):
-        """Holds whoever wants an original, and with it a worker's place."""
+        """Holds whoever wants an original."""
 
         @asynccontextmanager
         async def local_file(self, key: str) -> AsyncIterator[Path]:
@@ -110,6 +110,35 @@ async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
         assert refused.headers["retry-after"] == "2"
         for answer in [*await asyncio.gather(*waiting), await world.client.get(links[2])]:
             assert _size(answer) == (1200, 900)
+
+
+async def test_no_worker_waits_for_a_slow_store(database_url: str, tmp_path: Path) -> None:
+    slow: set[str] = set()
+    may_go_on = asyncio.Event()
+
+    class SlowStore(FolderStore):
+        """Holds whoever wants certain originals."""
+
+        @asynccontextmanager
+        async def local_file(self, key: str) -> AsyncIterator[Path]:
+            if key in slow:
+                await may_go_on.wait()
+            async with super().local_file(key) as path:
+                yield path
+
+    settings = settings_of(MediaSettings, database_url, rendition_workers=1)
+    store = await SlowStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world:
+        event = await world.event()
+        held, other = [await world.photo(event, jpeg()) for _ in range(2)]
+        slow.add(held.key)
+        waiting = asyncio.create_task(world.client.get(world.link(held.rendition_key("preview"))))
+        await eventually(lambda: REGISTRY.get_sample_value("findme_renditions_in_hand") == 1)
+
+        answer = await world.client.get(world.link(other.rendition_key("preview")))
+        may_go_on.set()
+
+        assert _size(answer) == _size(await waiting) == (1200, 900)
 
 
 async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(world: World) -> None:
@@ -201,7 +230,7 @@ async def test_a_photo_that_could_not_be_decoded_is_tried_again_by_other_decoder
     link = world.link(photo.rendition_key("thumbnail"))
     assert (await world.client.get(link)).status_code == 404
     # As if what is able to decode now could read the same bytes.
-    await world.store.put(photo.key, jpeg(), content_type="image/jpeg")
+    await world.replace(photo, jpeg())
     assert (await world.client.get(link)).status_code == 404
 
     if change == "other decoders":
@@ -305,3 +334,53 @@ async def test_a_rendition_of_which_nobody_can_say_whether_its_photo_is_there_is
 
         assert answer.status_code == 500
         assert await world.keys() == {photo.key}
+
+
+class StoreThatCutsShort(FolderStore):
+    """Gives the first so many who want an original a part of it, as a full disk did."""
+
+    left = 0
+
+    @asynccontextmanager
+    async def local_file(self, key: str) -> AsyncIterator[Path]:
+        async with super().local_file(key) as whole:
+            if not self.left:
+                yield whole
+                return
+            self.left -= 1
+            part = whole.with_suffix(".cut")
+            part.write_bytes(whole.read_bytes()[:500])
+            yield part
+            part.unlink()
+
+
+async def test_a_photo_that_was_cut_short_on_its_way_is_fetched_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    store = await StoreThatCutsShort.open(tmp_path / "store")
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
+        photo = await world.photo(await world.event(), jpeg())
+        assert isinstance(store, StoreThatCutsShort)
+        store.left = 1
+
+        answer = await world.client.get(world.link(photo.rendition_key("thumbnail")))
+
+        assert _size(answer) == (400, 300)
+
+
+async def test_a_photo_whose_object_is_not_what_was_uploaded_says_that_and_not_damaged(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = any_world
+    photo = await world.photo(await world.event(), jpeg())
+    await world.store.put(photo.key, jpeg()[:500], content_type="image/jpeg")
+    link = world.link(photo.rendition_key("thumbnail"))
+
+    answer = await world.client.get(link)
+
+    assert answer.status_code == 404
+    assert "its file is not what was uploaded" in answer.json()["detail"]
+    # Brought back by an operator, it is shown again.
+    await world.store.put(photo.key, jpeg(), content_type="image/jpeg")
+    monkeypatch.setattr(renditions, "GIVEN_UP_FOR", timedelta(0))
+    assert _size(await world.client.get(link)) == (400, 300)

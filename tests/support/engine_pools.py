@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.common.workers.pool import WorkerPool
-from libs.common.workers.process import A, P
+from libs.common.workers.serving import A, P
 from services.recognition.engine.face_engine import EngineFactory
 from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.open import (

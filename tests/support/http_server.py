@@ -1,13 +1,16 @@
 """Ways to call an application from a test: without a socket, or behind a real one."""
 
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from libs.common.web.http_protocol import HttpProtocol
+from libs.common.web.http_protocol import patient_for
+from libs.common.web.serve import KEEP_ALIVE_SECONDS
+from libs.common.web.stalled import DEFAULT_STALL_SECONDS
 
 
 @contextlib.asynccontextmanager
@@ -26,26 +29,46 @@ async def calling(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """Serve a started application on a free port of 127.0.0.1, and yield its URL.
+    """Serve a started application on a free port of 127.0.0.1, and yield its URL."""
+    async with server_of(app) as server:
+        yield url_of(server)
 
-    This is uvicorn as it runs in production, without its signal handlers: those of the test's
-    process stay.
+
+@contextlib.asynccontextmanager
+async def server_of(
+    app: FastAPI,
+    *,
+    stall_seconds: float = DEFAULT_STALL_SECONDS,
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
+    send_buffer_bytes: int | None = None,
+) -> AsyncIterator[uvicorn.Server]:
+    """Serve a started application as production does, but for its process's signal handlers.
+
+    With a small `send_buffer_bytes` the system keeps little for clients that do not read.
     """
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=0,
-        http=HttpProtocol,
+        http=patient_for(stall_seconds),
         ws="none",
         log_config=None,
         lifespan="off",
+        timeout_keep_alive=keep_alive_seconds,
     )
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    try:
-        port: int = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await server.shutdown()
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        if send_buffer_bytes is not None:
+            # Those that it accepts inherit it.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+        await server.startup(sockets=[listener])
+        try:
+            yield server
+        finally:
+            await server.shutdown()
+
+
+def url_of(server: uvicorn.Server) -> str:
+    """Where the server answers."""
+    port: int = server.servers[0].sockets[0].getsockname()[1]
+    return f"http://127.0.0.1:{port}"

@@ -4,7 +4,6 @@ They are not beside their tests: each worker imports the module of its engine, a
 imports all services, which takes longer than most tests do.
 """
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +25,20 @@ class OneSided(ScriptedEngine):
     name: str = EMBEDDED
 
     def perform(self, text: str) -> PhotoAnalysis:
-        command, *words = text.partition("\n")[0].split()
+        command, *words = text.partition("\n")[0].split() or ["people"]
         if f"{self.name}:bad" in words:
             raise PermanentError("not for this engine")
         seen = [word.removeprefix(f"{self.name}:") for word in words]
         return super().perform(" ".join([command, *(word for word in seen if ":" not in word)]))
 
 
+class Overslept(Exception):
+    """Something that passes."""
+
+
 @dataclass(frozen=True)
 class FailingEngine:
-    """Dies under photos, not selfies, as often as the file says; then works."""
+    """Fails photos, not selfies, as often as the file says; then works."""
 
     failures: Path
 
@@ -43,7 +46,7 @@ class FailingEngine:
         left = int(self.failures.read_text())
         if left and "\n" in comment_of(path.read_bytes()):
             self.failures.write_text(str(left - 1))
-            os.abort()
+            raise Overslept("a bug that passes")
         return ScriptedEngine().analyze(path)
 
 

@@ -2,8 +2,9 @@
 
 A photo's script is a line such as `people 1 7` (those people are in it), `people 3?` (somebody
 who is 80 of 100 like the third), `people` (nobody),
-`bad no picture` (permanently undecodable), `crash` (kills the worker process) or `kill` (kills
-the worker's parent, the whole service). A second line may name the photo, for the log of calls.
+`bad no picture` (permanently undecodable), `crash` (kills the worker process), `spin` (never ends,
+and keeps a core busy) or `kill` (kills the worker's parent, the whole service). A second line may
+name the photo, for the log of calls.
 The text is the file itself or, where the file must pass for an image, a JPEG's comment.
 """
 
@@ -17,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.common.errors import PermanentError
-from libs.common.workers.process import stage
+from libs.common.workers.stages import stage
 from services.recognition.engine.face_engine import EMBEDDED, DetectedFace, PhotoAnalysis
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
+from tests.common.workers.obedient import spin
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
 
@@ -43,10 +45,12 @@ class ScriptedEngine:
 
     def perform(self, text: str) -> PhotoAnalysis:
         """Do what the first line says."""
-        command, *words = text.partition("\n")[0].split()
+        command, *words = text.partition("\n")[0].split() or ["people"]
         time.sleep(self.seconds)
         if command == "crash":
             os.abort()
+        if command == "spin":
+            spin()
         if command == "kill":
             os.kill(os.getppid(), signal.SIGKILL)
         if command == "bad":

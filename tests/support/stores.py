@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import aioboto3
 import pytest
 
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.keys import PARTS_DIRECTORY
 from libs.common.storage.protocol import ObjectStore
@@ -47,6 +48,11 @@ async def opened(
         bucket.bucket, endpoint_url=bucket.endpoint_url, region=bucket.region
     ) as store:
         yield OpenStore(store, S3Probe(bucket))
+
+
+def fetches_from(store: ObjectStore) -> Fetches:
+    """Fetches that nothing bounds but the test itself."""
+    return Fetches(store, at_once=100, max_bytes=2**40)
 
 
 def use_credentials(bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

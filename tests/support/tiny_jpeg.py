@@ -17,7 +17,9 @@ def tiny_jpeg(comment: str) -> bytes:
 
 
 def comment_of(content: bytes) -> str:
-    """Return the text of a tiny JPEG; anything else is the text itself."""
+    """Return the text of a tiny JPEG, none of another one; anything else is the text itself."""
+    if content.startswith(_START) and not content.startswith(_START + _COMMENT):
+        return ""
     if not content.startswith(_START + _COMMENT):
         return content.decode()
     length = int.from_bytes(content[4:6], "big")

@@ -44,7 +44,8 @@ class ObjectWriter(Protocol):
 class ObjectStore(Protocol):
     """Binary objects under slash-separated keys.
 
-    Every method raises StoreUnavailable when the store cannot be reached.
+    Every method raises Unavailable when it cannot do its work now: StoreUnavailable for the
+    store's reasons, Exhausted where this machine has no more of something.
     """
 
     def create(self, key: str, *, content_type: str) -> AbstractAsyncContextManager[ObjectWriter]:
@@ -72,7 +73,7 @@ class ObjectStore(Protocol):
     def local_file(self, key: str) -> AbstractAsyncContextManager[Path]:
         """The object as a file that native code can open; it may be gone after the block.
 
-        Raises ObjectNotFound.
+        Whether it is what was uploaded, `whole_file` says. Raises ObjectNotFound.
         """
 
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:

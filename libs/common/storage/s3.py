@@ -1,9 +1,10 @@
 """The object store on S3, or on whatever speaks its protocol, by aioboto3."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import structlog
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from libs.common.errors import Unavailable
+from libs.common.exhaustion import Exhausted, lacks
 from libs.common.storage.keys import checked_folder, checked_key, checked_prefix
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, StoreUnavailable
 from libs.common.storage.skew import told_skew
@@ -30,6 +33,9 @@ READ_TIMEOUT_SECONDS = 20
 #: own: the kernel goes on for a quarter of an hour.
 SEND_SECONDS = 90.0
 ATTEMPTS = 3
+#: For all attempts at reading what is read while somebody waits, a connection's turn included; of
+#: what is then read on, READ_TIMEOUT_SECONDS bound each wait.
+ANSWER_SECONDS = 30.0
 FORBIDDEN = 403
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 #: The range starts behind the end of the object.
@@ -95,7 +101,8 @@ class S3Store:
 
     async def stat(self, key: str) -> ObjectInfo:
         with _translated(key):
-            head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
         return ObjectInfo(
             key=key,
             size_bytes=head["ContentLength"],
@@ -117,7 +124,8 @@ class S3Store:
         span = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         with _translated(key):
             try:
-                answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await self._client.get_object(Bucket=self._bucket, Key=key, **span)
             except ClientError as error:
                 if _code(error) == INVALID_RANGE:
                     return
@@ -128,14 +136,17 @@ class S3Store:
 
     @asynccontextmanager
     async def local_file(self, key: str) -> AsyncIterator[Path]:
-        directory = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="findme-")
+        with _translated_local_errors():
+            # A file and no folder around it: to remove that takes descriptors, which may be used
+            # up. Made on the loop: cancelled while it waits for a thread, it would be left behind.
+            descriptor, name = tempfile.mkstemp(prefix="findme-object-")
+        path = Path(name)
         try:
-            path = Path(directory.name) / "object"
-            with tracing.detail("fetch"):
-                await self._download(key, path)
+            with tracing.detail("fetch"), _translated_local_errors():
+                await self._download(key, descriptor)
             yield path
         finally:
-            await asyncio.shield(asyncio.to_thread(directory.cleanup))
+            await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         async for page in self._pages(checked_prefix(prefix)):
@@ -192,15 +203,19 @@ class S3Store:
                 return False
         return True
 
-    async def _download(self, key: str, path: Path) -> None:
-        with path.open("wb", buffering=0) as file:
+    async def _download(self, key: str, descriptor: int) -> None:
+        # Buffered: a raw file's write may take a part only (on a full disk it does), and says so
+        # by its result alone.
+        with os.fdopen(descriptor, "wb") as file:
             batch = bytearray()
-            async for piece in self.read(key):
-                batch += piece
-                if len(batch) >= WRITE_BATCH_BYTES:
-                    await asyncio.to_thread(file.write, bytes(batch))
-                    batch.clear()
+            async with aclosing(self.read(key)) as pieces:
+                async for piece in pieces:
+                    batch += piece
+                    if len(batch) >= WRITE_BATCH_BYTES:
+                        await asyncio.to_thread(file.write, bytes(batch))
+                        batch.clear()
             await asyncio.to_thread(file.write, batch)
+            await asyncio.to_thread(file.flush)
 
     async def _pages(self, prefix: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
         """List up to 1,000 objects a page, which is also what one batch delete takes."""
@@ -253,7 +268,7 @@ class S3Writer:
         try:
             with _translated(self._target["Key"]):
                 await self._client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
-        except (ObjectNotFound, StoreUnavailable) as error:
+        except (ObjectNotFound, Unavailable) as error:
             log.warning("upload_not_aborted", key=self._target["Key"], error=str(error))
 
     async def _upload_part(self, data: bytes) -> None:
@@ -292,4 +307,18 @@ def _translated(key: str) -> Iterator[None]:
             raise ObjectNotFound(key) from error
         raise StoreUnavailable(f"The photo store refused: {_refusal(error)}.") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        if (what := lacks(error)) is not None:
+            raise Exhausted(what) from error
         raise StoreUnavailable(f"The photo store failed: {type(error).__name__}.") from error
+
+
+@contextmanager
+def _translated_local_errors() -> Iterator[None]:
+    """Translate the errors of the local copy: they are this machine's, not the store's."""
+    try:
+        yield
+    except OSError as error:
+        if (what := lacks(error)) is not None:
+            raise Exhausted(what) from error
+        msg = f"The folder for temporary files failed: {error.strerror}."
+        raise StoreUnavailable(msg) from error

@@ -64,6 +64,15 @@ HTTP_SECONDS = Histogram(
     ["service", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+CLIENTS_CUT_OFF = Counter(
+    "findme_clients_cut_off_total",
+    "Connections ended because the client stopped: took_nothing of an answer, or sent_nothing of"
+    " a request that it had begun.",
+    ["client"],
+)
+# There from the start: of a counter that appears with its first event, no rate shows it.
+for _how in ("took_nothing", "sent_nothing"):
+    CLIENTS_CUT_OFF.labels(_how)
 
 #: Operations of the paid face service that are charged for, those that analyse or search images;
 #: managing collections is free. The rule of the bill and of its metric.

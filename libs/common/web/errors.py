@@ -20,6 +20,7 @@ from libs.common.errors import (
     TransientError,
     Unavailable,
 )
+from libs.common.exhaustion import Exhausted, lacks
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
-    app.add_exception_handler(OSError, _database_error)
+    app.add_exception_handler(OSError, _system_error)
+    app.add_exception_handler(MemoryError, _system_error)
     app.add_exception_handler(Exception, _surprise)
 
 
@@ -84,6 +86,13 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
         status_code=503,
         headers={"Retry-After": str(DEFAULT_RETRY_AFTER_SECONDS)},
     )
+
+
+async def _system_error(request: Request, error: Exception) -> JSONResponse:
+    """The machine has no more of something; else it is the database's connection."""
+    if (what := lacks(error)) is not None:
+        return await _domain_error(request, Exhausted(what))
+    return await _database_error(request, error)
 
 
 async def _surprise(request: Request, error: Exception) -> JSONResponse:

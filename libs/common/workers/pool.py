@@ -14,17 +14,11 @@ from typing import Generic, Self
 
 from prometheus_client import Counter, Gauge
 
+from libs.common.exhaustion import Exhausted, lacks
 from libs.common.telemetry import tracing
-from libs.common.workers.process import (
-    A,
-    Answer,
-    Factory,
-    P,
-    WorkerCrashed,
-    WorkerProcess,
-    WorkersStopped,
-    WorkerTimedOut,
-)
+from libs.common.workers.process import WorkerProcess, WorkersStopped
+from libs.common.workers.serving import A, Answer, Factory, P, Probe
+from libs.common.workers.trial import tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class PoolMetrics:
 
     workers: Gauge
     busy: Gauge
-    #: By `cause`: crashed, timed_out.
+    #: By `cause`: crashed (or killed), timed_out.
     lost: Counter
 
 
@@ -53,15 +47,23 @@ class WorkerPool(Generic[P, A]):
         timeout_seconds: float = 60.0,
         max_tasks: int | None = None,
         is_lazy: bool = False,
+        probe: Probe[P, A] | None = None,
         metrics: PoolMetrics | None = None,
     ) -> None:
         """`name` is what one worker is called in errors.
 
         A worker is replaced after `max_tasks`, so that what native code leaks stays small. A
-        lazy pool starts a worker with the first task that finds none idle.
+        lazy pool starts a worker with the first task that finds none idle. `probe` has a worker
+        do a task that cannot fail where all is well, before anything is held against another.
         """
         self._workers = [
-            WorkerProcess(factory, name=name, timeout_seconds=timeout_seconds, max_tasks=max_tasks)
+            WorkerProcess(
+                factory,
+                name=name,
+                timeout_seconds=timeout_seconds,
+                max_tasks=max_tasks,
+                probe=probe,
+            )
             for _ in range(processes)
         ]
         self._name = name
@@ -104,24 +106,21 @@ class WorkerPool(Generic[P, A]):
         """Run a task in the next free worker; cancelling kills that worker.
 
         Raises what the task raises (a WorkerError where that cannot leave the worker),
-        WorkerCrashed, WorkerTimedOut, WorkerNotStarted or WorkersStopped.
+        WorkerCrashed or WorkerTimedOut where it is proven that the task is to blame (see
+        `tried`), else Unavailable: WorkerOverwhelmed, WorkerNotStarted, Exhausted, WorkersStopped.
         """
         call: _Call[P, A] = _Call()
         try:
             work: Future[Answer[A]] = self._threads.submit(self._work, call, *args, **kwargs)
-        except RuntimeError as error:  # the threads were told to end
-            msg = f"the {self._name}s have stopped"
+        except RuntimeError as error:
+            if (what := lacks(error)) is not None:
+                raise Exhausted(what) from error
+            msg = f"the {self._name}s have stopped"  # the threads were told to end
             raise WorkersStopped(msg) from error
         try:
             answer = await asyncio.wrap_future(work)
         except asyncio.CancelledError:
             call.give_up()
-            raise
-        except WorkerCrashed:
-            self._count_lost("crashed")
-            raise
-        except WorkerTimedOut:
-            self._count_lost("timed_out")
             raise
         for stage in answer.stages:
             tracing.past(stage.name, stage.began_ns, stage.ended_ns)
@@ -135,7 +134,7 @@ class WorkerPool(Generic[P, A]):
             self._metrics.busy.inc()
         try:
             call.begin(worker)
-            return worker.run(*args, **kwargs)
+            return tried(worker, call.check, self._count_lost, *args, **kwargs)
         finally:
             call.end()
             if self._metrics is not None:
@@ -162,10 +161,18 @@ class _Call(Generic[P, A]):
 
     def begin(self, worker: WorkerProcess[P, A]) -> None:
         with self._lock:
-            if self._is_given_up:
-                msg = "nobody waits for this any more"
-                raise WorkersStopped(msg)
+            self._check()
             self._worker = worker
+
+    def check(self) -> None:
+        """Raise WorkersStopped where nobody waits for the task any more."""
+        with self._lock:
+            self._check()
+
+    def _check(self) -> None:
+        if self._is_given_up:
+            msg = "nobody waits for this any more"
+            raise WorkersStopped(msg)
 
     def end(self) -> None:
         with self._lock:

@@ -16,8 +16,6 @@ from services.gallery.live.updates import GAP, LiveUpdates, Subscription, Viewer
 
 router = APIRouter(prefix="/api", tags=["live"])
 RECONNECT_MILLISECONDS = 2000
-#: A client that takes longer to accept one event has gone without saying so.
-SEND_TIMEOUT_SECONDS = 30.0
 
 
 class LiveStream(EventSourceResponse):
@@ -36,7 +34,6 @@ class LiveStream(EventSourceResponse):
             _nothing(),
             ping=ping_seconds,
             sep="\n",
-            send_timeout=SEND_TIMEOUT_SECONDS,
             ping_message_factory=_heartbeat,
         )
         self._live = live

@@ -10,6 +10,7 @@ import structlog
 from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database
 from libs.common.errors import AccountGone, FindMeError, InvalidInput, NotFound, Unavailable
+from libs.common.exhaustion import Exhausted, lacks
 from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
 from services.ingest.metrics import UPLOAD_SECONDS, UPLOADS
@@ -130,13 +131,22 @@ async def _store(
             log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
             tracing.set_failed(span, error)
             silent = isinstance(error, DatabaseSilent)
-            outcome = Rejected(name, OUR_FAULT, is_ours=True, is_silence=silent)
+            outcome = Rejected(name, _our_fault(error), is_ours=True, is_silence=silent)
         finally:
             UPLOAD_SECONDS.observe(time.perf_counter() - started)
         tracing.set_attributes(span, outcome=_label(outcome))
         if isinstance(outcome, Kept):
             tracing.set_attributes(span, photo_id=outcome.photo_id)
     return outcome
+
+
+def _our_fault(error: Exception) -> str:
+    """What is away or used up is named: a full store is not over in a few seconds."""
+    if isinstance(error, Unavailable):
+        return f"It could not be stored. {error}"
+    if (what := lacks(error)) is not None:
+        return f"It could not be stored. {Exhausted(what)}"
+    return OUR_FAULT
 
 
 def _too_many_files(max_files: int) -> str:

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import photos
+from libs.common.storage.whole_file import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class PhotoRecord:
     filename: str
     original_filename: str
     content_type: str
+    content: Content
 
 
 async def photo_by_id(connection: AsyncConnection, photo_id: int) -> PhotoRecord | None:
@@ -38,7 +40,17 @@ async def _photo(connection: AsyncConnection, condition: ColumnElement[bool]) ->
                 photos.c.filename,
                 photos.c.original_filename,
                 photos.c.content_type,
+                photos.c.size_bytes,
+                photos.c.sha256,
             ).where(condition)
         )
     ).one_or_none()
-    return PhotoRecord(**row._asdict()) if row else None
+    if row is None:
+        return None
+    return PhotoRecord(
+        row.event_id,
+        row.filename,
+        row.original_filename,
+        row.content_type,
+        Content(row.size_bytes, row.sha256),
+    )

@@ -63,6 +63,7 @@ async def _answer(request: Request, photo: PhotoRecord) -> ObjectResponse:
     return ObjectResponse(
         request,
         store=store,
+        downloads=request.app.state.downloads,
         info=await store.stat(keys.photo_key(photo.event_id, photo.filename)),
         content_type=photo.content_type,
         cache_control=PRIVATE_IMMUTABLE,

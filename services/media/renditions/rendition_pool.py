@@ -1,8 +1,7 @@
 """Worker processes for renditions, with a bounded number of callers waiting for them."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -16,8 +15,6 @@ from services.media.renditions.rendition_worker import CannotDecode
 RETRY_AFTER_SECONDS = 2
 #: A worker is replaced after so many pictures: what a decoder leaks stays small.
 TASKS_PER_WORKER = 2000
-#: A crash may be the machine's (out of memory) and not the picture's: tried once more.
-ATTEMPTS = 2
 
 
 class GivenUp(CannotDecode):
@@ -33,7 +30,6 @@ class RenditionPool:
         self._limit = workers + queue_limit
         self._max_pixels = max_pixels
         self._in_hand = 0
-        self._working = asyncio.Semaphore(workers)
         self._pool = WorkerPool(
             workers,
             rendition_worker.prepared,
@@ -41,6 +37,7 @@ class RenditionPool:
             timeout_seconds=timeout_seconds,
             max_tasks=TASKS_PER_WORKER,
             is_lazy=True,
+            probe=rendition_worker.do_known_good,
         )
 
     async def __aenter__(self) -> Self:
@@ -50,32 +47,32 @@ class RenditionPool:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.__aexit__()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a free worker. Raises Unavailable at once when too many wait already."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Be one of those who fetch a photo, wait for a worker, or have one.
+
+        Raises Unavailable when there are too many.
+        """
         if self._in_hand >= self._limit:
             message = "Too many pictures are being prepared. Try again in a moment."
             raise Unavailable(message, retry_after_seconds=RETRY_AFTER_SECONDS)
         self._in_hand += 1
         RENDITIONS_IN_HAND.inc()
         try:
-            async with self._working:
-                yield
+            yield
         finally:
             self._in_hand -= 1
             RENDITIONS_IN_HAND.dec()
 
     async def render(self, source: Path, longest_side_px: int) -> bytes:
-        """Return the rendition as WebP; call it in a `turn`.
+        """Return the rendition as WebP, once a worker is free; call it in a `place`.
 
-        Raises CannotDecode (GivenUp where it may be the machine's fault), and WorkerNotStarted or
-        WorkersStopped, which say nothing of the picture.
+        Raises CannotDecode (GivenUp where it may be the machine's fault), and Unavailable, which
+        says nothing of the picture.
         """
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._pool.run(str(source), longest_side_px, self._max_pixels)
-            except WorkerTimedOut as error:
-                raise GivenUp("it takes too long to decode") from error
-            except WorkerCrashed:
-                continue
-        raise GivenUp("it breaks the decoder")
+        try:
+            return await self._pool.run(str(source), longest_side_px, self._max_pixels)
+        except WorkerTimedOut as error:
+            raise GivenUp("it takes too long to decode") from error
+        except WorkerCrashed as error:
+            raise GivenUp("it breaks the decoder") from error

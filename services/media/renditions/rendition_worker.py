@@ -9,6 +9,8 @@ import pillow_heif
 import pyvips
 
 from libs.common.images.formats import SNIFF_BYTES, ImageFormat, image_format
+from libs.common.images.known_good import KNOWN_GOOD, KNOWN_GOOD_PIXELS
+from libs.common.workers.serving import Certain
 
 #: What is able to decode here: what one release cannot read, the next one may.
 DECODERS = (
@@ -29,11 +31,20 @@ class CannotDecode(Exception):
     """These bytes are no picture that we show; the message says why."""
 
 
+class NotShown(CannotDecode, Certain):
+    """They are not even given to a decoder."""
+
+
 def prepared() -> Callable[[str, int, int], bytes]:
     """Return `render` in a process that is made ready for it: one picture on one core."""
     pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
     return render
+
+
+def do_known_good(render: Callable[[str, int, int], bytes]) -> None:
+    """What shows that a worker is well."""
+    render(str(KNOWN_GOOD), 400, KNOWN_GOOD_PIXELS)
 
 
 def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
@@ -47,8 +58,11 @@ def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
         )
     except CannotDecode:
         raise
-    # Damaged bytes raise whatever their parser happens to stumble over.
+    # Damaged bytes raise whatever their parser happens to stumble over. But a number is the
+    # system's: of a file that cannot be read nothing is known.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise CannotDecode(DAMAGED) from error
     return encoded
 
@@ -58,7 +72,7 @@ def _shrunk(path: str, longest_side_px: int, max_pixels: int) -> pyvips.Image:
     with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
         found = image_format(file.read(SNIFF_BYTES))
     if found is None:
-        raise CannotDecode(DAMAGED)
+        raise NotShown(DAMAGED)
     if found is ImageFormat.HEIC:
         return _decoded_heic(path, max_pixels).thumbnail_image(longest_side_px, **size)
     # Reads the header only. libvips has no limit of its own. Some AVIFs it does not recognise.
@@ -91,4 +105,4 @@ def _decoded_heic(path: str, max_pixels: int) -> pyvips.Image:
 
 def _check_pixels(pixels: int, max_pixels: int) -> None:
     if pixels > max_pixels:
-        raise CannotDecode(f"it has more than {max_pixels / 1e6:.0f} megapixels")
+        raise NotShown(f"it has more than {max_pixels / 1e6:.0f} megapixels")

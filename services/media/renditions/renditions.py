@@ -13,8 +13,13 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
+from libs.common.exhaustion import Exhausted
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
+from libs.common.storage.whole_file import Content, NotAsUploaded
 from libs.common.workers.process import WorkerNotStarted, WorkersStopped
+from libs.common.workers.strikes import Strikes
+from libs.common.workers.trial import WorkerOverwhelmed
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
 from services.media.photos import repository
 from services.media.photos.media_key import Original, Rendition
@@ -28,6 +33,8 @@ REMEMBERED = timedelta(hours=1)
 #: Where the machine may have been to blame, it is only so long, and twice as long each time that
 #: it happens again: a picture that always takes too long must not keep the workers busy.
 GIVEN_UP_FOR = timedelta(minutes=1)
+#: Until then the machine is taken to have had a bad moment, and the guest is asked to come back.
+OVERWHELMING_TIMES = 3
 
 log = structlog.get_logger(__name__)
 
@@ -67,20 +74,23 @@ class Renditions:
         self,
         *,
         store: ObjectStore,
+        fetches: Fetches,
         database: Database,
         pool: RenditionPool,
         flights: SingleFlight[ObjectInfo],
     ) -> None:
         self._store = store
+        self._fetches = fetches
         self._database = database
         self._pool = pool
         self._flights = flights
+        self._strikes: Strikes[str] = Strikes(OVERWHELMING_TIMES)
 
     async def ensure(self, rendition: Rendition) -> ObjectInfo:
         """Return the rendition's object, made now if it was not there.
 
         Raises NotFound without such a photo, NoRendition when it cannot be decoded,
-        Unavailable when too many are being made.
+        Unavailable when too many are being made, or none can be.
         """
         try:
             return await self._store.stat(rendition.key)
@@ -92,12 +102,12 @@ class Renditions:
         before: Failure | None = None
         started = time.perf_counter()
         try:
-            await self._require_photo(rendition.original)
+            content = await self._require_photo(rendition.original)
             before = await self._outdated_failure(rendition)
-            async with self._pool.turn():
-                info = await self._render(rendition)
+            with self._pool.place():
+                info = await self._render(rendition, content)
             outcome = "made"
-        except (WorkerNotStarted, WorkersStopped):
+        except (WorkerNotStarted, WorkersStopped, WorkerOverwhelmed, Exhausted):
             raise
         except Unavailable:
             outcome = "refused"
@@ -117,9 +127,17 @@ class Renditions:
         RENDITION_SECONDS.labels(rendition.name).observe(time.perf_counter() - started)
         return info
 
-    async def _render(self, rendition: Rendition) -> ObjectInfo:
-        async with self._store.local_file(rendition.original.key) as source:
-            picture = await self._pool.render(source, rendition.longest_side_px)
+    async def _render(self, rendition: Rendition, content: Content) -> ObjectInfo:
+        try:
+            async with self._fetches.whole_file(rendition.original.key, content) as source:
+                picture = await self._pool.render(source, rendition.longest_side_px)
+        except NotAsUploaded as error:
+            raise GivenUp("its file is not what was uploaded") from error
+        except WorkerOverwhelmed as error:
+            if not self._strikes.is_out(rendition.key):
+                raise
+            raise GivenUp("it takes more memory than there is") from error
+        self._strikes.forget(rendition.key)
         await self._keep(rendition.original, rendition.key, picture, content_type=WEBP)
         return await self._store.stat(rendition.key)
 
@@ -170,8 +188,9 @@ class Renditions:
             await asyncio.shield(self._store.delete(key))
             raise
 
-    async def _require_photo(self, original: Original) -> None:
+    async def _require_photo(self, original: Original) -> Content:
         async with self._database.read() as connection:
             photo = await repository.photo_by_filename(connection, original.filename)
         if photo is None or photo.event_id != original.event_id:
             raise NotFound("Photo", original.filename)
+        return photo.content

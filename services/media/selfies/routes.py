@@ -35,6 +35,7 @@ async def selfie(
     return ObjectResponse(
         request,
         store=resources.store,
+        downloads=request.app.state.downloads,
         info=await resources.store.stat(found.object_key),
         content_type=found.content_type,
         cache_control=REVALIDATED,

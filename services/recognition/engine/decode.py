@@ -16,6 +16,7 @@ from PIL import Image
 
 from libs.common.errors import PermanentError
 from libs.common.images.formats import SNIFF_BYTES, TAKEN, ImageFormat, image_format
+from libs.common.workers.serving import Certain
 
 PIXEL_LIMIT = 100_000_000
 
@@ -35,6 +36,10 @@ class UndecodablePhoto(PermanentError):
     """The file is no photo that can be shown; the message is a sentence for its owner."""
 
 
+class RefusedPhoto(UndecodablePhoto, Certain):
+    """It is not even given to a decoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedPhoto:
     """Pixels scaled for analysis, and the size of the whole photo; both with the top at the top."""
@@ -51,10 +56,10 @@ def decode(
     with path.open("rb") as file:
         beginning = file.read(SNIFF_BYTES)
     if not beginning:
-        raise UndecodablePhoto("The file is empty.")
+        raise RefusedPhoto("The file is empty.")
     found = image_format(beginning)
     if found is None:
-        raise UndecodablePhoto(f"The file is not a {TAKEN} picture.")
+        raise RefusedPhoto(f"The file is not a {TAKEN} picture.")
     if found is ImageFormat.HEIC:
         return _decode_heic(path, long_side, pixel_limit)
     return _decode_by_vips(path, long_side, pixel_limit, found)
@@ -152,13 +157,15 @@ def _decode_heic(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
         raise
     # Damaged bytes raise whatever their parser happens to stumble over.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a number is the system's: of a file that cannot be read nothing is known
         raise _damaged() from error
     return DecodedPhoto(np.asarray(flat), width, height)
 
 
 def _check_pixels(width: int, height: int, pixel_limit: int) -> None:
     if width * height > pixel_limit:
-        raise UndecodablePhoto(_too_many_pixels(pixel_limit))
+        raise RefusedPhoto(_too_many_pixels(pixel_limit))
 
 
 def _too_many_pixels(pixel_limit: int) -> str:

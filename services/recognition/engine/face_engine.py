@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from libs.common.images.known_good import KNOWN_GOOD
+
 FloatArray = npt.NDArray[np.float32]
 
 #: Where every engine's calibration is anchored: two faces so alike are of one person with the same
@@ -111,6 +113,11 @@ def stacked(embeddings: Sequence[bytes], size: int) -> FloatArray:
 
 #: Makes the face engine of a worker; picklable.
 EngineFactory = Callable[[], Engine]
+
+
+def do_known_good(work: Callable[[Path], object]) -> None:
+    """What shows that a worker is well."""
+    work(KNOWN_GOOD)
 
 
 def analyze_with(engine_factory: EngineFactory) -> Callable[[Path], PhotoAnalysis]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 import pyvips
 
-from libs.common.workers.process import stage
+from libs.common.workers.stages import stage
 from services.recognition.engine import thumbhash
 from services.recognition.engine.decode import PIXEL_LIMIT, PhotoScales
 from services.recognition.engine.detect.found_face import FaceDetector, LocatedFace, Points, quality

@@ -8,7 +8,12 @@ from pathlib import Path
 
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from services.recognition import metrics
-from services.recognition.engine.face_engine import EngineFactory, PhotoAnalysis, analyze_with
+from services.recognition.engine.face_engine import (
+    EngineFactory,
+    PhotoAnalysis,
+    analyze_with,
+    do_known_good,
+)
 
 #: What one worker is called in errors, and where workers are counted.
 WORKER_NAME = "face worker"
@@ -26,5 +31,6 @@ def engine_pool(
         partial(analyze_with, engine_factory),
         name=WORKER_NAME,
         timeout_seconds=timeout_seconds,
+        probe=do_known_good,
         metrics=WORKER_METRICS,
     )

@@ -8,7 +8,7 @@ from functools import partial
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.workers.pool import WorkerPool
-from services.recognition.engine.face_engine import EMBEDDED, PROFILES, EngineFactory
+from services.recognition.engine.face_engine import EMBEDDED, PROFILES, EngineFactory, do_known_good
 from services.recognition.engine.workers import WORKER_METRICS, WORKER_NAME, EnginePool, engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
@@ -97,6 +97,7 @@ def image_pool(settings: RecognitionSettings) -> ImagePool:
         partial(ImagePreparer, pixel_limit=settings.pixel_limit),
         name=WORKER_NAME,
         timeout_seconds=settings.analyze_timeout_seconds,
+        probe=do_known_good,
         metrics=WORKER_METRICS,
     )
 

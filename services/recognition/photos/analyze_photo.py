@@ -10,16 +10,15 @@ import structlog
 from libs.common.database.database import Database, TransactionConflict
 from libs.common.database.sqlstates import is_away, is_conflict
 from libs.common.errors import PermanentError, Unavailable
+from libs.common.exhaustion import lacks
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded
+from libs.common.storage.fetches import Fetches
 from libs.common.storage.keys import photo_key
-from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from libs.common.storage.protocol import ObjectNotFound
+from libs.common.storage.whole_file import NotAsUploaded
 from libs.common.telemetry import tracing
-from libs.common.workers.process import (
-    WorkerCrashed,
-    WorkerNotStarted,
-    WorkersStopped,
-    WorkerTimedOut,
-)
+from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
+from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceIndex, IndexedPhoto, PhotoKey
@@ -30,9 +29,10 @@ from services.recognition.photos.repository import PhotoRow
 
 log = structlog.get_logger(__name__)
 
-#: A photo that kills its worker is tried once more, in case the machine was to blame.
-MAX_CRASHES = 2
-#: A photo is given up after so many analyses in which the whole process died. The broker counts
+#: A photo that takes too long is tried once more, in case the machine was to blame.
+MAX_TIMEOUTS = 2
+#: A photo is given up after so many analyses in which the whole process died, or all workers
+#: that had it (see `tried`). The broker counts
 #: such a death against every photo that the process had in hand. It must give up later than this,
 #: or it would give up the innocent ones, too.
 MAX_LOST_ANALYSES = 3
@@ -50,17 +50,19 @@ REPEATED_REASON = (
     "The photo could not be processed, in several attempts."
     " Upload it again, or ask an administrator to try once more."
 )
+NOT_AS_UPLOADED_REASON = "The photo's file in the store is not what was uploaded. Upload it again."
 
 
 @dataclass(frozen=True, slots=True)
 class Analyzer:
     """The collaborators of the use case.
 
-    `slots` bounds the photos in work at once here, `claims` tell other replicas of them.
+    `fetches` bound the photos that wait for work, as files, `slots` those in work at once here;
+    `claims` tell other replicas of the latter.
     """
 
     database: Database
-    store: ObjectStore
+    fetches: Fetches
     index: FaceIndex
     slots: AnalysisSlots
     claims: AnalysisClaims
@@ -130,18 +132,23 @@ def _is_wanted(photo: PhotoRow, message: PhotoUploaded, engine: str) -> bool:
 async def _analyze(photo: PhotoRow, using: Analyzer, *, is_repeat: bool) -> bool:
     """Find the faces and commit them; False when the photo was claimed while a slot was waited for.
 
-    The slot is free before the commit, so that no worker waits for the database.
+    A slot is taken once the photo is here, and free before the commit, so that no worker waits
+    for the store or the database.
     """
     async with AsyncExitStack() as until_saved:
-        # One whose analysis was lost before may take the process with it again: then alone.
-        async with using.slots.all() if photo.lost_analyses else using.slots.one():
+        async with (
+            using.fetches.whole_file(
+                photo_key(photo.event_id, photo.filename), photo.content
+            ) as path,
+            # One whose analysis was lost before may take the process with it again: then alone.
+            using.slots.all() if photo.lost_analyses else using.slots.one(),
+        ):
             if not await until_saved.enter_async_context(using.claims.taken(photo)):
                 return False
             started = time.perf_counter()
-            async with using.store.local_file(photo_key(photo.event_id, photo.filename)) as path:
-                with tracing.detail("analyze"):
-                    key = PhotoKey(photo.event_id, photo.id)
-                    analysis = await using.index.index_photo(key, path)
+            with tracing.detail("analyze"):
+                key = PhotoKey(photo.event_id, photo.id)
+                analysis = await using.index.index_photo(key, path)
             metrics.ANALYZE_SECONDS.observe(time.perf_counter() - started)
         metrics.FACES_PER_PHOTO.observe(len(analysis.faces))
         tracing.set_attributes(faces=len(analysis.faces))
@@ -167,21 +174,38 @@ async def _fails(
                 photo, "The photo's file is missing from the store. Upload it again.", using
             )
             return True
+        # Mended meanwhile, or by an operator, its message brings it home: it is kept.
+        case NotAsUploaded() if last_attempt:
+            await _fail(photo, NOT_AS_UPLOADED_REASON, using)
+            return False
         case PermanentError():
             await _fail(photo, str(error), using)
             return True
-        case WorkerCrashed() | WorkerTimedOut() if delivery_attempt >= MAX_CRASHES:
-            await _fail(photo, f"The photo cannot be processed: {error}", using)
-            msg = f"photo {photo.id} failed {delivery_attempt} times in a worker: {error}"
-            raise PermanentError(msg) from error
-        case WorkerCrashed() | WorkerTimedOut() | WorkerNotStarted() | WorkersStopped():
+        case WorkerTimedOut() if delivery_attempt < MAX_TIMEOUTS:
             return False
-        case Unavailable() | TransactionConflict():
+        case WorkerCrashed() | WorkerTimedOut():
+            await _fail(photo, f"The photo cannot be processed: {error}", using)
+            msg = f"photo {photo.id} failed in its workers: {error}"
+            raise PermanentError(msg) from error
+        case WorkerOverwhelmed():
+            # Alone from now on, and given up as one that takes whole processes along.
+            async for attempt in using.database.attempts():
+                async with attempt as unit:
+                    await repository.count_lost(unit.connection, photo.id)
             return False
         # What passes by itself is no fault of the photo's; other errors would come back for ever.
-        case _ if last_attempt and not is_away(error) and not is_conflict(error):
+        case _ if last_attempt and not _passes(error):
             await _fail(photo, REPEATED_REASON, using)
     return False
+
+
+def _passes(error: Exception) -> bool:
+    return (
+        isinstance(error, (Unavailable, TransactionConflict))
+        or lacks(error) is not None
+        or is_away(error)
+        or is_conflict(error)
+    )
 
 
 async def _save(

@@ -10,6 +10,7 @@ import structlog
 
 from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_away
+from libs.common.exhaustion import lacks
 from services.recognition.photos import repository
 from services.recognition.photos.repository import PhotoRow
 
@@ -110,7 +111,7 @@ class AnalysisClaims:
                 async with attempt as unit:
                     await repository.give_back(unit.connection, [photo_id], claimant=self.claimant)
         except Exception as error:
-            if not is_away(error):
+            if not is_away(error) and lacks(error) is None:
                 raise
             log.warning("claim_not_given_back", photo_id=photo_id, error=str(error))
         else:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import faces, photos
+from libs.common.storage.whole_file import Content
 from services.recognition.indexes.face_index import IndexedFace, IndexedPhoto
 
 
@@ -20,6 +21,8 @@ class PhotoRow:
     event_id: int
     filename: str
     status: str
+    #: What was uploaded.
+    content: Content
     lost_analyses: int
     traceparent: str | None
     #: Whose faces it has.
@@ -30,6 +33,7 @@ class PhotoRow:
     claimed_by: str | None = None
     #: When the latest analysis of it began, whether or not that is still running.
     claimed_at: datetime | None = None
+    size_bytes: int = 0
 
     def waits_for(self, engine: str) -> bool:
         """Whether its faces are there to be matched by this engine, or by whichever there is."""
@@ -49,12 +53,15 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.event_id,
                 photos.c.filename,
                 photos.c.processing_status,
+                photos.c.size_bytes,
+                photos.c.sha256,
                 photos.c.lost_analyses,
                 photos.c.traceparent,
                 photos.c.engine,
                 photos.c.finished_at,
                 photos.c.claimed_by,
                 photos.c.claimed_at,
+                photos.c.size_bytes,
             ).where(photos.c.id == photo_id)
         )
     ).one_or_none()
@@ -65,12 +72,14 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         event_id=row.event_id,
         filename=row.filename,
         status=row.processing_status,
+        content=Content(row.size_bytes, row.sha256),
         lost_analyses=row.lost_analyses,
         traceparent=row.traceparent,
         engine=row.engine,
         is_known=row.finished_at is not None,
         claimed_by=row.claimed_by,
         claimed_at=row.claimed_at,
+        size_bytes=row.size_bytes,
     )
 
 
@@ -147,6 +156,15 @@ async def give_back(
         update(photos)
         .where(photos.c.id == func.any(list(photo_ids)), photos.c.claimed_by == claimant)
         .values(claimed_by=None)
+    )
+
+
+async def count_lost(connection: AsyncConnection, photo_id: int) -> None:
+    """Count an analysis as lost that took its worker with it, while others pass."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id)
+        .values(lost_analyses=photos.c.lost_analyses + 1)
     )
 
 

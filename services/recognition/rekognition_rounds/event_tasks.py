@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import FindMeError, Unavailable
+from libs.common.exhaustion import lacks
 from libs.common.messaging.bus.topology import bucket_of
 
 #: How often an event is looked at of which something has to wait; seldomer, the more there are.
@@ -152,7 +153,7 @@ class EventTasks:
                 await self._sleep(max(POLL_SECONDS, len(self._tasks) / LOOKS_PER_SECOND))
 
     def _gives_up(self, event_id: int, error: Exception, failures: int) -> bool:
-        is_outage = isinstance(error, Unavailable) or is_away(error)
+        is_outage = isinstance(error, Unavailable) or is_away(error) or lacks(error) is not None
         log.warning(
             "event_not_matched_yet",
             event_id=event_id,

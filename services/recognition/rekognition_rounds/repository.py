@@ -6,6 +6,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import faces, photos
+from libs.common.storage.whole_file import Content
 from services.recognition.indexes.rekognition.repository import ENGINE, waits_to_be_matched
 from services.recognition.photos.repository import PhotoRow
 from services.recognition.rekognition_rounds.batching import Waiting
@@ -82,6 +83,8 @@ async def analyzed_photos(
             photos.c.event_id,
             photos.c.filename,
             photos.c.processing_status.label("status"),
+            photos.c.size_bytes,
+            photos.c.sha256,
             photos.c.lost_analyses,
             photos.c.traceparent,
             photos.c.engine,
@@ -91,4 +94,17 @@ async def analyzed_photos(
         .order_by(photos.c.id)
         .limit(limit)
     )
-    return [PhotoRow(**row._asdict()) for row in rows]
+    return [
+        PhotoRow(
+            id=row.id,
+            event_id=row.event_id,
+            filename=row.filename,
+            status=row.status,
+            content=Content(row.size_bytes, row.sha256),
+            lost_analyses=row.lost_analyses,
+            traceparent=row.traceparent,
+            engine=row.engine,
+            is_known=row.is_known,
+        )
+        for row in rows
+    ]

@@ -1,16 +1,20 @@
 """Index a guest's selfie in one event, once, whichever replica gets the message, and match it."""
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError, Unavailable
+from libs.common.exhaustion import lacks
 from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from libs.common.storage.whole_file import NotAsUploaded, whole_file
 from libs.common.telemetry import tracing
-from libs.common.workers.process import WorkerNotStarted, WorkersStopped
+from libs.common.workers.process import WorkerCrashed
+from libs.common.workers.strikes import Strikes
+from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
@@ -21,7 +25,10 @@ from services.recognition.selfies.repository import Claim, ClaimOutcome
 
 log = structlog.get_logger(__name__)
 
+#: A selfie is given up after it has overwhelmed its workers so often.
+MAX_OVERWHELMING = 3
 MISSING_REASON = "The selfie's file is missing from the store. Send it again."
+NOT_AS_UPLOADED_REASON = "The selfie's file in the store is not what you sent. Send it again."
 #: The error itself is in the log and with the dead letter: it is not for guests.
 REPEATED_REASON = "The selfie could not be processed, in several attempts. Send it again."
 
@@ -35,6 +42,7 @@ class SelfieIndexer:
     claimant: str
     lease_seconds: float
     replica_lease_seconds: float
+    strikes: Strikes[SelfieKey] = field(default_factory=lambda: Strikes(MAX_OVERWHELMING))
 
 
 async def match_selfie(
@@ -106,24 +114,13 @@ async def _index(
         embedding = await selfie_repository.known_embedding(
             connection, selfie.selfie_id, engine=matcher.index.name
         )
-    if embedding is not None:
-        key = FaceKey(embedding=embedding)
-    else:
-        try:
-            async with using.store.local_file(claim.object_key) as path:
-                key = await matcher.index.index_selfie(selfie, path)
-        except ObjectNotFound:
-            await _fail(selfie, MISSING_REASON, using)
-            return False
-        except PermanentError as error:
-            await _fail(selfie, str(error), using)
-            return False
-        except (Unavailable, WorkerNotStarted, WorkersStopped):
-            raise
-        except Exception as error:
-            if last_attempt and not is_away(error):
-                await _fail(selfie, REPEATED_REASON, using)
-            raise
+    key = (
+        FaceKey(embedding=embedding)
+        if embedding is not None
+        else await _find(selfie, claim, using, last_attempt=last_attempt)
+    )
+    if key is None:
+        return False
     is_saved = False
     async for attempt in matcher.database.attempts():
         async with attempt as unit:
@@ -140,6 +137,39 @@ async def _index(
         await matcher.index.remove_leftovers(selfie, [key], is_repeat=claim.is_repeat)
         metrics.SELFIES_INDEXED.labels("indexed").inc()
     return is_saved
+
+
+async def _find(
+    selfie: SelfieKey, claim: Claim, using: SelfieIndexer, *, last_attempt: bool
+) -> FaceKey | None:
+    """Find the face; None once the selfie is failed. Raises what may pass, or is to be kept."""
+    try:
+        async with whole_file(using.store.local_file, claim.object_key, claim.content) as path:
+            key = await using.matcher.index.index_selfie(selfie, path)
+    except ObjectNotFound:
+        await _fail(selfie, MISSING_REASON, using)
+        return None
+    except PermanentError as error:
+        await _fail(selfie, str(error), using)
+        return None
+    except (WorkerCrashed, WorkerOverwhelmed) as error:
+        # Its partition waits behind it: that must have an end.
+        if isinstance(error, WorkerOverwhelmed) and not using.strikes.is_out(selfie):
+            raise
+        await _fail(selfie, REPEATED_REASON, using)
+        msg = f"selfie {selfie.selfie_id} failed in its workers: {error}"
+        raise PermanentError(msg) from error
+    except NotAsUploaded:
+        if last_attempt:
+            await _fail(selfie, NOT_AS_UPLOADED_REASON, using)
+        raise
+    except Exception as error:
+        passes = isinstance(error, Unavailable) or lacks(error) is not None or is_away(error)
+        if last_attempt and not passes:
+            await _fail(selfie, REPEATED_REASON, using)
+        raise
+    using.strikes.forget(selfie)
+    return key
 
 
 async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import selfie_indexes, selfies
 from libs.common.rights.counted_matches import guest_photos
+from libs.common.storage.whole_file import Content
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 
 
@@ -25,12 +26,17 @@ class ClaimOutcome(StrEnum):
     GONE = "gone"
 
 
+NOTHING = Content(0, b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The outcome; when it was claimed, where the selfie lies and whether it was before."""
+    """The outcome; when it was claimed, where the selfie lies, and whether it was before."""
 
     outcome: ClaimOutcome
     object_key: str = ""
+    #: What was uploaded.
+    content: Content = NOTHING
     is_repeat: bool = False
 
 
@@ -52,6 +58,8 @@ _CLAIM = text(
                WHERE r.replica_id = i.claimed_by
                  AND r.seen_at > now() - make_interval(secs => :replica_lease_seconds)))
     RETURNING (SELECT object_key FROM selfies WHERE id = i.selfie_id) AS object_key,
+              (SELECT size_bytes FROM selfies WHERE id = i.selfie_id) AS size_bytes,
+              (SELECT sha256 FROM selfies WHERE id = i.selfie_id) AS sha256,
               xmax <> 0 AS is_repeat
     """
 )
@@ -83,7 +91,8 @@ async def claim_selfie(
         },
     )
     if (row := claimed.one_or_none()) is not None:
-        return Claim(ClaimOutcome.CLAIMED, row.object_key, row.is_repeat)
+        content = Content(row.size_bytes, row.sha256)
+        return Claim(ClaimOutcome.CLAIMED, row.object_key, content, row.is_repeat)
     found = await connection.execute(
         select(selfie_indexes.c.status, selfie_indexes.c.engine).where(
             selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id

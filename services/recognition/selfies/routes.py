@@ -11,7 +11,7 @@ from libs.common.web.internal import require_internal
 from libs.common.workers.process import WorkerCrashed
 from services.recognition import metrics
 from services.recognition.engine.detect.selfie_check import check_selfie
-from services.recognition.engine.face_engine import PROFILES, PhotoAnalysis, to_bytes
+from services.recognition.engine.face_engine import PROFILES, to_bytes
 from services.recognition.engine.workers import EnginePool
 from services.recognition.indexes.face_index import FaceIndex
 
@@ -44,13 +44,15 @@ async def verdict_on(path: Path, *, pool: EnginePool, engine: str | None) -> Fac
     """Detect faces in a worker and apply the rule for selfies.
 
     `engine` is the name of the pool's engine where embeddings of its are matched, None where it
-    only judges. Raises what may pass (WorkerTimedOut).
+    only judges. Raises what may pass (WorkerTimedOut, Unavailable).
     """
     metrics.ENGINE_CALLS.labels("check_face").inc()
     try:
-        analysis = await _analyze(path, pool)
+        analysis = await pool.run(path)
     except PermanentError as error:
         return FaceVerdict(valid=False, reason=str(error))
+    except WorkerCrashed:
+        return FaceVerdict(valid=False, reason=UNREADABLE)
     verdict = check_selfie(analysis.width, analysis.height, analysis.faces)
     if verdict.face is None:
         return FaceVerdict(valid=False, reason=verdict.problem)
@@ -58,17 +60,3 @@ async def verdict_on(path: Path, *, pool: EnginePool, engine: str | None) -> Fac
         return FaceVerdict(valid=True)
     embedding = to_bytes(analysis.faces[verdict.face].embedding)
     return FaceVerdict(valid=True, engine=engine, embedding=embedding)
-
-
-async def _analyze(path: Path, pool: EnginePool) -> PhotoAnalysis:
-    """As a photo, a picture that kills its worker is tried once more: the machine may be to blame.
-
-    Raises PermanentError, with a sentence for the guest, when it does so again.
-    """
-    try:
-        return await pool.run(path)
-    except WorkerCrashed:
-        try:
-            return await pool.run(path)
-        except WorkerCrashed as error:
-            raise PermanentError(UNREADABLE) from error

@@ -1,3 +1,4 @@
+import errno
 import itertools
 from dataclasses import replace
 
@@ -50,8 +51,10 @@ def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -
 
 
 @pytest.mark.parametrize("attempt", [1, 3])
-def test_what_is_away_is_waited_for_by_a_count_of_its_own(attempt: int) -> None:
-    away = Unavailable("the store is away")
+@pytest.mark.parametrize(
+    "away", [Unavailable("the store is away"), OSError(errno.ENOSPC, "full"), MemoryError()]
+)
+def test_what_is_away_is_waited_for_by_a_count_of_its_own(attempt: int, away: Exception) -> None:
     assert [decide(away, attempt, POLICY, waits=waits) for waits in (0, 1, 2, 50)] == [
         Retry(5.0, is_wait=True),
         Retry(60.0, is_wait=True),

@@ -40,6 +40,25 @@ async def _server_that_answers(answer: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@contextlib.asynccontextmanager
+async def _server_that_stops(beginning: bytes) -> AsyncIterator[str]:
+    """Begin every answer alike, and never go on."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning)
+        await reader.read()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port: int = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+        for writer in writers:
+            writer.transport.abort()
+
+
 async def test_a_server_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     async with _store_at(f"http://127.0.0.1:{free_port()}", monkeypatch) as store:
         with pytest.raises(StoreUnavailable) as raised:
@@ -60,6 +79,38 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_the_object(
     async with _server_that_answers(CUT_SHORT) as url, _store_at(url, monkeypatch) as store:
         with pytest.raises(StoreUnavailable):
             await store.get(KEY)
+
+
+async def test_a_server_that_does_not_answer_is_waited_for_in_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("libs.common.storage.s3.ANSWER_SECONDS", 0.3)
+    async with _server_that_stops(b"") as url, _store_at(url, monkeypatch) as store:
+        for ask in (store.stat, store.get):
+            with pytest.raises(StoreUnavailable, match="TimeoutError"):
+                await ask(KEY)
+
+
+async def test_an_answer_that_stops_is_waited_for_in_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("libs.common.storage.s3.READ_TIMEOUT_SECONDS", 0.3)
+    async with _server_that_stops(CUT_SHORT) as url, _store_at(url, monkeypatch) as store:
+        with pytest.raises(StoreUnavailable, match="Timeout"):
+            await store.get(KEY)
+
+
+async def test_a_connection_is_waited_for_in_bounds(
+    s3: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_credentials(s3, monkeypatch)
+    async with open_s3_store(s3.bucket, endpoint_url=s3.endpoint_url, pool_size=1) as store:
+        await store.put(KEY, b"x" * 3_000_000, content_type="image/jpeg")
+        async with contextlib.aclosing(store.read(KEY)) as held:
+            await anext(held)
+            monkeypatch.setattr("libs.common.storage.s3.ANSWER_SECONDS", 0.3)
+            with pytest.raises(StoreUnavailable, match="TimeoutError"):
+                await store.stat(KEY)
 
 
 async def test_a_missing_bucket_is_unavailable_and_no_missing_object(

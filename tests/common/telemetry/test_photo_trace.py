@@ -117,7 +117,7 @@ async def test_a_retry_is_another_span_of_the_same_trace_and_its_error_is_record
     assert attempts[0].status.status_code is StatusCode.ERROR
     (event,) = attempts[0].events
     assert event.name == "exception"
-    assert "WorkerCrashed" in str((event.attributes or {})["exception.type"])
+    assert "Overslept" in str((event.attributes or {})["exception.type"])
     assert attempts[1].status.status_code is StatusCode.UNSET
     assert len(spans.named("photo")) == 1
     assert spans.path(only(trace, "hear photo.matched")) == TO_GALLERY
@@ -127,7 +127,7 @@ async def test_a_dead_letter_and_its_replay_stay_in_the_photos_trace(
     stack_of: StackFactory, spans: Spans, tmp_path: Path
 ) -> None:
     failures = tmp_path / "failures"
-    failures.write_text("2")
+    failures.write_text("4")
     async with stack_of(partial(FailingEngine, failures)) as stack:
         (photo_id,) = await upload(stack, 1)
         database = stack.resources.database

@@ -1,3 +1,5 @@
+import errno
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -14,8 +16,7 @@ class DriverError(Exception):
         self.sqlstate = sqlstate
 
 
-async def status_of(error: Exception) -> tuple[int, bool]:
-    """The status, and whether the answer says when to come back."""
+async def answer_to(error: Exception) -> httpx.Response:
     app = FastAPI()
     errors.install(app)
 
@@ -25,7 +26,12 @@ async def status_of(error: Exception) -> tuple[int, bool]:
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        answer = await client.get("/")
+        return await client.get("/")
+
+
+async def status_of(error: Exception) -> tuple[int, bool]:
+    """The status, and whether the answer says when to come back."""
+    answer = await answer_to(error)
     return answer.status_code, "Retry-After" in answer.headers
 
 
@@ -44,3 +50,20 @@ async def test_a_statement_that_the_database_refuses_is_a_surprise(sqlstate: str
 async def test_a_lost_connection_is_answered_503_whatever_its_code() -> None:
     lost = DBAPIError("SELECT 1", {}, DriverError(None), connection_invalidated=True)
     assert await status_of(lost) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no more disk space"),
+        (OSError(errno.EMFILE, "Too many open files"), "no more open files"),
+        (MemoryError(), "no more memory"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), "The database cannot"),
+    ],
+)
+async def test_what_the_server_has_no_more_of_is_said_and_is_not_the_database(
+    error: Exception, detail: str
+) -> None:
+    answer = await answer_to(error)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert detail in answer.json()["detail"]

@@ -1,6 +1,9 @@
 """What the tests' workers run: they do what a task's name says, as native code does it unasked."""
 
+import errno
 import os
+import re
+import resource
 import signal
 import threading
 import time
@@ -9,11 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.common.errors import PermanentError
-from libs.common.workers.process import stage
+from libs.common.workers.serving import Certain
+from libs.common.workers.stages import stage
+
+#: While a file of this name lies beside a task, whoever does it is killed.
+STORM = "storm"
+PICTURE_BYTES = 64 * 1024 * 1024
 
 
 class NoPicture(PermanentError):
     """Refused by the task itself."""
+
+
+class Refused(PermanentError, Certain):
+    """Refused before it is given to a decoder."""
 
 
 class CannotStart(Exception):
@@ -40,28 +52,91 @@ class Done:
     niceness: int
 
 
+#: What the process is sent by a task of this name.
+SIGNALS = {"crash": signal.SIGSEGV, "killed": signal.SIGKILL}
+#: What a task of this name raises.
+ERRORS: dict[str, Callable[[], Exception]] = {
+    "bug": lambda: ZeroDivisionError("a bug"),
+    "unpicklable bug": lambda: UnpicklableBug("a lock", threading.Lock()),
+    "bug of two arguments": lambda: BugOfTwoArguments("a bug", "of two arguments"),
+    "greedy": MemoryError,
+    "full disk": lambda: OSError(errno.ENOSPC, "No space left on device"),
+    "closed": lambda: PermissionError(errno.EACCES, "Permission denied"),
+    "refused": lambda: Refused("It is no picture."),
+}
+
+
 def obey(task: Path) -> Done:
-    match task.name:
-        case "crash":
-            os.kill(os.getpid(), signal.SIGSEGV)
+    name = task.name.partition(".")[0]
+    die_if_told(task, name)
+    if name in ERRORS:
+        error = ERRORS[name]()
+        raise error
+    match name:
+        case "sicken":
+            resource.setrlimit(resource.RLIMIT_AS, (address_space(),) * 2)
+        case "picture":
+            decode(task)
+        case "hungry":
+            bytearray(PICTURE_BYTES)
         case "hang":
             # As native code does: not even SIGTERM is heard.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             task.with_name("hanging").touch()
             time.sleep(3600)
+        case "spin":
+            task.with_name("spinning").touch()
+            spin()
         case "bad":
             with stage("decode"):
                 raise NoPicture("The file is empty.")
-        case "bug":
-            raise ZeroDivisionError("a bug")
-        case "unpicklable bug":
-            raise UnpicklableBug("a lock", threading.Lock())
-        case "bug of two arguments":
-            raise BugOfTwoArguments("a bug", "of two arguments")
         case "large":
             return Done("x" * 1_000_000, 0, 0)
     with stage("decode"), stage("look"):
         return Done(name=task.name, worker=os.getpid(), niceness=os.nice(0))
+
+
+def die_if_told(task: Path, name: str) -> None:
+    if task.with_name(STORM).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name in SIGNALS:
+        os.kill(os.getpid(), SIGNALS[name])
+
+
+def spin() -> None:
+    """Keep a core busy in native code that no other thread of the process gets past: for ages."""
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+def address_space() -> int:
+    """What this process takes of it, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def decode(task: Path) -> None:
+    """As decoders do: what they have no memory for is damaged."""
+    try:
+        bytearray(PICTURE_BYTES)
+    except MemoryError:
+        raise NoPicture(f"{task.name} is damaged.") from None
+
+
+def do_known_good(work: Callable[[Path], Done], *, folder: Path = Path()) -> None:
+    """The probe of the tests' pools; a storm in the folder meets it, too."""
+    work(folder / "picture.known good")
+
+
+def cramped() -> Callable[[Path], Done]:
+    """With room for pictures, and not for the largest."""
+    room = address_space() + 4 * PICTURE_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+    return obey
+
+
+def while_there(model: Path) -> Callable[[Path], Done]:
+    if not model.exists():
+        raise CannotStart("the model is missing")
+    return obey
 
 
 def obedient() -> Callable[[Path], Done]:

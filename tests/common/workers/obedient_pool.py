@@ -1,9 +1,11 @@
 """A pool of the tests' workers; not beside them, because each would import it (0.2 s)."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from libs.common.workers.pool import PoolMetrics, WorkerPool
-from tests.common.workers.obedient import Done, obedient
+from tests.common.workers.obedient import Done, do_known_good, obedient
 
 
 def obedient_pool(
@@ -13,13 +15,16 @@ def obedient_pool(
     max_tasks: int | None = None,
     is_lazy: bool = False,
     metrics: PoolMetrics | None = None,
+    factory: Callable[[], Callable[[Path], Done]] = obedient,
+    folder: Path = Path(),
 ) -> WorkerPool[[Path], Done]:
     return WorkerPool(
         processes,
-        obedient,
+        factory,
         name="test worker",
         timeout_seconds=timeout_seconds,
         max_tasks=max_tasks,
         is_lazy=is_lazy,
+        probe=partial(do_known_good, folder=folder),
         metrics=metrics,
     )

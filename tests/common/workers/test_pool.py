@@ -15,11 +15,11 @@ from libs.common.telemetry import tracing
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.process import (
     WorkerCrashed,
-    WorkerError,
     WorkerNotStarted,
     WorkersStopped,
     WorkerTimedOut,
 )
+from libs.common.workers.serving import WorkerError
 from tests.common.workers.obedient import (
     CannotStart,
     Done,
@@ -72,6 +72,18 @@ async def test_a_task_that_takes_too_long_is_given_up_and_its_worker_killed(
         with pytest.raises(WorkerTimedOut, match=r"a test worker gave no answer in 3 seconds"):
             await pool.run(tmp_path / "hang")
         assert (await pool.run(Path("photo"))).name == "photo"
+
+
+async def test_a_worker_that_spins_is_killed_and_the_others_work_meanwhile(tmp_path: Path) -> None:
+    async with obedient_pool(processes=2, timeout_seconds=3) as pool:
+        spinning = asyncio.create_task(pool.run(tmp_path / "spin"))
+        await eventually((tmp_path / "spinning").exists)
+        before = {worker.pid for worker in workers()}
+        assert (await pool.run(Path("photo"))).name == "photo"
+        with pytest.raises(WorkerTimedOut):
+            await spinning
+        # Killed and collected: no core is busy any more.
+        assert len(before & {worker.pid for worker in workers()}) == 1
 
 
 async def test_a_cancelled_task_frees_its_worker(tmp_path: Path) -> None:
@@ -323,7 +335,8 @@ async def test_workers_that_died_with_a_task_are_counted_by_cause_others_are_not
             await pool.run(Path("crash"))
         with pytest.raises(WorkerTimedOut):
             await pool.run(tmp_path / "hang")
-    assert lost() == (1, 1)
+    # A task that kills its worker is done by another one before it is blamed.
+    assert lost() == (2, 1)
     (tmp_path / "hanging").unlink()
     async with obedient_pool(metrics=metrics) as pool:
         given_up = asyncio.create_task(pool.run(tmp_path / "hang"))
@@ -334,7 +347,7 @@ async def test_workers_that_died_with_a_task_are_counted_by_cause_others_are_not
         idle.kill()
         idle.wait()
         await pool.run(Path("photo"))
-    assert lost() == (1, 1)
+    assert lost() == (2, 1)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from libs.common.workers.process import stage, take_stages
+from libs.common.workers.stages import stage, take_stages
 
 
 def test_stages_are_measured_in_their_own_time() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from libs.common.workers.process import take_stages
+from libs.common.workers.stages import take_stages
 from services.recognition.engine.decode import PhotoScales, UndecodablePhoto
 from services.recognition.engine.detect.found_face import LocatedFace
 from services.recognition.engine.face_engine import FloatArray

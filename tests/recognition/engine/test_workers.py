@@ -1,7 +1,9 @@
 import functools
 from pathlib import Path
 
+import psutil
 import pytest
+from PIL import Image
 from prometheus_client import REGISTRY
 
 from libs.common.workers.process import WorkerCrashed
@@ -9,9 +11,11 @@ from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.workers import engine_pool
+from tests.support.decoding_engine import DecodingEngine
 from tests.support.faces import grace_hopper
 from tests.support.odd_engines import refuse
 from tests.support.scripted_engine import ScriptedEngine
+from tests.support.worker_processes import workers
 
 
 def value(name: str, **labels: str) -> float:
@@ -27,6 +31,21 @@ async def test_the_embedded_engine_runs_in_a_worker(tmp_path: Path, model_dir: P
         (tmp_path / "nothing.png").touch()
         with pytest.raises(UndecodablePhoto, match="empty"):
             await pool.run(tmp_path / "nothing.png")
+
+
+async def test_a_worker_at_its_limit_of_memory_calls_no_photo_damaged(tmp_path: Path) -> None:
+    small, large = tmp_path / "small.jpg", tmp_path / "large.png"
+    Image.new("RGB", (32, 24), "white").save(small)
+    Image.effect_noise((3000, 2000), 50).convert("RGB").save(large, compress_level=0)
+    async with engine_pool(1, DecodingEngine) as pool:
+        await pool.run(small)
+        (worker,) = workers()
+        at_its_limit = worker.memory_info().vms
+        worker.rlimit(psutil.RLIMIT_AS, (at_its_limit, at_its_limit))
+        assert (await pool.run(large)).width == 3000
+        large.write_bytes(large.read_bytes()[:-100_000])
+        with pytest.raises(UndecodablePhoto, match="damaged"):
+            await pool.run(large)
 
 
 async def test_an_engine_that_cannot_be_built_is_refused_at_the_start() -> None:
@@ -45,4 +64,4 @@ async def test_the_engine_s_workers_are_counted_and_so_are_those_that_die(tmp_pa
             await pool.run(photo)
     assert value("findme_workers") == there
     assert value("findme_workers_busy") == 0
-    assert value("findme_workers_lost_total", cause="crashed") == lost + 1
+    assert value("findme_workers_lost_total", cause="crashed") == lost + 2

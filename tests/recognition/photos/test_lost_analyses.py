@@ -32,6 +32,7 @@ from services.recognition.settings import RecognitionSettings
 from tests.support.polling import eventually
 from tests.support.postgres_gate import PostgresGate
 from tests.support.scripted_engine import ScriptedEngine
+from tests.support.stores import fetches_from
 from tests.support.world import World
 
 LOST = "SELECT lost_analyses FROM photos"
@@ -68,7 +69,10 @@ class Replica:
             database or world.database, claimant=name, lease_seconds=60, replica_lease_seconds=1
         )
         slots = AnalysisSlots(index.photos_at_once)
-        return cls(index, Analyzer(database or world.database, world.store, index, slots, claims))
+        return cls(
+            index,
+            Analyzer(database or world.database, fetches_from(world.store), index, slots, claims),
+        )
 
     async def begins(self, times: int) -> None:
         """Wait until its engine has been given so many photos."""
@@ -314,7 +318,9 @@ async def test_a_shutdown_in_the_middle_of_an_analysis_is_not_held_against_the_p
         claims = AnalysisClaims(
             world.database, claimant="mine", lease_seconds=60, replica_lease_seconds=60
         )
-        analyzer = Analyzer(world.database, world.store, index, AnalysisSlots(1), claims)
+        analyzer = Analyzer(
+            world.database, fetches_from(world.store), index, AnalysisSlots(1), claims
+        )
         analysis = asyncio.create_task(
             analyze_photo(
                 PhotoUploaded(event_id=event, photo_id=photo),

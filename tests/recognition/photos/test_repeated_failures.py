@@ -1,6 +1,8 @@
 """What becomes of photos and selfies whose analysis fails at its last attempt, too."""
 
 import asyncio
+import errno
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -8,21 +10,32 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from libs.common.database import outbox
-from libs.common.errors import Unavailable
+from libs.common.errors import PermanentError, Unavailable
+from libs.common.exhaustion import Exhausted
 from libs.common.messaging.messages import PhotoUploaded
-from libs.common.workers.process import WorkerNotStarted, WorkersStopped
+from libs.common.storage.keys import photo_key
+from libs.common.storage.whole_file import NotAsUploaded
+from libs.common.workers.process import WorkerCrashed, WorkerNotStarted, WorkersStopped
+from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
 from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceKey, IndexedPhoto, PhotoKey, SelfieKey
 from services.recognition.matching.match import Matcher
 from services.recognition.photos import repository
-from services.recognition.photos.analyze_photo import REPEATED_REASON, Analyzer, analyze_photo
+from services.recognition.photos.analyze_photo import (
+    LOST_REASON,
+    NOT_AS_UPLOADED_REASON,
+    REPEATED_REASON,
+    Analyzer,
+    analyze_photo,
+)
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
 from services.recognition.selfies.index_selfie import REPEATED_REASON as SELFIE_REASON
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 from tests.support.conflicts import OneDeadlock
 from tests.support.polling import eventually
+from tests.support.stores import fetches_from
 from tests.support.world import World
 
 
@@ -48,14 +61,16 @@ def analyzer(world: World, index: FailingIndex) -> Analyzer:
     claims = AnalysisClaims(
         world.database, claimant="one", lease_seconds=60, replica_lease_seconds=10
     )
-    return Analyzer(world.database, world.store, index, AnalysisSlots(1), claims)
+    return Analyzer(world.database, fetches_from(world.store), index, AnalysisSlots(1), claims)
 
 
-async def analyse(world: World, event: int, photo: int, index: FailingIndex) -> None:
+async def analyse(
+    world: World, event: int, photo: int, index: FailingIndex, *, delivery_attempt: int = 4
+) -> None:
     await analyze_photo(
         PhotoUploaded(event_id=event, photo_id=photo),
-        delivery_attempt=4,
-        last_attempt=True,
+        delivery_attempt=delivery_attempt,
+        last_attempt=delivery_attempt == 4,
         is_repeat=True,
         using=analyzer(world, index),
     )
@@ -73,7 +88,11 @@ async def error_of_a_statement(world: World) -> DBAPIError:
     [
         WorkerNotStarted("a face worker did not start"),
         WorkersStopped("the face workers are being stopped"),
-        OSError(28, "No space left on device"),
+        WorkerOverwhelmed("a face worker died before it could answer"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+        Exhausted("disk space"),
         Unavailable("somewhere else"),
     ],
 )
@@ -83,6 +102,82 @@ async def test_what_is_no_fault_of_a_photo_does_not_fail_it(world: World, error:
     with pytest.raises(type(error)):
         await analyse(world, event, photo, FailingIndex(error))
     assert (await world.photo_row(photo)).processing_status == "queued"
+
+
+async def test_a_photo_that_overwhelms_its_workers_is_tried_alone_and_given_up_in_the_end(
+    world: World,
+) -> None:
+    event = await world.event()
+    photo = await world.photo(event, "people 1", publish=False)
+    index = FailingIndex(WorkerOverwhelmed("a face worker died before it could answer"))
+    for times in (1, 2, 3):
+        with pytest.raises(WorkerOverwhelmed):
+            await analyse(world, event, photo, index)
+        assert await world.scalar("SELECT lost_analyses FROM photos") == times
+    with pytest.raises(PermanentError, match="ended its process 3 times"):
+        await analyse(world, event, photo, index)
+    row = await world.photo_row(photo)
+    assert (row.processing_status, row.processing_error) == ("failed", LOST_REASON)
+
+
+async def test_a_photo_that_breaks_its_workers_fails_at_once_as_they_have_tried_it_twice(
+    world: World,
+) -> None:
+    event = await world.event()
+    photo = await world.photo(event, "people 1", publish=False)
+    index = FailingIndex(WorkerCrashed("a face worker died before it could answer: SIGSEGV"))
+    with pytest.raises(PermanentError, match="failed in its workers"):
+        await analyse(world, event, photo, index, delivery_attempt=1)
+    assert "a face worker died" in (await world.photo_row(photo)).processing_error
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+async def test_a_photo_whose_object_is_not_what_was_uploaded_fails_with_that_reason_at_the_end(
+    world: World, *, is_last: bool
+) -> None:
+    event = await world.event()
+    photo = await world.photo(event, "people 1 2 3", publish=False)
+    filename = (await world.photo_row(photo)).filename
+    await world.store.put(photo_key(event, filename), b"people 1", content_type="image/jpeg")
+    attempt = 4 if is_last else 1
+    with pytest.raises(NotAsUploaded):
+        await analyse(world, event, photo, FailingIndex(), delivery_attempt=attempt)
+    row = await world.photo_row(photo)
+    if not is_last:
+        assert row.processing_status == "queued"
+        await world.store.put(
+            photo_key(event, filename), b"people 1 2 3", content_type="image/jpeg"
+        )
+        await analyse(world, event, photo, FailingIndex())
+        assert (await world.photo_row(photo)).processing_status == "done"
+        return
+    assert (row.processing_status, row.processing_error) == ("failed", NOT_AS_UPLOADED_REASON)
+
+
+@pytest.mark.parametrize(
+    ("error", "times"),
+    [
+        (WorkerCrashed("a face worker died before it could answer: SIGSEGV"), 1),
+        (WorkerOverwhelmed("a face worker died before it could answer"), 3),
+    ],
+)
+async def test_a_selfie_that_breaks_its_workers_keeps_its_partition_waiting_no_longer(
+    world: World, error: Exception, times: int
+) -> None:
+    event = await world.event()
+    guest = await world.user()
+    await world.join(guest, event)
+    selfie = SelfieKey(event, guest, await world.selfie(guest, "people 1", publish=False))
+    indexer = SelfieIndexer(
+        Matcher(world.database, FailingIndex(error)), world.store, "one", 60, 10
+    )
+    for _ in range(times - 1):
+        with pytest.raises(type(error)):
+            await index_selfie(selfie, last_attempt=False, using=indexer)
+    with pytest.raises(PermanentError, match="failed in its workers"):
+        await index_selfie(selfie, last_attempt=False, using=indexer)
+    failed = await world.scalar("SELECT error FROM selfie_indexes WHERE status = 'failed'")
+    assert failed == SELFIE_REASON
 
 
 async def test_an_error_that_would_come_back_for_ever_fails_the_photo_and_tells_no_sql(
@@ -104,12 +199,15 @@ async def test_a_guest_is_told_nothing_of_the_inside_when_a_selfie_fails(
     event = await world.event()
     guest = await world.user()
     await world.join(guest, event)
-    selfie = await world.insert_selfie(guest)
+    content = b"a selfie"
+    selfie = await world.insert_selfie(
+        guest, size_bytes=len(content), sha256=hashlib.sha256(content).digest()
+    )
     key = str(await world.scalar("SELECT object_key FROM selfies"))
     if is_there:
-        await world.store.put(key, b"a selfie", content_type="image/jpeg")
+        await world.store.put(key, content, content_type="image/jpeg")
     indexer = SelfieIndexer(
-        Matcher(world.database, FailingIndex(OSError("/var/lib/secret"))),
+        Matcher(world.database, FailingIndex(ValueError("/var/lib/secret"))),
         world.store,
         "one",
         60,
@@ -117,7 +215,7 @@ async def test_a_guest_is_told_nothing_of_the_inside_when_a_selfie_fails(
     )
     indexing = index_selfie(SelfieKey(event, guest, selfie), last_attempt=True, using=indexer)
     if is_there:
-        with pytest.raises(OSError, match="secret"):
+        with pytest.raises(ValueError, match="secret"):
             await indexing
     else:
         await indexing

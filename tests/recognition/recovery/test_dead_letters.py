@@ -13,7 +13,6 @@ from libs.common.messaging.dead_letters.repository import DeadLetterRow
 from libs.common.messaging.dead_letters.settle import Settlement, settle
 from libs.common.messaging.messages import Message, PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
-from libs.common.storage.keys import photo_key
 from libs.common.telemetry.metrics import DEAD_LETTERS_COLLECTED
 from services.recognition.photos.analyze_photo import LOST_REASON
 from services.recognition.recovery.collect_dead_letter import (
@@ -96,11 +95,10 @@ async def test_a_poison_photo_fails_with_its_reason_and_is_done_when_replayed_wi
         assert row.processing_status == "failed"
         assert "cannot be processed" in row.processing_error
         assert (letter.queue, letter.topic) == (lane(resources, event).name, "photo.uploaded")
-        assert letter.attempts == 2
-        assert letter.reason.startswith(f"PermanentError: photo {photo} failed 2 times in a worker")
+        assert letter.attempts == 1
+        assert letter.reason.startswith(f"PermanentError: photo {photo} failed in its workers")
 
-        key = photo_key(event, row.filename)
-        await world.store.put(key, b"people 1", content_type="image/jpeg")
+        await world.replace_photo(photo, b"people 1")
         await replay(world, letter)
         await photo_is(world, photo, "done")
         assert await world.matches(event) == {(guest, photo)}
@@ -120,7 +118,7 @@ async def test_a_photo_that_is_still_poison_is_a_new_letter_after_its_replay(
         second = await the_letter(world)
         assert second.id != first.id
         assert second.message_id != first.message_id
-        assert (second.queue, second.body, second.attempts) == (first.queue, first.body, 2)
+        assert (second.queue, second.body, second.attempts) == (first.queue, first.body, 1)
         assert (await world.photo_row(photo)).processing_status == "failed"
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from libs.common.errors import PermanentError, Unavailable
+from libs.common.errors import FindMeError, PermanentError, Unavailable
+from libs.common.exhaustion import lacks
 
 DEFAULT_RETRY_DELAYS_SECONDS = (5.0, 60.0, 600.0)
 IN_PROCESS_RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0)
@@ -66,14 +67,16 @@ def decide(error: Exception, attempt: int, policy: RetryPolicy, *, waits: int = 
     """Decide on a failed attempt; `attempt` is 1 for the first.
 
     A message that cannot be decoded and an input that can never work are not retried;
-    everything else is, until the policy's attempts are used up. What is away is waited for,
-    longer, and by a count of its own (`waits`, those so far): it fails all messages alike, and
-    giving them up would make an outage of seconds a loss that people must clear up; nor is a
-    message that waited for it nearer to its last attempt. A policy that never gives up retries
-    whatever it is.
+    everything else is, until the policy's attempts are used up. What is away, or used up (disk
+    space, memory, open files), is waited for longer, and by a count of its own (`waits`, those
+    so far): it fails all messages alike, and giving them up would make an outage of seconds a
+    loss that people must clear up; nor is a message that waited for it nearer to its last
+    attempt. A policy that never gives up retries whatever it is.
     """
     reason = f"{type(error).__name__}: {error}"[:1000]
-    if isinstance(error, Unavailable):
+    # Errors of ours say what they are, whatever they were raised from.
+    is_ours = isinstance(error, FindMeError)
+    if isinstance(error, Unavailable) or (not is_ours and lacks(error) is not None):
         if policy.gives_up and policy.waited_seconds(waits) >= OUTAGE_PATIENCE_SECONDS:
             return DeadLetter(reason)
         return Retry(policy.delay_seconds(waits + 1), is_wait=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyvips
 
-from libs.common.workers.process import stage
+from libs.common.workers.stages import stage
 from services.recognition.engine import thumbhash
 from services.recognition.engine.decode import PIXEL_LIMIT, decode
 

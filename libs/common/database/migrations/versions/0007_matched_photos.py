@@ -6,7 +6,7 @@ of photographers' lists it is not built CONCURRENTLY.
 
 from alembic import op
 
-revision = "0010"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,129 @@
+"""A worker process's life: task after task, and proofs in between that it is well."""
+
+import mmap
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Generic, ParamSpec, TypeVar
+
+from libs.common.errors import FindMeError, Unavailable
+from libs.common.exhaustion import lacks_by_its_words
+from libs.common.workers.stages import Stage, take_stages
+
+#: Uploads and lists stay quick while every core works on pictures.
+NICENESS = 10
+#: More than a picture of 100 megapixels takes. A process that may not have so much address space
+#: may call a large picture damaged while small ones pass. It is only reserved, never touched.
+ROOM_BYTES = 1 << 30
+
+P = ParamSpec("P")
+A = TypeVar("A")
+
+#: Makes what a worker runs; called once in each process, so it is picklable, and what it
+#: returns need not be.
+Factory = Callable[[], Callable[P, A]]
+#: Has what a worker runs do a task that cannot fail where all is well; picklable.
+Probe = Callable[[Callable[P, A]], object]
+
+
+class Certain(Exception):
+    """A task's error that follows from the bytes themselves, whatever process says it.
+
+    Any other error may be the process's own: a decoder without memory says "damaged", too.
+    """
+
+
+class WorkerError(FindMeError):
+    """The task's own error, of a kind that cannot leave its process: its name and its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[A]):
+    """What a process says of a task: its result or its error, and the stages it went through."""
+
+    stages: tuple[Stage, ...] = ()
+    result: A | None = None
+    error: Exception | None = None
+    #: What the machine had no more of, where that is the error.
+    lacks: str | None = None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it is an error that says as much of the process as of the task."""
+        return self.error is not None and not isinstance(self.error, (Certain, Unavailable))
+
+
+def serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | None) -> None:
+    """Make what the process runs and say so, then answer tasks; None asks for a proof."""
+    # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    threading.Thread(target=_exit_with_parent, name="exit-with-parent", daemon=True).start()
+    try:
+        work = factory()
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        connection.send(_failure(error))
+        return
+    connection.send(Answer())
+    while True:
+        try:
+            asked = connection.recv()
+        except EOFError:
+            return
+        try:
+            if asked is None:
+                connection.send(Answer(result=_proven(work, probe)))
+            else:
+                args, kwargs = asked
+                connection.send(Answer(result=work(*args, **kwargs), stages=take_stages()))
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            connection.send(_failure(error))
+
+
+def _proven(work: Callable[P, A], probe: Probe[P, A] | None) -> bool:
+    """Raise what the probe raises; return whether there is room for the largest tasks, too."""
+    if probe is not None:
+        probe(work)
+    take_stages()
+    try:
+        # Without MAP_NORESERVE a small machine may refuse what nobody uses.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+        mmap.mmap(-1, ROOM_BYTES, flags=flags).close()
+    except OSError:
+        return False
+    return True
+
+
+def _failure(error: Exception) -> Answer[object]:
+    return Answer(error=_portable(error), lacks=lacks_by_its_words(error), stages=take_stages())
+
+
+def _exit_with_parent() -> None:
+    """Exit when the parent is gone."""
+    # A parent killed with -9 tells nobody, but its end of this pipe closes all the same.
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """Pickling drops the traceback; a note keeps its text.
+
+    What cannot be pickled, or made again of it, is told by a WorkerError instead.
+    """
+    note = f"in the worker process:\n{''.join(traceback.format_exception(error))}"
+    error.add_note(note)
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - an error's own methods may do anything
+        substitute = WorkerError(f"{type(error).__name__}: {error}")
+        substitute.add_note(note)
+        return substitute
+    return error

@@ -10,7 +10,7 @@ POLL_SECONDS = 0.02
 POLL_SHARE = 0.05
 LONGEST_POLL_SECONDS = 0.2
 #: Many times what anything takes on an idle machine: it ends tests that would hang, and no others.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 async def eventually(

@@ -41,8 +41,16 @@ class DatabaseSilent(DatabaseUnavailable, ConnectionError):
 
 
 #: What a statement may fail by. Tasks of the background wait and try again; whether the database
-#: is away or refuses is for the log.
-DATABASE_ERRORS = (SQLAlchemyError, DatabaseUnavailable, OSError)
+#: is away or refuses is for the log. The driver's own errors come through SQLAlchemy as they are
+#: where they are raised by the end of a session: "cannot switch to state 12".
+DATABASE_ERRORS = (
+    SQLAlchemyError,
+    DatabaseUnavailable,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,8 @@ def open_engine(
     """
     engine = create_async_engine(
         url,
+        # What rows hold is personal, and logs are not the place for it.
+        hide_parameters=True,
         connect_args={
             "timeout": limits.connect_seconds,
             "command_timeout": limits.command_seconds,

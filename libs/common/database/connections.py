@@ -203,7 +203,7 @@ def _check_that_it_lives(
         raise DisconnectionError
     try:
         connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=seconds))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except DATABASE_ERRORS as error:
         driver.terminate()
         # The others have waited through the same; each would be asked for as long.
         raise InvalidatePoolError from error

@@ -3,6 +3,8 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import PermanentError, TransientError, Unavailable
@@ -55,12 +57,26 @@ def test_a_policy_that_never_gives_up_repeats_its_last_delay(error: Exception) -
     "away", [Unavailable("the store is away"), OSError(errno.ENOSPC, "full"), MemoryError()]
 )
 def test_what_is_away_is_waited_for_by_a_count_of_its_own(attempt: int, away: Exception) -> None:
-    assert [decide(away, attempt, POLICY, waits=waits) for waits in (0, 1, 2, 50)] == [
+    assert [decide(away, attempt, POLICY, waits=waits) for waits in (0, 1, 11, 12, 50)] == [
+        Retry(5.0, is_wait=True),
+        Retry(5.0, is_wait=True),
         Retry(5.0, is_wait=True),
         Retry(60.0, is_wait=True),
         Retry(60.0, is_wait=True),
-        Retry(60.0, is_wait=True),
     ]
+
+
+@given(
+    st.lists(st.integers(1, 600), min_size=1, max_size=4, unique=True).map(sorted),
+    st.integers(0, 200),
+)
+def test_a_wait_is_no_longer_than_what_was_waited_before(delays: list[int], waits: int) -> None:
+    policy = RetryPolicy(delays_seconds=tuple(delays))
+    waited = 0.0
+    for number in range(waits):
+        assert policy.waited_seconds(number) == waited
+        assert policy.wait_seconds(number) <= max(waited, delays[0])
+        waited += policy.wait_seconds(number)
 
 
 def test_a_message_that_waited_through_an_outage_has_all_its_attempts_left() -> None:
@@ -74,7 +90,7 @@ def test_what_stays_away_for_an_hour_is_given_up() -> None:
     waits = itertools.takewhile(
         lambda waits: isinstance(decide(away, 1, POLICY, waits=waits), Retry), itertools.count()
     )
-    waited = sum(POLICY.delay_seconds(number + 1) for number in waits)
+    waited = sum(POLICY.wait_seconds(number) for number in waits)
     assert OUTAGE_PATIENCE_SECONDS <= waited <= OUTAGE_PATIENCE_SECONDS + 60
 
 

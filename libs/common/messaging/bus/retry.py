@@ -3,7 +3,9 @@
 A pure function from policy, error and attempt to a decision; no transport.
 """
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydantic import ValidationError
 
@@ -38,10 +40,29 @@ class RetryPolicy:
         """How long to wait after a failed attempt; the last delay repeats."""
         return self.delays_seconds[min(attempt, len(self.delays_seconds)) - 1]
 
+    def wait_seconds(self, waits: int) -> float:
+        """How long to wait for what is away, having waited so many times.
+
+        No longer than it has been away, but for the first delay: a consumer that is cut off
+        refuses what it gets, while another one could do it.
+        """
+        waited = self.waited_seconds(waits)
+        return max(
+            (delay for delay in self.delays_seconds if delay <= waited),
+            default=self.delays_seconds[0],
+        )
+
     def waited_seconds(self, waits: int) -> float:
-        """How long a message has waited that has waited so many times."""
-        further = max(waits - len(self.delays_seconds), 0)
-        return sum(self.delays_seconds[:waits]) + further * self.delays_seconds[-1]
+        """How long a message has waited for what is away, in so many waits."""
+        waited = 0.0
+        for delay, longer in pairwise((*self.delays_seconds, math.inf)):
+            until_longer = (
+                max(math.ceil((longer - waited) / delay), 0) if longer < math.inf else waits
+            )
+            taken = min(waits, until_longer)
+            waited += taken * delay
+            waits -= taken
+        return waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,7 @@ def decide(error: Exception, attempt: int, policy: RetryPolicy, *, waits: int = 
     if isinstance(error, Unavailable) or (not is_ours and lacks(error) is not None):
         if policy.gives_up and policy.waited_seconds(waits) >= OUTAGE_PATIENCE_SECONDS:
             return DeadLetter(reason)
-        return Retry(policy.delay_seconds(waits + 1), is_wait=True)
+        return Retry(policy.wait_seconds(waits), is_wait=True)
     if policy.gives_up and (
         isinstance(error, (PermanentError, ValidationError)) or attempt >= policy.max_attempts
     ):

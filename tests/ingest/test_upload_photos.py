@@ -295,7 +295,7 @@ class FullStore:
         return getattr(self._store, name)
 
     def create(self, key: str, *, content_type: str) -> object:
-        raise StoreUnavailable("the photo store is full")
+        raise StoreUnavailable("The photo store is full.")
 
 
 async def test_an_upload_by_an_account_that_is_gone_is_refused_and_leaves_nothing(
@@ -326,7 +326,7 @@ async def test_a_failure_of_ours_asks_the_client_to_come_back(gallery: Gallery) 
 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) == DEFAULT_RETRY_AFTER_SECONDS
-    assert "full" not in answer.text
+    assert "0.jpg: It could not be stored. The photo store is full." in answer.json()["detail"]
     assert not await gallery.ingest.photos()
 
 

@@ -90,6 +90,11 @@ async def world_on_s3(database_url: str, s3: S3Bucket, pool_size: int) -> AsyncI
         yield world
 
 
+def open_objects(folder: Path) -> list[str]:
+    opened = psutil.Process().open_files()
+    return [file.path for file in opened if file.path.startswith(str(folder))]
+
+
 @short_and_long("crowd", Crowd(pool=2, clients=6), Crowd(pool=64, clients=130))
 async def test_clients_that_never_read_hold_up_nobody(
     database_url: str, s3: S3Bucket, monkeypatch: pytest.MonkeyPatch, crowd: Crowd
@@ -161,16 +166,11 @@ async def test_who_never_reads_is_cut_off(world: World) -> None:
 async def test_who_reads_slowly_gets_all_of_it_and_the_store_is_not_held_meanwhile(
     world: World, tmp_path: Path
 ) -> None:
-    me = psutil.Process()
-
-    def open_objects() -> list[str]:
-        return [file.path for file in me.open_files() if file.path.startswith(str(tmp_path))]
-
     with patch.object(object_response, "PATIENCE_SECONDS", 0.01):
         async with served(world) as on, unread(on, 10) as clients:
             received = [await client.read(15) for client in clients]
             assert set(received) == {b"HTTP/1.1 200 OK"}
-            await eventually(lambda: not open_objects())
+            await eventually(lambda: not open_objects(tmp_path))
             assert (await on.get(on.path)).content == LARGE
             async with asyncio.timeout(PATIENCE_SECONDS):
                 assert await clients[0].read_body() == LARGE
@@ -195,6 +195,8 @@ async def test_a_photo_that_is_deleted_under_a_slow_client_ends_there(
         with patch.object(object_response, "PATIENCE_SECONDS", 0.01):
             async with served(world) as on, unread(on, 1) as (client,):
                 assert await client.read(15) == b"HTTP/1.1 200 OK"
+                # An open file could be read on to its end.
+                await eventually(lambda: not open_objects(tmp_path))
                 await store.delete(on.photo.key)
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     assert len(await client.read_to_the_end()) < len(LARGE)

@@ -10,10 +10,12 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation
 
 # Suites that start whole systems as processes, over and over: minutes each, their own command.
 SLOW := tests/demo tests/deploy/images tests/faults tests/services_apart tests/standalone
-# In as many processes as there are cores, each with servers of its own (-n0: in one). Compiled
-# once also where Python is told to leave no bytecode behind: tests start hundreds of Pythons.
+# In as many processes as there are cores, four at least, as they wait half of their time; each has
+# servers of its own (ARGS=-n0: one process). Compiled once also where Python is told to leave no
+# bytecode behind: tests start hundreds of Pythons.
 PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode $(BIN)/pytest
-PARALLEL := -n logical --dist worksteal
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(max(os.cpu_count() or 1, 4))')
+PARALLEL := -n $(PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-slow coverage test-faults lint format types test-images images secrets docker bench lock clean

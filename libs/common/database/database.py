@@ -146,6 +146,11 @@ class Database:
         finally:
             await engine.dispose()
 
+    @property
+    def answer_seconds(self) -> float:
+        """Within which it is known that nobody answers: a statement, and one more connection."""
+        return self._limits.command_seconds + self._limits.connect_seconds
+
     @asynccontextmanager
     async def read(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit: every statement sees what is committed by then.

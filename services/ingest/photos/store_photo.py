@@ -151,14 +151,17 @@ async def store_photo(
     uploader: Uploader,
     *,
     limits: PhotoLimits,
+    database_seconds: float,
     store: ObjectStore,
     database: Database,
 ) -> Kept:
     """Return what the photo became, or which photo has the same bytes.
 
     Raises InvalidInput for a file that cannot be used, NotFound when the event is gone,
-    AccountGone when the account is; then nothing of it is left.
+    AccountGone when the account is; then nothing of it is left. Raises DatabaseSilent once it
+    has waited for the database for so many seconds in all.
     """
+    loop = asyncio.get_running_loop()
     prefix = await part.read_prefix(HEADER_BYTES)
     header = await asyncio.to_thread(read_header, prefix, max_pixels=limits.max_pixels)
     job_id = uuid.uuid4().hex
@@ -170,17 +173,20 @@ async def store_photo(
     ):
         with tracing.detail("receive"):
             digest = await _receive(part, prefix, sink, max_bytes=limits.max_bytes)
-        async with database.read() as connection:
+        asked = loop.time()
+        async with _until(asked + database_seconds), database.read() as connection:
             # Spares most duplicates the commit; the claim below decides.
             first = await repository.find_recent_upload(
                 connection, uploader.event_id, digest.sha256
             )
+        database_seconds -= loop.time() - asked
         if first is not None:
             return _duplicate(name, first)
         with tracing.detail("store"):
             await writer.commit()
     photo = _row(uploader, filename, name, header, digest)
-    return await _record(photo, name, job_id, key=key, store=store, database=database)
+    deadline = loop.time() + database_seconds
+    return await _record(photo, name, job_id, deadline, key=key, store=store, database=database)
 
 
 async def _receive(part: Part, prefix: bytes, sink: DigestingWriter, *, max_bytes: int) -> Digest:
@@ -196,7 +202,14 @@ async def _receive(part: Part, prefix: bytes, sink: DigestingWriter, *, max_byte
 
 
 async def _record(
-    photo: NewPhoto, name: str, job_id: str, *, key: str, store: ObjectStore, database: Database
+    photo: NewPhoto,
+    name: str,
+    job_id: str,
+    deadline: float,
+    *,
+    key: str,
+    store: ObjectStore,
+    database: Database,
 ) -> Kept:
     """Make the row and the message, or remove the object again.
 
@@ -205,10 +218,9 @@ async def _record(
     fails, too, nobody knows, and the object stays: a photo without its bytes is lost, while
     bytes without a photo go with the event's prefix.
 
-    Both together take `Database.answer_seconds`: with a wait for the pool of its own the second
-    one kept clients waiting for 25 s.
+    One deadline goes for both: with a wait for the pool of its own the second one kept clients
+    waiting for 25 s.
     """
-    deadline = asyncio.get_running_loop().time() + database.answer_seconds
     try:
         return await _add(photo, name, job_id, deadline, key=key, store=store, database=database)
     except CommitLost as lost:

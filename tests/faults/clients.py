@@ -26,7 +26,10 @@ class Clients:
     """Uploads through ingest's API; 503, or no answer at all, means: again."""
 
     def __init__(self, url: str, secret: str, photographer_id: int) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=HANG_UP_SECONDS)
+        # As many connections as there are clients: none waits for another one's answer.
+        self._client = httpx.AsyncClient(
+            base_url=url, timeout=HANG_UP_SECONDS, limits=httpx.Limits(max_connections=None)
+        )
         self._tokens = Tokens(secret)
         self._photographer = Principal(photographer_id, Role.PHOTOGRAPHER)
         #: Of users who logged in; tokens for the others are made here.

@@ -1,16 +1,18 @@
 """Somebody holds the photos' table, reads included: an index is built, a column is rewritten."""
 
 import asyncio
+import math
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
+import httpx
 from sqlalchemy.engine import make_url
 
-from tests.faults.clients import Clients
+from tests.faults.clients import HANG_UP_SECONDS, Clients
 from tests.faults.deployment import SECRET, Deployment
 from tests.faults.oracle import differences
 from tests.faults.population import add_guests
@@ -19,22 +21,38 @@ from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.postgres import plain_url
 
-UPLOADS_PER_SECOND = 5
+
+READY = "ready"
 
 
 @dataclass(frozen=True)
 class Size:
-    """How long the table is held, and what is demanded meanwhile."""
+    """How long the table is held, within which limits, and what is demanded meanwhile."""
 
     seconds: float
+    uploads_per_second: float
+    limits: Mapping[str, str]
     #: The share of looks that found ingest ready; a busy machine may be late for one.
     ready: float
     longest_answer: float
 
 
-SHORT = Size(seconds=10, ready=0.5, longest_answer=60)
-#: A turn to upload (20 s), then a lock (5 s).
-LONG = Size(seconds=60, ready=1.0, longest_answer=27)
+SHORT = Size(
+    seconds=7,
+    uploads_per_second=6,
+    # Uploads have all that they may have at once, for as long as the table is held.
+    limits={"DB_POOL_SIZE": "2", "DB_MAX_OVERFLOW": "4", "DB_LOCK_TIMEOUT": "30"},
+    ready=0.7,
+    longest_answer=math.inf,
+)
+LONG = Size(
+    seconds=60,
+    uploads_per_second=5,
+    limits={},
+    ready=1.0,
+    # A turn to upload (20 s), then a lock (5 s).
+    longest_answer=27,
+)
 
 
 @short_and_long("size", SHORT, LONG)
@@ -45,9 +63,11 @@ async def test_uploads_that_wait_for_a_locked_table_leave_ingest_ready(
     photographer = await world.user("photographer")
     event = await world.event(photographer)
     guests = await add_guests(world, rng, [event], 4)
-    photos = invent_photos(rng, [event], guests, round(UPLOADS_PER_SECOND * size.seconds))
+    photos = invent_photos(rng, [event], guests, round(size.uploads_per_second * size.seconds))
     (replica,) = await fleet.add_recognition(1)
-    ingest = await fleet.add("ingest", "services.ingest", RECOGNITION_URL=replica.url)
+    ingest = await fleet.add(
+        "ingest", "services.ingest", RECOGNITION_URL=replica.url, **size.limits
+    )
     await fleet.all_up()
     async with Clients(ingest.url, SECRET, photographer) as clients:
         await asyncio.gather(*(clients.send_selfie(guest) for guest in guests))
@@ -59,13 +79,13 @@ async def test_uploads_that_wait_for_a_locked_table_leave_ingest_ready(
         ):
             for photo in photos:
                 sending.create_task(clients.upload(photo))
-                await asyncio.sleep(1 / UPLOADS_PER_SECOND)
+                await asyncio.sleep(1 / size.uploads_per_second)
     state = await deployment.settled(
         photos=len(photos), selfies=sum(len(guest.event_ids) for guest in guests), timeout=120
     )
     await fleet.stop()
     print(f"{looks}; {clients.refused} refused; longest: {clients.longest:.1f} s")  # noqa: T201 - shown on failure
-    assert looks[True] >= size.ready * looks.total() > 0
+    assert looks[READY] >= size.ready * looks.total() > 0
     assert clients.longest <= size.longest_answer
     assert differences(state, Truth(photos, guests)) == []
     assert await deployment.queues() == {}
@@ -85,14 +105,16 @@ async def locked(deployment: Deployment) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def looked_at(service: Service) -> AsyncIterator[Counter[bool]]:
-    """Count how often the service was ready and not, as the kubelet would see it."""
-    looks: Counter[bool] = Counter()
+async def looked_at(service: Service) -> AsyncIterator[Counter[str]]:
+    """Count how often the service said what of its readiness."""
+    looks: Counter[str] = Counter()
 
     async def look() -> None:
-        while True:
-            looks[await service.is_up()] += 1
-            await asyncio.sleep(1)
+        async with httpx.AsyncClient(timeout=HANG_UP_SECONDS) as client:
+            while True:
+                answer = await client.get(f"{service.url}/readyz")
+                looks[READY if answer.is_success else answer.text] += 1
+                await asyncio.sleep(0.5)
 
     looking = asyncio.create_task(look())
     try:

@@ -36,8 +36,8 @@ class Clients:
         self.headers: dict[int, dict[str, str]] = {}
         #: Requests that were made again, and how many of them had been answered 503.
         self.resent = self.refused = 0
-        #: The longest that an answer took, in seconds.
-        self.longest = 0.0
+        #: The longest that an answer took, and one that was 503, in seconds.
+        self.longest = self.longest_refusal = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,11 +78,13 @@ class Clients:
             except httpx.TransportError as error:
                 problem = repr(error)
             else:
-                self.longest = max(self.longest, time.monotonic() - began)
+                took = time.monotonic() - began
+                self.longest = max(self.longest, took)
                 if answer.is_success:
                     return
                 assert answer.status_code == 503, answer.text
                 self.refused += 1
+                self.longest_refusal = max(self.longest_refusal, took)
                 problem = answer.text
             assert time.monotonic() < deadline, f"{path} was never accepted: {problem}"
             self.resent += 1

@@ -207,12 +207,12 @@ class WorkerProcess(Generic[P, A]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         try:
-            _limit_messages(ours)
-            with self._lock:
-                self._check_not_stopped()
-                self._process = None
-                self._is_killed = False
             with theirs:
+                _limit_messages(ours)
+                with self._lock:
+                    self._check_not_stopped()
+                    self._process = None
+                    self._is_killed = False
                 process = context.Process(
                     target=serve,
                     args=(theirs, self._factory, self._probe),

@@ -162,6 +162,26 @@ def cramped() -> Callable[[Path], Done]:
     return obey
 
 
+class Limited:
+    """A factory whose process has a limit before anything runs in it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[Callable[[int], "Limited"], tuple[int]]:
+        return limited, (self.limit,)
+
+    def __call__(self) -> Callable[[Path], Done]:
+        return obey
+
+
+def limited(limit: int) -> Limited:
+    """Made in the process."""
+    room = address_space() + 4 * PICTURE_BYTES
+    resource.setrlimit(limit, (room, room))
+    return Limited(limit)
+
+
 def while_there(model: Path) -> Callable[[Path], Done]:
     if not model.exists():
         raise CannotStart("the model is missing")

@@ -241,6 +241,40 @@ async def test_a_selfie_that_breaks_its_workers_keeps_its_partition_waiting_no_l
     assert failed == SELFIE_REASON
 
 
+class HeldIndex(FailingIndex):
+    """Answers for a selfie when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
+        del selfie, path
+        self.has_begun.set()
+        await self.may_end.wait()
+        return FaceKey(external_face_id="a face")
+
+
+async def test_a_selfie_s_claim_is_renewed_for_as_long_as_it_is_in_hand(world: World) -> None:
+    event = await world.event()
+    guest = await world.user()
+    await world.join(guest, event)
+    selfie = SelfieKey(event, guest, await world.selfie(guest, "people 1", publish=False))
+    index = HeldIndex()
+    indexer = SelfieIndexer(Matcher(world.database, index), world.store, "one", 0.5, 10)
+    indexing = asyncio.create_task(index_selfie(selfie, last_attempt=False, using=indexer))
+    await index.has_begun.wait()
+    claimed_at = await world.scalar("SELECT claimed_at FROM selfie_indexes")
+
+    async def is_renewed() -> bool:
+        return bool(await world.scalar("SELECT claimed_at FROM selfie_indexes") > claimed_at)
+
+    await eventually(is_renewed)
+    assert await world.scalar("SELECT status FROM selfie_indexes") == "claimed"
+    index.may_end.set()
+    assert await indexing
+
+
 async def test_an_error_that_would_come_back_for_ever_fails_the_photo_and_tells_no_sql(
     world: World,
 ) -> None:

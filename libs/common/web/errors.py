@@ -1,5 +1,6 @@
 """The one table that turns errors into HTTP answers."""
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -44,6 +45,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
+    for raw in (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        app.add_exception_handler(raw, _database_error)
     app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(MemoryError, _system_error)
     app.add_exception_handler(Exception, _surprise)

@@ -1,10 +1,12 @@
 """One table says what follows from PostgreSQL's codes, and a session that is no good is let go."""
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from libs.common.database.connections import driver_of
 from libs.common.database.database import Database, DatabaseReadOnly
 from libs.common.database.sqlstates import Kind, is_away, is_conflict, is_refused, kind_of
 from libs.common.settings import CommonSettings
@@ -147,6 +149,34 @@ async def test_a_commit_is_refused_where_the_server_says_so_and_is_still_there(
 def test_a_lost_connection_says_nothing_of_the_commit() -> None:
     assert not is_refused(ConnectionError("nobody answers"))
     assert not is_refused(DBAPIError("COMMIT", {}, Exception(), connection_invalidated=True))
+
+
+async def test_a_session_that_ended_is_away_in_the_driver_s_own_words_too(
+    database: Database,
+) -> None:
+    async with database.read() as connection:
+        driver = await driver_of(connection)
+        driver.terminate()
+        with pytest.raises(asyncpg.InterfaceError) as caught:
+            await driver.execute("SELECT 1")
+        await connection.invalidate()
+    assert is_away(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "away", "conflict"),
+    [
+        (asyncpg.InternalClientError("cannot switch to state 12"), True, False),
+        (asyncpg.AdminShutdownError("terminating connection"), True, False),
+        (asyncpg.DeadlockDetectedError("deadlock detected"), False, True),
+        (asyncpg.UndefinedTableError("no such table"), False, False),
+        (asyncpg.DataError("invalid input for query argument $1"), False, False),
+    ],
+)
+def test_errors_that_the_driver_raises_as_they_are_follow_the_same_table(
+    error: Exception, *, away: bool, conflict: bool
+) -> None:
+    assert (is_away(error), is_conflict(error)) == (away, conflict)
 
 
 async def make_read_only(database: Database, sessions: int) -> set[int]:

@@ -1,5 +1,6 @@
 import errno
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -50,6 +51,18 @@ async def test_a_statement_that_the_database_refuses_is_a_surprise(sqlstate: str
 async def test_a_lost_connection_is_answered_503_whatever_its_code() -> None:
     lost = DBAPIError("SELECT 1", {}, DriverError(None), connection_invalidated=True)
     assert await status_of(lost) == (503, True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("cannot switch to state 12"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.AdminShutdownError("terminating connection"),
+    ],
+)
+async def test_the_driver_s_own_word_of_a_lost_session_is_answered_503(error: Exception) -> None:
+    assert await status_of(error) == (503, True)
 
 
 @pytest.mark.parametrize(

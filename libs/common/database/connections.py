@@ -13,12 +13,13 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import DisconnectionError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from libs.common.errors import Unavailable
+from libs.common.exhaustion import lacks
 
 #: An idle connection is asked for after so long, so often, and given up after so many times.
 KEEPALIVE_IDLE_SECONDS = 5
@@ -109,6 +110,7 @@ def open_engine(
         },
         **options,
     )
+    event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "handle_error", _give_up_silent)
 
     def check(
@@ -185,6 +187,24 @@ def limit_socket(connected: socket.socket | None, unacknowledged_seconds: float)
         # Not every system has all of them.
         if (option := getattr(socket, name, None)) is not None:
             connected.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _connect(
+    dialect: Dialect,
+    _: ConnectionPoolEntry | None,
+    place: tuple[object, ...],
+    parameters: dict[str, object],
+) -> DBAPIConnection:
+    """Connect; what the system says of the way there (no socket, no route) is a ConnectionError.
+
+    By its own kind it could not be told from a failure of something else, such as of a disk.
+    """
+    try:
+        return dialect.connect(*place, **parameters)
+    except OSError as error:
+        if isinstance(error, (ConnectionError, TimeoutError)) or lacks(error) is not None:
+            raise
+        raise ConnectionError(f"PostgreSQL cannot be reached: {error}") from error
 
 
 def _check_that_it_lives(

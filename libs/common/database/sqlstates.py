@@ -70,9 +70,17 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # As it is, it comes from a session that has ended; by ValueError it blames a value.
         return not isinstance(error, ValueError)
-    # SQLAlchemy passes on as they are those errors that come before there is a connection.
+    # SQLAlchemy passes on as they are those errors that come before there is a connection. Of
+    # the system's these only: another one (a missing file, a read-only disk) is not the database.
     return isinstance(
-        error, (PoolTimeout, DatabaseUnavailable, asyncpg.InternalClientError, OSError)
+        error,
+        (
+            PoolTimeout,
+            DatabaseUnavailable,
+            asyncpg.InternalClientError,
+            ConnectionError,
+            TimeoutError,
+        ),
     )
 
 

@@ -92,7 +92,7 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _system_error(request: Request, error: Exception) -> JSONResponse:
-    """The machine has no more of something; else it is the database's connection."""
+    """The machine has no more of something, the database's connection, or a surprise."""
     if (what := lacks(error)) is not None:
         return await _domain_error(request, Exhausted(what))
     return await _database_error(request, error)

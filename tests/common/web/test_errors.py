@@ -80,3 +80,15 @@ async def test_what_the_server_has_no_more_of_is_said_and_is_not_the_database(
     answer = await answer_to(error)
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "/tmp/part"),
+        OSError(errno.EROFS, "Read-only file system"),
+        OSError(errno.EIO, "Input/output error"),
+    ],
+)
+async def test_a_failing_disk_is_not_taken_for_the_database(error: Exception) -> None:
+    assert await status_of(error) == (500, False)

@@ -29,6 +29,10 @@ KEEPALIVE_COUNT = 3
 #: connection that we give up is closed at once; its statement, and its locks, end with this.
 CLIENT_CHECK_SECONDS = 1
 
+#: At the login: a parameter that the server does not know, one that it does not take with this
+#: value, and a pooler's word for those that it does not pass on.
+_REFUSED_PARAMETER = ("42704", "22023", "08P01")
+
 #: In `record.info`: the connection was handed out before, so it may have died since.
 _USED = "used"
 
@@ -39,6 +43,16 @@ class DatabaseUnavailable(Unavailable):
 
 class DatabaseSilent(DatabaseUnavailable, ConnectionError):
     """The database has not answered in time; whether it did what it was asked is not known."""
+
+
+class SessionRefused(DatabaseUnavailable):
+    """What answers does not take our sessions' parameters; that does not pass by itself."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(
+            f"The database refuses FindMe's sessions: {words}. They need PostgreSQL 14 or newer,"
+            " with no pooler in between."
+        )
 
 
 #: What a statement may fail by. Tasks of the background wait and try again; whether the database
@@ -195,9 +209,9 @@ def _connect(
     place: tuple[object, ...],
     parameters: dict[str, object],
 ) -> DBAPIConnection:
-    """Connect; what the system says of the way there (no socket, no route) is a ConnectionError.
+    """Connect. Raises SessionRefused, and ConnectionError for what the system says of the way.
 
-    By its own kind it could not be told from a failure of something else, such as of a disk.
+    By its own kind (no such file, for a socket) it could not be told from a failure of a disk.
     """
     try:
         return dialect.connect(*place, **parameters)
@@ -205,6 +219,10 @@ def _connect(
         if isinstance(error, (ConnectionError, TimeoutError)) or lacks(error) is not None:
             raise
         raise ConnectionError(f"PostgreSQL cannot be reached: {error}") from error
+    except dialect.loaded_dbapi.Error as error:
+        if getattr(error, "sqlstate", None) not in _REFUSED_PARAMETER:
+            raise
+        raise SessionRefused(str(error.args[0])) from error
 
 
 def _check_that_it_lives(

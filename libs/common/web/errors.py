@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from libs.common.database.connections import SessionRefused
 from libs.common.database.database import CONFLICT
 from libs.common.database.sqlstates import is_away, is_conflict
 from libs.common.errors import (
@@ -45,6 +46,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
+    # Its words are for operators, and in the log.
+    app.add_exception_handler(SessionRefused, _database_error)
     for raw in (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         app.add_exception_handler(raw, _database_error)
     app.add_exception_handler(OSError, _system_error)

@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
+from libs.common.database.connections import SessionRefused
 from libs.common.web import errors
 
 
@@ -63,6 +64,12 @@ async def test_a_lost_connection_is_answered_503_whatever_its_code() -> None:
 )
 async def test_the_driver_s_own_word_of_a_lost_session_is_answered_503(error: Exception) -> None:
     assert await status_of(error) == (503, True)
+
+
+async def test_what_operators_must_change_is_not_told_to_guests() -> None:
+    answer = await answer_to(SessionRefused("unsupported startup parameter: statement_timeout"))
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert "startup" not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def _give_up_silent(context: ExceptionContext) -> BaseException | None:
         return None
     connection = context.connection
     if connection is not None and not connection.closed and not connection.invalidated:
-        context.is_disconnect = True
+        # SQLAlchemy drops this one by itself, and leaves its neighbours: `_check_that_it_lives`.
         driver = connection.connection.driver_connection
         if isinstance(driver, LimitedConnection):
             # Now: rolling back would wait for an answer once more.

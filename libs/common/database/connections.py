@@ -70,7 +70,10 @@ DATABASE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long what may take, in seconds; 0 is for ever."""
+    """How long what may take, in seconds.
+
+    0 is for ever, but not for connecting and statements: the driver refuses it.
+    """
 
     #: A new connection, and the question whether one that waited in the pool still lives.
     connect_seconds: float

@@ -117,7 +117,7 @@ def open_engine(
     """
     engine = create_async_engine(
         url,
-        # What rows hold is personal, and logs are not the place for it.
+        # What rows hold is personal, and logs are not the place for it: see `_leave_values_out`.
         hide_parameters=True,
         connect_args={
             "timeout": limits.connect_seconds,
@@ -128,6 +128,7 @@ def open_engine(
         **options,
     )
     event.listen(engine.sync_engine, "do_connect", _connect)
+    event.listen(engine.sync_engine, "handle_error", _leave_values_out)
     event.listen(engine.sync_engine, "handle_error", _give_up_silent)
 
     def check(
@@ -262,6 +263,24 @@ def _give_up_silent(context: ExceptionContext) -> BaseException | None:
             # Now: rolling back would wait for an answer once more.
             driver.terminate()
     return DatabaseSilent("The database does not answer. Try again in a few seconds.")
+
+
+def _leave_values_out(context: ExceptionContext) -> None:
+    """Take out of an error what a traceback would say of rows; tables and constraints stay.
+
+    The server's DETAIL is "Key (email)=(…)" or "Failing row contains (…)"; the driver's own
+    DataError quotes the value that it could not encode.
+    """
+    told, driver = context.original_exception, context.original_exception.__cause__
+    if isinstance(driver, asyncpg.PostgresError):
+        driver.detail = None
+        told.detail = None  # type: ignore[attr-defined]  # SQLAlchemy's copy
+    if type(driver) is asyncpg.DataError:
+        words = str(driver.args[0])
+        blamed = words.partition(":")[0]
+        for error in (told, driver, context.sqlalchemy_exception):
+            if error is not None:
+                error.args = (str(error.args[0]).replace(words, blamed),)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -5,6 +5,7 @@ It fails all work alike, so it is never held against what happens to be in hand:
 
 import errno
 import os
+from collections.abc import Iterator
 
 from libs.common.errors import Unavailable
 
@@ -42,35 +43,37 @@ def lacks(error: BaseException) -> str | None:
 
     An error that was raised from another one, or while that was handled, is what that one is.
     """
-    while True:
-        if isinstance(error, MemoryError):
+    for each in _chain(error):
+        if isinstance(each, MemoryError):
             return "memory"
-        if isinstance(error, OSError) and error.errno in _SCARCE:
-            return _SCARCE[error.errno]
-        if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
+        if isinstance(each, OSError) and each.errno in _SCARCE:
+            return _SCARCE[each.errno]
+        if isinstance(each, RuntimeError) and _NO_THREAD in str(each):
             return "threads"
-        before = _before(error)
-        if before is None:
-            return None
-        error = before
+    return None
 
 
 def lacks_by_its_words(error: BaseException) -> str | None:
     """As `lacks`, also of errors of native libraries, which say it in words only."""
     if (what := lacks(error)) is not None:
         return what
-    each: BaseException | None = error
-    while each is not None:
+    for each in _chain(error):
         said = str(each).lower()
         for words, what in _WORDS.items():
             if words in said:
                 return what
-        each = _before(each)
     return None
 
 
-def _before(error: BaseException) -> BaseException | None:
-    """What the error was raised from, or while handling what; botocore says no `from`."""
-    if error.__cause__ is not None or error.__suppress_context__:
-        return error.__cause__
-    return error.__context__
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and those before it: what it was raised from, or while handling what.
+
+    (botocore says no `from`.) Each once: a chain may be a circle.
+    """
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        yield each
+        seen.add(id(each))
+        is_from = each.__cause__ is not None or each.__suppress_context__
+        each = each.__cause__ if is_from else each.__context__

@@ -48,5 +48,12 @@ def test_what_native_libraries_say_in_words_is_read(words: str, what: str | None
     assert lacks_by_its_words(damaged) == what
 
 
+def test_a_chain_that_is_a_circle_ends() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert lacks(first) is None
+    assert lacks_by_its_words(first) is None
+
+
 def test_what_is_lacking_is_said_to_people() -> None:
     assert str(Exhausted("disk space")).startswith("The server has no more disk space.")

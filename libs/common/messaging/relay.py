@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 POLL_SECONDS = 1.0
+FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 5.0
 FIRST_HOLD_SECONDS = 0.25
 MAX_SET_ASIDE_SECONDS = 300.0
@@ -35,6 +36,17 @@ _TRY_TO_LEAD = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK_ID})")
 #: second, and stops by itself when it is not answered for three.
 LEADER_IDLE_SECONDS = 10.0
 _PASSING_ERRORS = (*DATABASE_ERRORS, BusUnavailable)
+
+
+def next_backoff(backoff: float, *, lasted_seconds: float) -> float:
+    """Return how many seconds to wait after an interruption, given the wait before the last try.
+
+    One that has worked for longer than the longest wait begins anew: interruptions that are days
+    apart do not add up.
+    """
+    if backoff == 0 or lasted_seconds > MAX_BACKOFF_SECONDS:
+        return FIRST_BACKOFF_SECONDS
+    return min(backoff * 2, MAX_BACKOFF_SECONDS)
 
 
 class Relay:
@@ -52,17 +64,17 @@ class Relay:
 
     async def run(self) -> None:
         """Work until cancelled; a lost database or bus is waited for with backoff."""
-        backoff = 0.1
+        backoff = 0.0
         while True:
+            begun = time.monotonic()
             try:
                 await self._lead()
-                backoff = 0.1
             except _PASSING_ERRORS as error:
+                backoff = next_backoff(backoff, lasted_seconds=time.monotonic() - begun)
                 log.warning("relay_interrupted", error=str(error), retry_in_seconds=backoff)
                 await asyncio.sleep(backoff)
-                backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
-    async def _lead(self) -> None:
+    async def _lead(self) -> NoReturn:
         async with self._database.kept_session(idle_seconds=LEADER_IDLE_SECONDS) as session:
             await session.listen(outbox.NOTIFY_CHANNEL, self._wake.set)
             while not await session.connection.scalar(_TRY_TO_LEAD):  # noqa: ASYNC110 - a lock has no event
@@ -70,6 +82,7 @@ class Relay:
             log.info("relay_leads")
             with metrics.OUTBOX_LEADING.track_inprogress():
                 await session.while_it_lives(self._publish())
+        raise AssertionError("publishing ends by an error only")
 
     async def _publish(self) -> NoReturn:
         while True:

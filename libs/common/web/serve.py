@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import uvicorn
@@ -46,7 +47,9 @@ def open_many_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        # macOS takes no more than its kernel's limit, which is not the one that it tells.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Listening(Protocol):

@@ -268,14 +268,14 @@ def _give_up_silent(context: ExceptionContext) -> BaseException | None:
 def _leave_values_out(context: ExceptionContext) -> None:
     """Take out of an error what a traceback would say of rows; tables and constraints stay.
 
-    The server's DETAIL is "Key (email)=(…)" or "Failing row contains (…)"; the driver's own
-    DataError quotes the value that it could not encode.
+    The server's DETAIL is "Key (email)=(…)" or "Failing row contains (…)"; errors of data, the
+    driver's own among them, end with a colon and the value that is no number, or no Unicode.
     """
     told, driver = context.original_exception, context.original_exception.__cause__
     if isinstance(driver, asyncpg.PostgresError):
         driver.detail = None
         told.detail = None  # type: ignore[attr-defined]  # SQLAlchemy's copy
-    if type(driver) is asyncpg.DataError:
+    if isinstance(driver, asyncpg.DataError):
         words = str(driver.args[0])
         blamed = words.partition(":")[0]
         for error in (told, driver, context.sqlalchemy_exception):

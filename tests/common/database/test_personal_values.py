@@ -44,3 +44,15 @@ async def test_an_error_names_the_argument_and_not_its_value(database: Database)
     told = "".join(traceback.format_exception(caught.value))
     assert "query argument $2" in told
     assert ANN["email"] not in told
+
+
+async def test_an_error_of_data_says_what_it_should_have_been_and_not_what_it_was(
+    database: Database,
+) -> None:
+    number = text("SELECT CAST(CAST(:email AS text) AS int)")
+    with pytest.raises(DBAPIError) as caught:
+        async with database.read() as connection:
+            await connection.execute(number, {"email": ANN["email"]})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "invalid input syntax for type integer" in told
+    assert ANN["email"] not in told

@@ -33,6 +33,7 @@ from libs.common.database.sqlstates import (
     is_conflict,
     sqlstate,
 )
+from libs.common.database.turns import Turns
 from libs.common.errors import TransientError
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
@@ -101,7 +102,13 @@ class Database:
     """Hands out connections; SQL lives in the repositories."""
 
     def __init__(
-        self, engine: AsyncEngine, *, limits: Limits, scans_at_once: int, turn_seconds: float
+        self,
+        engine: AsyncEngine,
+        *,
+        limits: Limits,
+        connections: int,
+        scans_at_once: int,
+        turn_seconds: float,
     ) -> None:
         self.engine = engine
         self._limits = limits
@@ -111,6 +118,7 @@ class Database:
         )
         self._scans = asyncio.Semaphore(max(scans_at_once, 1))
         self._turn_seconds = turn_seconds
+        self._turns = Turns(connections, wait_seconds=turn_seconds)
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -140,11 +148,22 @@ class Database:
                 yield cls(
                     engine,
                     limits=limits,
+                    connections=settings.db_connections,
                     scans_at_once=settings.db_scans_at_once,
                     turn_seconds=settings.db_pool_timeout,
                 )
         finally:
             await engine.dispose()
+
+    @property
+    def answer_seconds(self) -> float:
+        """Within which it is known that nobody answers: a statement, and one more connection."""
+        return self._limits.command_seconds + self._limits.connect_seconds
+
+    @property
+    def lock_seconds(self) -> float:
+        """How long a statement waits for what another transaction has locked."""
+        return self._limits.lock_seconds
 
     @asynccontextmanager
     async def read(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -253,12 +272,13 @@ class Database:
 
     @asynccontextmanager
     async def _connected(
-        self, engine: AsyncEngine, *, patient: bool = False
+        self, engine: AsyncEngine, *, patient: bool = False, is_look: bool = False
     ) -> AsyncIterator[AsyncConnection]:
         """A connection of the pool; how long it took to get is measured."""
         started = time.perf_counter()
         async with AsyncExitStack() as stack:
             try:
+                await stack.enter_async_context(self._turns.one(is_look=is_look))
                 connection = await stack.enter_async_context(engine.connect())
             except PoolTimeout:
                 metrics.POOL_TIMEOUTS.inc()
@@ -275,7 +295,7 @@ class Database:
 
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""
-        async with self.read() as connection:
+        async with self._connected(self._autocommit, is_look=True) as connection:
             await connection.execute(text("SELECT 1"))
 
     async def check_primary(self) -> None:
@@ -284,7 +304,7 @@ class Database:
         Then the pool's sessions are given up: new ones may reach another server.
         """
         try:
-            async with self.read() as connection:
+            async with self._connected(self._autocommit, is_look=True) as connection:
                 await connection.execute(_REFUSE_READ_ONLY)
         except DBAPIError as error:
             if sqlstate(error) == READ_ONLY:

@@ -57,6 +57,33 @@ async def test_workers_that_are_killed_one_after_the_other_blame_no_photo(
     await all_home(deployment, truth)
 
 
+@short_and_long("times", 1, 8)
+async def test_workers_that_are_stopped_over_a_photo_are_killed_and_blame_none(
+    deployment: Deployment, rng: random.Random, times: int
+) -> None:
+    deployment.fleet.environment |= {"SCRIPTED_SECONDS": "0.3", "ANALYZE_TIMEOUT_SECONDS": "5"}
+    (replica,) = await deployment.fleet.add_recognition(1)
+    truth = await come_in(deployment, rng, 8 * times)
+    stopped: list[str] = []
+    for _ in range(times):
+
+        async def is_struck() -> bool:
+            name, worker = stop_one(deployment, replica, but=stopped)
+            if worker is None:
+                return False
+            stopped.append(name)
+            await eventually(lambda: worker not in workers_of(replica))
+            return True
+
+        await eventually(is_struck)
+    assert blamed(await deployment.state()) == []
+    await all_home(deployment, truth)
+    # Each was begun once more, by another worker.
+    begun = [call.name for call in deployment.calls() if call.name in stopped]
+    assert sorted(begun) == sorted(stopped * 2)
+    assert replica.starts == 1
+
+
 @sizes
 async def test_a_replica_without_descriptors_blames_no_photo_and_comes_back(
     deployment: Deployment, rng: random.Random, photos: int
@@ -135,6 +162,24 @@ def in_hand(deployment: Deployment, replica: Service) -> list[str]:
         for call in deployment.calls()
         if call.ended is None and call.worker in alive and call.name
     ]
+
+
+def stop_one(
+    deployment: Deployment, replica: Service, *, but: list[str]
+) -> tuple[str, psutil.Process | None]:
+    """SIGSTOP a worker over a photo that no other was stopped over; say which, None at first."""
+    workers = {worker.pid: worker for worker in workers_of(replica)}
+    for call in deployment.calls():
+        worker = workers.get(call.worker)
+        if call.ended is not None or worker is None or not call.name.startswith("photo-"):
+            continue
+        if call.name in but:
+            continue
+        worker.suspend()
+        if call in deployment.calls():  # it has not ended meanwhile
+            return call.name, worker
+        worker.resume()
+    return "", None
 
 
 def copies(disk: SmallDisk) -> list[str]:

@@ -3,10 +3,12 @@
 import asyncio
 import random
 import resource
+from pathlib import Path
 
 import psutil
 
-from tests.faults.deployment import Deployment
+from tests.faults.clients import Clients
+from tests.faults.deployment import SECRET, Deployment, deployed
 from tests.faults.oracle import State, differences
 from tests.faults.population import add_guests, add_selfie
 from tests.faults.processes import Service
@@ -55,6 +57,47 @@ async def test_workers_that_are_killed_one_after_the_other_blame_no_photo(
         await asyncio.sleep(rng.uniform(0.0, 1.0))
     assert blamed(await deployment.state()) == []
     await all_home(deployment, truth)
+
+
+@short_and_long("times", 1, 10)
+async def test_a_full_store_is_waited_for_by_those_who_upload(
+    database_url: str, amqp_url: str, tmp_path: Path, rng: random.Random, times: int
+) -> None:
+    with small_disk(tmp_path / "store") as disk:
+        objects = disk.path / "objects"
+        async with deployed(
+            database_url, amqp_url, tmp_path, PHOTO_STORE_DIR=str(objects)
+        ) as deployment:
+            truth = await uploaded_while_full(deployment, disk, rng, times)
+            await all_home(deployment, truth)
+        stored = [path for path in objects.rglob("*") if path.is_file()]
+        assert len(stored) == len(truth.photos)
+
+
+async def uploaded_while_full(
+    deployment: Deployment, disk: SmallDisk, rng: random.Random, times: int
+) -> Truth:
+    """Photos that were sent to a full store, so many times over, until they were taken."""
+    world, fleet = deployment.world, deployment.fleet
+    photographer = await world.user("photographer")
+    event = await world.event(photographer)
+    truth = Truth(invent_photos(rng, [event], [], 4 * times))
+    (replica,) = await fleet.add_recognition(1)
+    ingest = await fleet.add("ingest", "services.ingest", RECOGNITION_URL=replica.url)
+    await ingest.up()
+    async with Clients(ingest.url, SECRET, photographer) as clients:
+        for number in range(times):
+            disk.fill()
+            before = clients.resent
+            own = truth.photos[4 * number :][:4]
+            uploading = asyncio.gather(*(clients.upload(photo) for photo in own))
+            await eventually(lambda: clients.resent >= before + 2 * len(own))  # noqa: B023
+            # Those that came before are there; of these nothing is kept.
+            assert len((await deployment.state()).photos) == 4 * number
+            disk.free()
+            await uploading
+    assert has_said(ingest, "no space left") + has_said(ingest, "store is full") > 0
+    return truth
 
 
 @short_and_long("times", 1, 8)

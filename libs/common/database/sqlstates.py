@@ -102,6 +102,7 @@ def is_session_lost(error: BaseException) -> bool:
             asyncpg.InterfaceError,
             asyncpg.InternalClientError,
             AsyncAdapt_asyncpg_dbapi.InterfaceError,
+            AsyncAdapt_asyncpg_dbapi.InternalClientError,
         ),
     )
 

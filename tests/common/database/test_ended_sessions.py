@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,3 +147,20 @@ async def test_a_session_that_is_kept_is_not_replaced(database: Database, work: 
 def test_what_is_no_end_of_a_session(make: Callable[[], Exception]) -> None:
     assert not is_session_lost(make())
     assert not is_session_lost(InterfaceError("SELECT 1", None, make()))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.InternalClientError("cannot switch to state 12"),
+        AsyncAdapt_asyncpg_dbapi.InternalClientError("cannot switch to state 12"),
+        AsyncAdapt_asyncpg_dbapi.InterfaceError("connection is closed"),
+        ConnectionResetError(),
+        DBAPIError("SELECT 1", None, Exception(), connection_invalidated=True),
+    ],
+    ids=repr,
+)
+def test_an_end_of_a_session_by_all_its_names(error: Exception) -> None:
+    assert is_session_lost(error)

@@ -21,7 +21,6 @@ from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.postgres import plain_url
 
-
 READY = "ready"
 
 

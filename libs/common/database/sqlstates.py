@@ -3,6 +3,7 @@
 from enum import Enum
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -40,6 +41,9 @@ KINDS: dict[str, Kind] = {
 #: After these a session is no good any more, nor are its neighbours in the pool: new ones reach
 #: whoever is the primary by then. (Such a session would answer reads, and refuse every write.)
 LOST_SESSION = ("08", READ_ONLY, "25P03", "25P04", "57P")
+#: After these the server may take new sessions at once: an operator or a proxy ended this one, or
+#: a process of the server's crashed.
+_ENDED_SESSION = ("08", "57P01", "57P02", "57P05")
 #: With these the server says nothing of the commit that it was asked for.
 _COMMIT_UNKNOWN = ("08", "40003", "57P")
 
@@ -88,6 +92,32 @@ def is_refused(error: BaseException) -> bool:
     """Whether the server itself said that it gave the transaction up: nothing of it was kept."""
     code = sqlstate(error)
     return bool(code) and not code.startswith(_COMMIT_UNKNOWN)
+
+
+def is_session_lost(error: BaseException) -> bool:
+    """Whether the session was ended, and at once: a new one may well be had, and answer.
+
+    Not what was given up because nobody answered: that has taken its time.
+    """
+    if isinstance(error, DatabaseUnavailable):
+        return False
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if code := getattr(original, "sqlstate", None):
+        return str(code).startswith(_ENDED_SESSION)
+    # The driver says it in several ways, where a session ends between two statements.
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(
+        error,
+        (
+            ConnectionResetError,
+            BrokenPipeError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            AsyncAdapt_asyncpg_dbapi.InterfaceError,
+            AsyncAdapt_asyncpg_dbapi.InternalClientError,
+        ),
+    )
 
 
 def drop_lost_session(context: ExceptionContext) -> None:

@@ -25,7 +25,7 @@ from services.gallery.photos import routes as photos
 from services.gallery.selfies import routes as selfies
 from services.gallery.settings import GallerySettings
 from services.gallery.thresholds import routes as thresholds
-from services.gallery.web.requests import BodyLimit
+from services.gallery.web.body_limit import BodyLimit
 
 ROUTERS = [
     accounts.router,

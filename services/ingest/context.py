@@ -31,10 +31,13 @@ class Admission:
         self._patience_seconds = patience_seconds
 
     @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        """Hold one of the places. Raises Unavailable when the line is too long or too slow."""
+    async def enter(self, *, waited_seconds: float = 0.0) -> AsyncIterator[None]:
+        """Hold one of the places. Raises Unavailable when the line is too long or too slow.
+
+        What was waited for before it counts.
+        """
         if self._free.locked():
-            await self._wait()
+            await self._wait(self._patience_seconds - waited_seconds)
         else:
             await self._free.acquire()
         try:
@@ -42,12 +45,12 @@ class Admission:
         finally:
             self._free.release()
 
-    async def _wait(self) -> None:
+    async def _wait(self, patience_seconds: float) -> None:
         if self._waiting >= self._max_waiting:
             raise _too_busy()
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(patience_seconds):
                 await self._free.acquire()
         except TimeoutError as error:
             raise _too_busy() from error

@@ -52,7 +52,9 @@ def create_app(settings: MediaSettings, resources: Resources | None = None) -> F
                 flights=flights,
             )
             app.state.downloads = Downloads(
-                connected.store, at_once=settings.large_downloads_at_once
+                connected.store,
+                streams=settings.streams_at_once,
+                parts=settings.parts_at_once,
             )
             cleanup = await cleaning(connected.bus, connected.topology, connected.store)
             app.state.background.start("cleanup", cleanup.run)

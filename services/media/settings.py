@@ -4,6 +4,9 @@ from pydantic import Field
 
 from libs.common.settings import CommonSettings
 
+#: A quarter of the files that a process may open on most systems, where nobody allows more.
+FOLDER_STREAMS = 256
+
 
 class MediaSettings(CommonSettings):
     """How many renditions at once, and how many requests may wait for theirs."""
@@ -23,6 +26,17 @@ class MediaSettings(CommonSettings):
     )
 
     @property
-    def large_downloads_at_once(self) -> int:
-        """Large objects read at once: the other connections serve thumbnails and readiness."""
-        return max(1, self.s3_pool_size // 2)
+    def streams_at_once(self) -> int:
+        """Large objects that are streamed at once, each with its connection or open file.
+
+        With those of `parts_at_once` they have half of the connections to S3: the others serve
+        thumbnails and readiness.
+        """
+        if self.photo_bucket_name is None:
+            return FOLDER_STREAMS
+        return max(0, self.s3_pool_size // 2 - self.parts_at_once)
+
+    @property
+    def parts_at_once(self) -> int:
+        """Parts of large objects that are read at once for those without a stream."""
+        return max(1, self.s3_pool_size // 8)

@@ -14,6 +14,8 @@ from tests.faults.truth import Guest, Photo
 from tests.support.tiny_jpeg import tiny_jpeg
 
 GIVE_UP_SECONDS = 120.0
+#: Longer than any answer takes: whoever hangs up earlier hides how long they take.
+HANG_UP_SECONDS = 60.0
 PAUSE_SECONDS = 0.3
 
 #: A path and the one file to send there: field, (name, content).
@@ -24,12 +26,18 @@ class Clients:
     """Uploads through ingest's API; 503, or no answer at all, means: again."""
 
     def __init__(self, url: str, secret: str, photographer_id: int) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=20)
+        # As many connections as there are clients: none waits for another one's answer.
+        self._client = httpx.AsyncClient(
+            base_url=url, timeout=HANG_UP_SECONDS, limits=httpx.Limits(max_connections=None)
+        )
         self._tokens = Tokens(secret)
         self._photographer = Principal(photographer_id, Role.PHOTOGRAPHER)
         #: Of users who logged in; tokens for the others are made here.
         self.headers: dict[int, dict[str, str]] = {}
-        self.resent = 0
+        #: Requests that were made again, and how many of them had been answered 503.
+        self.resent = self.refused = 0
+        #: The longest that an answer took, in seconds.
+        self.longest = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,14 +72,17 @@ class Clients:
         headers = self.headers.get(principal.user_id) or {"Authorization": f"Bearer {token}"}
         while True:
             path, files = request()
+            began = time.monotonic()
             try:
                 answer = await self._client.post(path, files=files, headers=headers)
             except httpx.TransportError as error:
                 problem = repr(error)
             else:
+                self.longest = max(self.longest, time.monotonic() - began)
                 if answer.is_success:
                     return
                 assert answer.status_code == 503, answer.text
+                self.refused += 1
                 problem = answer.text
             assert time.monotonic() < deadline, f"{path} was never accepted: {problem}"
             self.resent += 1

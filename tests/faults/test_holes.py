@@ -1,10 +1,12 @@
 """Holes: the database is there, and what it answers to some of its clients never arrives."""
 
 import asyncio
+import math
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from tests.faults.owners import shares
 from tests.faults.population import add_guests, add_photo, add_selfie
 from tests.faults.processes import Service
 from tests.faults.sizes import short_and_long
-from tests.faults.truth import Truth, invent_photos
+from tests.faults.truth import Photo, Truth, invent_photos
 from tests.support.polling import eventually
 from tests.support.silent_postgres import SilentPostgres
 
@@ -30,6 +32,37 @@ SHORT_LIMITS = {
     "PARTITION_LEASE_SECONDS": "3",
     "PARTITION_RENEW_SECONDS": "1",
 }
+
+#: What uploads are promised with the default limits.
+LONGEST_ANSWER_SECONDS = 17.0
+
+Hole = Callable[[SilentPostgres], object]
+
+
+def commits(way: SilentPostgres) -> None:
+    """Nobody is answered from the next commit on."""
+    way.lose_replies_from(b"COMMIT;")
+
+
+@dataclass(frozen=True)
+class Size:
+    """The holes, one after the other; how many photos come in each of them, and how slowly."""
+
+    holes: Sequence[Hole]
+    photos: int
+    seconds: float
+    limits: Mapping[str, str]
+    longest_answer: float
+
+
+SHORT = Size([commits], photos=20, seconds=0, limits=SHORT_LIMITS, longest_answer=math.inf)
+LONG = Size(
+    [SilentPostgres.lose_replies, commits, SilentPostgres.silence],
+    photos=120,
+    seconds=60,
+    limits={},
+    longest_answer=LONGEST_ANSWER_SECONDS,
+)
 
 
 @pytest.fixture
@@ -100,16 +133,16 @@ async def test_old_connections_that_fall_silent_are_replaced_by_new_ones(
     assert leader.last_logged("partitions_database_lost")
 
 
-@short_and_long("photos", 20, 200)
+@short_and_long("size", SHORT, LONG)
 async def test_uploads_are_refused_during_a_hole_and_nothing_of_them_is_lost(
-    deployment: Deployment, rng: random.Random, photos: int
+    deployment: Deployment, rng: random.Random, size: Size
 ) -> None:
     world, fleet = deployment.world, deployment.fleet
-    fleet.environment |= SHORT_LIMITS
+    fleet.environment |= size.limits
     photographer = await world.user("photographer")
     event = await world.event(photographer)
     guests = await add_guests(world, rng, [event], 4)
-    truth = Truth(invent_photos(rng, [event], guests, photos), guests)
+    truth = Truth(invent_photos(rng, [event], guests, size.photos * len(size.holes)), guests)
     (replica,) = await fleet.add_recognition(1)
     for guest in guests:
         await add_selfie(world, guest)
@@ -119,18 +152,42 @@ async def test_uploads_are_refused_during_a_hole_and_nothing_of_them_is_lost(
         )
         await ingest.up()
         async with Clients(ingest.url, SECRET, photographer) as clients:
-            first, rest = truth.photos[: photos // 4], truth.photos[photos // 4 :]
-            await asyncio.gather(*(clients.upload(photo) for photo in first))
-            way.lose_replies_from(b"COMMIT;")
-            uploading = asyncio.gather(*(clients.upload(photo) for photo in rest))
-            # They are told so while the hole goes on.
-            await eventually(lambda: clients.resent >= len(rest), message=fleet.tails)
-            way.heal()
-            await uploading
-        state = await deployment.settled(photos=photos, selfies=selfies_of(truth), timeout=120)
+            for number, dig in enumerate(size.holes):
+                photos = truth.photos[size.photos * number :][: size.photos]
+                await upload_during(dig, way, photos, clients, size, message=fleet.tails)
+        state = await deployment.settled(
+            photos=len(truth.photos), selfies=selfies_of(truth), timeout=120
+        )
         await fleet.stop()
+    print(f"refused: {clients.refused}; longest: {clients.longest:.1f} s")  # noqa: T201 - shown on failure
+    assert clients.longest <= size.longest_answer
+    assert clients.refused == clients.resent
     assert differences(state, truth) == []
     assert await deployment.queues() == {}
+
+
+async def upload_during(
+    dig: Hole,
+    way: SilentPostgres,
+    photos: Sequence[Photo],
+    clients: Clients,
+    size: Size,
+    *,
+    message: Callable[[], str],
+) -> None:
+    """Upload a quarter before the hole and the rest in it; all are accepted after it."""
+    first, rest = photos[: len(photos) // 4], photos[len(photos) // 4 :]
+    await asyncio.gather(*(clients.upload(photo) for photo in first))
+    refused = clients.refused
+    async with asyncio.TaskGroup() as sending:
+        dig(way)
+        for photo in rest:
+            sending.create_task(clients.upload(photo))
+            await asyncio.sleep(size.seconds / len(rest))
+        if dig is not SilentPostgres.silence:  # new connections answer
+            # They are told so while the hole goes on.
+            await eventually(lambda: clients.refused >= refused + len(rest), message=message)
+        way.heal()
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -10,6 +11,7 @@ from libs.common.web.auth import Role
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, Ingest, new_gallery, running_ingest
 from tests.support.image_files import image_file
+from tests.support.polling import eventually
 from tests.support.silent_postgres import SilentPostgres
 
 PHOTO = image_file(seed=1)
@@ -68,6 +70,39 @@ async def test_a_photo_of_a_commit_without_an_answer_is_there_once_and_whole(
     [key] = await behind.objects()
     assert key.endswith(photo.filename)
     assert len(await behind.messages()) == 1
+
+
+async def test_a_photo_of_a_lost_commit_waits_for_no_further_connection_of_the_pool(
+    settings: IngestSettings, store: ObjectStore, postgres: SilentPostgres
+) -> None:
+    # Waiting for the pool again would go on for longer than the test may.
+    few = settings.model_copy(
+        update={
+            "database_url": postgres.url,
+            "db_connect_timeout": 1,
+            "db_command_timeout": 1,
+            "db_pool_timeout": 600,
+            "db_pool_size": 4,
+            "db_max_overflow": 0,
+        }
+    )
+    async with running_ingest(few, store) as ingest, AsyncExitStack() as held:
+        gallery = await new_gallery(ingest)
+        database = ingest.resources.database
+        for _ in range(few.db_connections - 1):
+            await held.enter_async_context(database.read())
+        postgres.lose_replies_from(b"COMMIT;")
+        uploading = asyncio.create_task(upload(gallery, "a.jpg"))
+        await eventually(lambda: postgres.loses_replies)
+        # The upload has the last one; whoever waits next gets the one that takes its place.
+        next_one = asyncio.create_task(held.enter_async_context(database.read()))
+        assert postgres.silence()
+        postgres.heal()
+        assert await uploading == 503
+        await next_one
+        await held.aclose()
+        [photo] = await ingest.photos()
+        assert [key.rpartition("/")[2] for key in await ingest.objects()] == [photo.filename]
 
 
 async def test_a_photo_is_taken_when_only_the_old_connections_are_silent(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.s3 import open_s3_store
 from services.media.responses import object_response
-from services.media.responses.object_response import ONE_SEND_BYTES, Downloads
+from services.media.responses.object_response import ONE_SEND_BYTES, Downloads, Part
 from services.media.settings import MediaSettings
 from tests.faults.sizes import short_and_long
 from tests.media.world import Photo, World, jpeg, running_world
@@ -82,7 +82,9 @@ async def unread(on: Served, count: int) -> AsyncIterator[list[SlowClient]]:
 
 @contextlib.asynccontextmanager
 async def world_on_s3(database_url: str, s3: S3Bucket, pool_size: int) -> AsyncIterator[World]:
-    settings = settings_of(MediaSettings, database_url, s3_pool_size=pool_size)
+    settings = settings_of(
+        MediaSettings, database_url, photo_bucket_name=s3.bucket, s3_pool_size=pool_size
+    )
     async with (
         open_s3_store(s3.bucket, endpoint_url=s3.endpoint_url, pool_size=pool_size) as store,
         running_world(settings, store) as world,
@@ -116,38 +118,96 @@ async def test_clients_that_never_read_hold_up_nobody(
         assert (await on.get(on.path)).content == LARGE
 
 
-async def test_large_objects_leave_connections_to_all_else(
+async def test_clients_that_keep_up_leave_connections_and_parts_to_others(
     database_url: str, s3: S3Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those whose clients are still waited for."""
     use_credentials(s3, monkeypatch)
     monkeypatch.setattr(object_response, "PATIENCE_SECONDS", 3600)
+    pool = 4
     async with (
-        world_on_s3(database_url, s3, 2) as world,
+        world_on_s3(database_url, s3, pool) as world,
         served(world) as on,
-        unread(on, 1) as (reading,),
-        contextlib.AsyncExitStack() as stack,
+        unread(on, pool + 1) as clients,
     ):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            assert await reading.read(15) == b"HTTP/1.1 200 OK"
-        # These wait for their turn.
-        await stack.enter_async_context(unread(on, 2))
+        for client in clients:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert await client.read(15) == b"HTTP/1.1 200 OK"
         other = await world.photo(on.photo.event_id, jpeg())
         await on.get(world.link(other.rendition_key("thumbnail")))
         assert (await on.get("/readyz")).json()["checks"]["store"] == "ok"
+        assert (await on.get(on.path)).content == LARGE
 
 
-async def test_who_gets_no_turn_is_asked_to_come_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def test_a_folder_streams_to_more_clients_than_s3_has_connections(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(object_response, "PATIENCE_SECONDS", 3600)
+    settings = settings_of(MediaSettings, database_url, s3_pool_size=1)
+    store = await FolderStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world, served(world) as on, unread(on, 3):
+        await eventually(lambda: len(open_objects(tmp_path)) == 3)
+
+
+class WatchedDownloads(Downloads):
+    """Counts those that read on, or wait for their turn to."""
+
+    midway = 0
+
+    @contextlib.asynccontextmanager
+    async def reading(
+        self, key: str, start: int, end: int, *, is_midway: bool = False
+    ) -> AsyncIterator[Part]:
+        self.midway += is_midway
+        async with super().reading(key, start, end, is_midway=is_midway) as part:
+            yield part
+
+
+class SlowStore(FolderStore):
+    """Gives nothing of an object while its gate is closed."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+
+    async def read(
+        self, key: str, *, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        self.waiting += 1
+        await self.gate.wait()
+        self.waiting -= 1
+        async with contextlib.aclosing(super().read(key, start=start, end=end)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def test_who_gets_no_turn_comes_back_and_who_has_begun_waits_for_it(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_response, "PATIENCE_SECONDS", 0.01)
     monkeypatch.setattr(object_response, "TURN_SECONDS", 0.05)
-    downloads: Downloads = world.app.state.downloads
-    async with served(world) as on, contextlib.AsyncExitStack() as taken:
-        for _ in range(MediaSettings.model_fields["s3_pool_size"].default // 2):
-            await taken.enter_async_context(downloads.reading(on.photo.key, 0, 1))
-        answer = await on.client.get(on.path, headers=on.guest.headers)
-        assert answer.status_code == 503
-        assert int(answer.headers["retry-after"]) > 0
+    await FolderStore.open(tmp_path / "store")
+    store = SlowStore(tmp_path / "store")
+    downloads = WatchedDownloads(store, streams=0, parts=1)
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
+        world.app.state.downloads = downloads
+        async with served(world) as on, unread(on, 2) as clients:
+            for client in clients:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    assert await client.read(15) == b"HTTP/1.1 200 OK"
+            store.gate.clear()
+            # One has the turn, one waits for it.
+            begun = downloads.midway
+            bodies = [asyncio.create_task(client.read_body()) for client in clients]
+            await eventually(lambda: store.waiting == 1 and downloads.midway >= begun + 2)
+            answer = await on.client.get(on.path, headers=on.guest.headers)
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) > 0
+            store.gate.set()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert await asyncio.gather(*bodies) == [LARGE, LARGE]
 
 
 async def test_who_never_reads_is_cut_off(world: World) -> None:

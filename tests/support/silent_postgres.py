@@ -91,6 +91,11 @@ class SilentPostgres:
         """The same, from a statement that contains this on; PostgreSQL still hears it."""
         self._last_words = statement
 
+    @property
+    def loses_replies(self) -> bool:
+        """Whether it does by now; after `lose_replies_from`, whether it has heard the statement."""
+        return self._loses_replies
+
     def swallow_packets(self) -> None:
         """A hole for the clients' kernels too: nothing of theirs is acknowledged, until `heal`."""
         for own in self._sockets():

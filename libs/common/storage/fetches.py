@@ -27,18 +27,18 @@ class Fetches:
         self._room = _Room(max_bytes)
 
     @asynccontextmanager
-    async def local_file(self, key: str, *, size_bytes: int) -> AsyncIterator[Path]:
-        """See `ObjectStore.local_file`; waits for room, which is taken until the block's end."""
-        async with self._room.taken(size_bytes), AsyncExitStack() as fetched:
-            async with self._under_way:
-                path = await fetched.enter_async_context(self._store.local_file(key))
+    async def whole_file(self, key: str, uploaded: Content) -> AsyncIterator[Path]:
+        """See `whole_file.whole_file`; waits for room, which is taken until the block's end."""
+        fetch = partial(self._local_file, size_bytes=uploaded.size_bytes)
+        async with whole_file(fetch, key, uploaded) as path:
             yield path
 
     @asynccontextmanager
-    async def whole_file(self, key: str, uploaded: Content) -> AsyncIterator[Path]:
-        """See `whole_file.whole_file`; waits as `local_file` does."""
-        fetch = partial(self.local_file, size_bytes=uploaded.size_bytes)
-        async with whole_file(fetch, key, uploaded) as path:
+    async def _local_file(self, key: str, *, size_bytes: int) -> AsyncIterator[Path]:
+        """As `ObjectStore.local_file`, once there is room, which is taken until the block's end."""
+        async with self._room.taken(size_bytes), AsyncExitStack() as fetched:
+            async with self._under_way:
+                path = await fetched.enter_async_context(self._store.local_file(key))
             yield path
 
 

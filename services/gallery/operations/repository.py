@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import aws_usage
+from services.gallery.operations.rules import PaidCalls
 
 #: Reads the index of unfinished photos, however many are finished.
 _PHOTOS = text(
@@ -73,15 +74,6 @@ async def erasures_waiting(connection: AsyncConnection) -> tuple[Waiting, int]:
 async def database_bytes(connection: AsyncConnection) -> int:
     """Return the size of the database on its disk."""
     return int(await connection.scalar(_SIZE) or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class PaidCalls:
-    """How often an operation was called for an event."""
-
-    event_id: int
-    operation: str
-    calls: int
 
 
 async def paid_calls(

@@ -1,7 +1,5 @@
 """What operators look at: the queue, the cache, dead letters, and what paid calls cost."""
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
@@ -13,13 +11,12 @@ from libs.common.errors import NotFound
 from libs.common.messaging.dead_letters import repository as dead_letters
 from libs.common.messaging.dead_letters.settle import Settlement, settle, settle_all
 from libs.common.messaging.dead_letters.view import details, summary
-from libs.common.telemetry.metrics import CHARGED
 from libs.common.web.auth import Role, require
 from libs.common.web.ids import PathId, RowId
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.lists.cache import CacheFigures
 from services.gallery.operations import repository as operations
-from services.gallery.operations.repository import PaidCalls
+from services.gallery.operations.rules import bill
 from services.gallery.photos.progress import photo_job, processing_queue
 from services.gallery.web.answers import View, json_answer
 from services.gallery.web.paging import MAX_LIMIT
@@ -142,30 +139,3 @@ def _cache_view(figures: CacheFigures) -> View:
         "misses": figures.misses,
         "hit_rate": f"{rate:.2f}%",
     }
-
-
-def bill(rows: Iterable[PaidCalls], *, price_per_call: float) -> dict[str, object]:
-    """Return calls and cost per operation, per event, and in all."""
-    by_operation: Counter[str] = Counter()
-    by_event: dict[int, Counter[str]] = {}
-    for row in rows:
-        by_operation[row.operation] += row.calls
-        by_event.setdefault(row.event_id, Counter())[row.operation] += row.calls
-    return {
-        **_sum(by_operation, price_per_call),
-        "currency": "USD",
-        "price_per_call": price_per_call,
-        "operations": {
-            operation: _sum(Counter({operation: calls}), price_per_call)
-            for operation, calls in by_operation.items()
-        },
-        "events": [
-            {"event_id": event_id, **_sum(calls, price_per_call), "operations": dict(calls)}
-            for event_id, calls in by_event.items()
-        ],
-    }
-
-
-def _sum(calls: Counter[str], price_per_call: float) -> dict[str, object]:
-    charged = sum(count for operation, count in calls.items() if operation in CHARGED)
-    return {"calls": calls.total(), "cost": round(charged * price_per_call, 6)}

@@ -7,6 +7,7 @@ from sqlalchemy import and_, delete, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import memberships, selfie_indexes, selfies, users
+from services.gallery.selfies.rules import SelfieInEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +17,6 @@ class SelfieRow:
     id: int
     created_at: datetime
     object_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class SelfieInEvent:
-    """A selfie's state in one joined event; `status` is None before it is claimed."""
-
-    event_id: int
-    due_since: datetime
-    status: str | None
-    finished_at: datetime | None
-    matched: int
-    error: str | None
 
 
 async def lock_guest(connection: AsyncConnection, user_id: int) -> None:

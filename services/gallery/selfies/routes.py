@@ -1,7 +1,5 @@
 """The caller's selfies, and how far their matching is."""
 
-from collections.abc import Sequence
-
 from fastapi import APIRouter, Response
 
 from libs.common.errors import NotFound
@@ -10,7 +8,8 @@ from libs.common.web.ids import PathId
 from services.gallery.gallery import CurrentGallery
 from services.gallery.selfies import repository as selfies
 from services.gallery.selfies.changes import delete_own_selfies, delete_selfie
-from services.gallery.selfies.repository import SelfieInEvent, SelfieRow
+from services.gallery.selfies.repository import SelfieRow
+from services.gallery.selfies.rules import rematch_status
 from services.gallery.web.answers import View, json_answer
 
 router = APIRouter(prefix="/api", tags=["selfies"])
@@ -60,29 +59,6 @@ async def delete_one_selfie(
         async with attempt as unit:
             await delete_selfie(principal.user_id, selfie_id, unit=unit)
     return {"message": "This selfie and everything computed from it has been deleted."}
-
-
-def rematch_status(joined: Sequence[SelfieInEvent]) -> dict[str, object]:
-    """Return the status as the API answers it; `joined` is empty without selfie or event.
-
-    A selfie that cannot be used is a failure only where no other of the guest's could be.
-    """
-    if not joined:
-        return {"status": "idle"}
-    waiting = [one.due_since for one in joined if one.status not in {"done", "failed"}]
-    if waiting:
-        return {"status": "running", "started_at": min(waiting).timestamp(), "matched": 0}
-    finished_at = max(one.finished_at or one.due_since for one in joined).timestamp()
-    succeeded = {one.event_id for one in joined if one.status == "done"}
-    failed = [one for one in joined if one.event_id not in succeeded]
-    if failed:
-        error = "; ".join(dict.fromkeys(one.error or "unknown" for one in failed))
-        return {"status": "failed", "finished_at": finished_at, "error": error}
-    # Each selfie counts the photos of all that were done before it: the last one counts them all.
-    matched = sum(
-        max(one.matched for one in joined if one.event_id == event_id) for event_id in succeeded
-    )
-    return {"status": "done", "finished_at": finished_at, "matched": matched}
 
 
 def _selfie_view(selfie: SelfieRow, user_id: int) -> View:

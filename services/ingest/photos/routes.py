@@ -1,5 +1,6 @@
 """Photographers' uploads."""
 
+import time
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -65,9 +66,10 @@ async def upload(
     # Before the body: nobody's megabytes are read for an event that is not theirs.
     max_bytes = context.settings.max_request_bytes
     check_announced_size(request.headers.get("content-length"), max_bytes=max_bytes)
+    began = time.monotonic()
     async with context.resources.database.read() as connection:
         await require_event_owner(connection, principal, event_id)
-    async with context.uploads.enter():
+    async with context.uploads.enter(waited_seconds=time.monotonic() - began):
         with OPEN_UPLOADS.track_inprogress():
             outcomes = await upload_photos(
                 context.parts(request, max_bytes=max_bytes),
@@ -76,6 +78,7 @@ async def upload(
                     max_bytes=context.settings.max_photo_bytes,
                     max_pixels=context.settings.max_pixels,
                 ),
+                waited_seconds=time.monotonic() - began,
                 max_files=context.settings.max_files_per_request,
                 store=context.resources.store,
                 database=context.resources.database,

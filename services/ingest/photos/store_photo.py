@@ -11,6 +11,7 @@ from typing import Literal
 
 import structlog
 
+from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database, TransactionConflict
 from libs.common.database.sqlstates import is_refused
 from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
@@ -150,14 +151,17 @@ async def store_photo(
     uploader: Uploader,
     *,
     limits: PhotoLimits,
+    database_seconds: float,
     store: ObjectStore,
     database: Database,
 ) -> Kept:
     """Return what the photo became, or which photo has the same bytes.
 
     Raises InvalidInput for a file that cannot be used, NotFound when the event is gone,
-    AccountGone when the account is; then nothing of it is left.
+    AccountGone when the account is; then nothing of it is left. Raises DatabaseSilent once it
+    has waited for the database for so many seconds in all.
     """
+    loop = asyncio.get_running_loop()
     prefix = await part.read_prefix(HEADER_BYTES)
     header = await asyncio.to_thread(read_header, prefix, max_pixels=limits.max_pixels)
     job_id = uuid.uuid4().hex
@@ -169,17 +173,20 @@ async def store_photo(
     ):
         with tracing.detail("receive"):
             digest = await _receive(part, prefix, sink, max_bytes=limits.max_bytes)
-        async with database.read() as connection:
+        asked = loop.time()
+        async with _until(asked + database_seconds), database.read() as connection:
             # Spares most duplicates the commit; the claim below decides.
             first = await repository.find_recent_upload(
                 connection, uploader.event_id, digest.sha256
             )
+        database_seconds -= loop.time() - asked
         if first is not None:
             return _duplicate(name, first)
         with tracing.detail("store"):
             await writer.commit()
     photo = _row(uploader, filename, name, header, digest)
-    return await _record(photo, name, job_id, key=key, store=store, database=database)
+    deadline = loop.time() + database_seconds
+    return await _record(photo, name, job_id, deadline, key=key, store=store, database=database)
 
 
 async def _receive(part: Part, prefix: bytes, sink: DigestingWriter, *, max_bytes: int) -> Digest:
@@ -195,7 +202,14 @@ async def _receive(part: Part, prefix: bytes, sink: DigestingWriter, *, max_byte
 
 
 async def _record(
-    photo: NewPhoto, name: str, job_id: str, *, key: str, store: ObjectStore, database: Database
+    photo: NewPhoto,
+    name: str,
+    job_id: str,
+    deadline: float,
+    *,
+    key: str,
+    store: ObjectStore,
+    database: Database,
 ) -> Kept:
     """Make the row and the message, or remove the object again.
 
@@ -203,41 +217,54 @@ async def _record(
     second attempt waits for the first one's end, and finds its row or makes it. Where that
     fails, too, nobody knows, and the object stays: a photo without its bytes is lost, while
     bytes without a photo go with the event's prefix.
+
+    One deadline goes for both: with a wait for the pool of its own the second one kept clients
+    waiting for 25 s.
     """
     try:
-        return await _add(photo, name, job_id, key=key, store=store, database=database)
+        return await _add(photo, name, job_id, deadline, key=key, store=store, database=database)
     except CommitLost as lost:
         log.warning("commit_lost", filename=photo.filename, error=str(lost.error))
     except Exception:
         await store.delete(key)
         raise
     try:
-        return await _add(photo, name, job_id, key=key, store=store, database=database)
+        return await _add(photo, name, job_id, deadline, key=key, store=store, database=database)
     except CommitLost as lost:
         raise lost.error from None
 
 
 async def _add(
-    photo: NewPhoto, name: str, job_id: str, *, key: str, store: ObjectStore, database: Database
+    photo: NewPhoto,
+    name: str,
+    job_id: str,
+    deadline: float,
+    *,
+    key: str,
+    store: ObjectStore,
+    database: Database,
 ) -> Kept:
     """Make the row and the message; the object goes where it is known that no row refers to it.
 
-    Raises CommitLost, NotFound and AccountGone.
+    Raises CommitLost, NotFound, AccountGone, and DatabaseSilent at the deadline.
     """
     is_complete = False
     try:
-        async for attempt in database.attempts():
-            async with attempt as unit:
-                is_complete = False
-                photo_id = await repository.add_photo(unit.connection, photo)
-                unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
-                is_complete = True
+        async with _until(deadline):
+            async for attempt in database.attempts():
+                async with attempt as unit:
+                    is_complete = False
+                    photo_id = await repository.add_photo(unit.connection, photo)
+                    unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
+                    is_complete = True
         return Kept(name, "queued", job_id, photo_id)
     except AlreadyRecorded:
-        return await _recorded(photo, name, job_id, database)
+        async with _until(deadline):
+            return await _recorded(photo, name, job_id, database)
     except LostClaim:
         await store.delete(key)
-        return await _first_upload(photo, name, database)
+        async with _until(deadline):
+            return await _first_upload(photo, name, database)
     except (NotFound, AccountGone):
         await store.delete(key)
         raise
@@ -247,6 +274,18 @@ async def _add(
         if is_complete and not is_refusal:
             raise CommitLost(error) from error
         raise
+
+
+@asynccontextmanager
+async def _until(deadline: float) -> AsyncIterator[None]:
+    """Give up what is asked of the database at this time of the loop, with DatabaseSilent."""
+    try:
+        async with asyncio.timeout_at(deadline) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DatabaseSilent("The database does not answer. Try again in a few seconds.") from error
 
 
 async def _recorded(photo: NewPhoto, name: str, job_id: str, database: Database) -> Kept:

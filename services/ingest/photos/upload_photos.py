@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database
+from libs.common.database.sqlstates import sqlstate
 from libs.common.errors import AccountGone, FindMeError, InvalidInput, NotFound, Unavailable
 from libs.common.exhaustion import Exhausted, lacks
 from libs.common.storage.protocol import ObjectStore
@@ -24,6 +27,8 @@ FILES_FIELD = "files"
 GIVE_UP_AFTER = 3
 OUR_FAULT = "It could not be stored for a reason on our side. Send it again in a few seconds."
 MAX_NAME_CHARACTERS = 255
+#: PostgreSQL's code of a wait for a lock that took DB_LOCK_TIMEOUT.
+LOCK_NOT_AVAILABLE = "55P03"
 #: An extension longer than this is no extension.
 _MAX_EXTENSION_CHARACTERS = 16
 #: What a file without a name is called.
@@ -61,17 +66,23 @@ async def upload_photos(
     uploader: Uploader,
     *,
     limits: PhotoLimits,
+    waited_seconds: float,
     max_files: int,
     store: ObjectStore,
     database: Database,
 ) -> list[Outcome]:
     """Return an outcome per file; one that is refused does not touch the others.
 
+    What the request has waited for so far is off what the first photo waits for the database:
+    with a table locked, the waits for a turn, the pool and the lock came to 37 s.
+
     Raises BrokenBody when the body cannot be read further, NotFound when the event goes
     away, AccountGone when the account does; photos that were finished by then are kept.
     """
     outcomes: list[Outcome] = []
     failures_in_a_row = 0
+    # A lock that is about to be free is waited for all the same.
+    seconds = max(database.answer_seconds - waited_seconds, database.lock_seconds)
     name = UNNAMED
     try:
         while part := await _next_file(parts):
@@ -84,8 +95,16 @@ async def upload_photos(
                 outcome = Rejected(name, OUR_FAULT, is_ours=True)
             else:
                 outcome = await _store(
-                    part, name, uploader, limits=limits, store=store, database=database
+                    part,
+                    name,
+                    uploader,
+                    limits=limits,
+                    database_seconds=seconds,
+                    store=store,
+                    database=database,
                 )
+            if isinstance(outcome, Kept):
+                seconds = database.answer_seconds
             is_ours = isinstance(outcome, Rejected) and outcome.is_ours
             failures_in_a_row = failures_in_a_row + 1 if is_ours else 0
             if isinstance(outcome, Rejected) and outcome.is_silence:
@@ -112,6 +131,7 @@ async def _store(
     uploader: Uploader,
     *,
     limits: PhotoLimits,
+    database_seconds: float,
     store: ObjectStore,
     database: Database,
 ) -> Outcome:
@@ -120,7 +140,13 @@ async def _store(
         outcome: Outcome
         try:
             outcome = await store_photo(
-                part, name, uploader, limits=limits, store=store, database=database
+                part,
+                name,
+                uploader,
+                limits=limits,
+                database_seconds=database_seconds,
+                store=store,
+                database=database,
             )
         except (BrokenBody, BodyTooLarge, NotFound, AccountGone):
             raise
@@ -130,14 +156,22 @@ async def _store(
             # Whatever it was, the rest of the batch goes on.
             log.warning("upload_failed", event_id=uploader.event_id, name=name, exc_info=error)
             tracing.set_failed(span, error)
-            silent = isinstance(error, DatabaseSilent)
-            outcome = Rejected(name, _our_fault(error), is_ours=True, is_silence=silent)
+            outcome = Rejected(
+                name, _our_fault(error), is_ours=True, is_silence=_waited_in_vain(error)
+            )
         finally:
             UPLOAD_SECONDS.observe(time.perf_counter() - started)
         tracing.set_attributes(span, outcome=_label(outcome))
         if isinstance(outcome, Kept):
             tracing.set_attributes(span, photo_id=outcome.photo_id)
     return outcome
+
+
+def _waited_in_vain(error: Exception) -> bool:
+    """Whether it was waited for the database, its pool or a lock for as long as may be."""
+    if isinstance(error, DBAPIError):
+        return sqlstate(error) == LOCK_NOT_AVAILABLE
+    return isinstance(error, (DatabaseSilent, PoolTimeout))
 
 
 def _our_fault(error: Exception) -> str:

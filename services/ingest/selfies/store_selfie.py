@@ -45,6 +45,7 @@ async def store_selfie(
     )
     await store.put(new.object_key, selfie.content, content_type=new.content_type)
     deleted: int | None = None
+    deadline = asyncio.get_running_loop().time() + database.answer_seconds
     try:
         async for attempt in database.attempts():
             deleted = None
@@ -56,7 +57,9 @@ async def store_selfie(
         is_recorded: bool | None = False
         is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
         if deleted is not None and not is_refusal:
-            is_recorded = await asyncio.shield(asyncio.ensure_future(_is_recorded(new, database)))
+            is_recorded = await asyncio.shield(
+                asyncio.ensure_future(_is_recorded(new, deadline, database))
+            )
         if is_recorded is False:
             await asyncio.shield(store.delete(new.object_key))
         if not is_recorded or not isinstance(error, Exception):
@@ -86,13 +89,13 @@ async def _record(new: NewSelfie, unit: UnitOfWork, *, replaces: bool) -> int:
     return deleted
 
 
-async def _is_recorded(new: NewSelfie, database: Database) -> bool | None:
-    """Whether the commit whose answer was lost was made; None where nobody can say.
+async def _is_recorded(new: NewSelfie, deadline: float, database: Database) -> bool | None:
+    """Whether the commit whose answer was lost was made; None where nobody can say by then.
 
     Then the object stays: a selfie without its bytes is lost.
     """
     try:
-        async with database.unit_of_work() as unit:
+        async with asyncio.timeout_at(deadline), database.unit_of_work() as unit:
             # The transaction in question has this lock until its end.
             await repository.lock_user(unit.connection, new.user_id)
             return await repository.has_selfie(unit.connection, new.filename)

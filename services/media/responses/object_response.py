@@ -8,8 +8,9 @@ FileResponse (15,000 against 1,300 to 2,100 requests a second for 40 KB).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -31,10 +32,13 @@ from services.media.responses.byte_range import Answer, Conditions, choose
 ONE_SEND_BYTES = 1024 * 1024
 #: A client that takes longer to take a piece lets wait; 2 Mbit/s do not.
 PATIENCE_SECONDS = 1.0
-#: What is read at once for a client that let wait; twice as much each time that it does not.
-CAUTIOUS_BYTES = 256 * 1024
-#: So long is waited for a turn to read from the store.
+#: What is read at once without a stream, and for a client that let wait; twice as much each time
+#: that it does not.
+PART_BYTES = 256 * 1024
+#: So long a request waits for a turn to read from the store, and so long does one whose head is
+#: out: a file that breaks off is worse than one that comes late, up to a gateway's 75 s.
 TURN_SECONDS = 30.0
+MIDWAY_TURN_SECONDS = 60.0
 RETRY_AFTER_SECONDS = 10
 #: A loop of reads and sends never yields while the socket drains; a yield this often cut the
 #: 99th percentile at 64 connections from 351 to 150 ms.
@@ -43,32 +47,54 @@ YIELD_EVERY_BYTES = 256 * 1024
 FALLBACK_TYPE = "application/octet-stream"
 
 
-class Downloads:
-    """Reads large objects from the store, so many at once."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Pieces of an object, up to where they end."""
 
-    def __init__(self, store: ObjectStore, *, at_once: int) -> None:
+    end: int
+    pieces: AsyncIterator[bytes]
+
+
+class Downloads:
+    """Reads large objects from the store.
+
+    So many are streams, which last as long as their clients keep up. Where none is free, a part
+    is read whole before it is sent: that takes as long as the store takes, whoever the client is,
+    so that the turns for it come around.
+    """
+
+    def __init__(self, store: ObjectStore, *, streams: int, parts: int) -> None:
+        """`streams` may be none; `parts` are read at once beside them."""
         self._store = store
-        self._turns = asyncio.Semaphore(at_once)
+        self._streams = asyncio.Semaphore(streams)
+        self._parts = asyncio.Semaphore(parts)
 
     @asynccontextmanager
     async def reading(
-        self, key: str, start: int, end: int
-    ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-        """Read a part for the length of the block.
+        self, key: str, start: int, end: int, *, is_midway: bool = False
+    ) -> AsyncIterator[Part]:
+        """Read from `start` for the length of the block, to `end` or less far.
 
-        Raises ObjectNotFound at the first piece, Unavailable where no turn comes.
+        Raises ObjectNotFound, with a stream at its first piece; Unavailable where no turn comes.
         """
+        if end - start > PART_BYTES and not self._streams.locked():
+            async with self._streams, aclosing(self._store.read(key, start=start, end=end)) as read:
+                yield Part(end, read)
+        else:
+            end = min(start + PART_BYTES, end)
+            yield Part(end, _one(await self._part(key, start, end, is_midway=is_midway)))
+
+    async def _part(self, key: str, start: int, end: int, *, is_midway: bool) -> bytes:
         try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._turns.acquire()
+            async with asyncio.timeout(MIDWAY_TURN_SECONDS if is_midway else TURN_SECONDS):
+                await self._parts.acquire()
         except TimeoutError as error:
             msg = "Too many photos are being sent. Try again in a few seconds."
             raise Unavailable(msg, retry_after_seconds=RETRY_AFTER_SECONDS) from error
         try:
-            async with aclosing(self._store.read(key, start=start, end=end)) as pieces:
-                yield pieces
+            return b"".join([piece async for piece in self._store.read(key, start=start, end=end)])
         finally:
-            self._turns.release()
+            self._parts.release()
 
 
 class ObjectResponse(Response):
@@ -123,11 +149,11 @@ class ObjectResponse(Response):
         try:
             while position < self._answer.end and not gone.done():
                 part_end = min(position + at_once, self._answer.end)
-                position = await self._send_part(position, part_end, send, gone)
-                if position == part_end:
+                position, keeps_up = await self._send_part(position, part_end, send, gone)
+                if keeps_up:
                     at_once *= 2
                 elif not gone.done():
-                    at_once = CAUTIOUS_BYTES
+                    at_once = PART_BYTES
                     # Once the client has taken what was sent before: the head, or nothing.
                     await self._start(send)
                     await send({"type": "http.response.body", "body": b"", "more_body": True})
@@ -140,22 +166,24 @@ class ObjectResponse(Response):
 
     async def _send_part(
         self, position: int, end: int, send: Send, gone: "asyncio.Task[None]"
-    ) -> int:
-        """Send a part of the object; return where it ended, too early if the client lets wait."""
+    ) -> tuple[int, bool]:
+        """Send a part of the object; return where it ended, and whether the client keeps up."""
         since_yield = 0
-        async with self._downloads.reading(self._info.key, position, end) as pieces:
-            async for piece in pieces:
+        async with self._downloads.reading(
+            self._info.key, position, end, is_midway=self._is_started
+        ) as part:
+            async for piece in part.pieces:
                 if gone.done() or not await self._is_taken(piece, send):
-                    return position
+                    return position, False
                 position += len(piece)
                 BYTES_SENT.inc(len(piece))
                 since_yield += len(piece)
                 if since_yield >= YIELD_EVERY_BYTES:
                     since_yield = 0
                     await asyncio.sleep(0)
-        if position < end:
-            raise StoreUnavailable(f"The photo store gave {position} bytes of {end}.")
-        return position
+        if position < part.end:
+            raise StoreUnavailable(f"The photo store gave {position} bytes of {part.end}.")
+        return position, True
 
     async def _is_taken(self, piece: bytes, send: Send) -> bool:
         """Send a piece; False when the client has not taken what was sent before it."""
@@ -220,6 +248,10 @@ def _safe_type(content_type: str) -> str:
     """Nothing that a browser would run leaves this origin as what it says it is."""
     is_picture = content_type.startswith("image/") and "svg" not in content_type
     return content_type if is_picture else FALLBACK_TYPE
+
+
+async def _one(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece
 
 
 async def _client_leaves(receive: Receive) -> None:

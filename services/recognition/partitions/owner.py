@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 RECONNECT_SECONDS = 0.5
 #: How long a cancelled stop may take to free the rows; without it their leases must run out.
 LAST_WORD_SECONDS = 2.0
-_PASSING_ERRORS = (*DATABASE_ERRORS, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class PartitionOwner:
         while not self._has_left.is_set():
             try:
                 await self._stay_connected(handler)
-            except _PASSING_ERRORS as error:
+            except DATABASE_ERRORS as error:
                 log.warning("partitions_database_lost", error=str(error) or type(error).__name__)
             else:
                 self._has_left.set()

@@ -31,9 +31,8 @@ class PhotoRow:
     is_known: bool = False
     #: The replica that analyses it, None when none does.
     claimed_by: str | None = None
-    #: When the latest analysis of it began, whether or not that is still running.
+    #: When the latest analysis of it began, or renewed its claim; it need not be running.
     claimed_at: datetime | None = None
-    size_bytes: int = 0
 
     def waits_for(self, engine: str) -> bool:
         """Whether its faces are there to be matched by this engine, or by whichever there is."""
@@ -61,7 +60,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.finished_at,
                 photos.c.claimed_by,
                 photos.c.claimed_at,
-                photos.c.size_bytes,
             ).where(photos.c.id == photo_id)
         )
     ).one_or_none()
@@ -79,7 +77,6 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
         is_known=row.finished_at is not None,
         claimed_by=row.claimed_by,
         claimed_at=row.claimed_at,
-        size_bytes=row.size_bytes,
     )
 
 
@@ -146,6 +143,15 @@ async def claim(connection: AsyncConnection, photo: PhotoRow, *, claimant: str) 
         )
     )
     return bool(claimed.rowcount)
+
+
+async def renew_claim(connection: AsyncConnection, *, photo_id: int, claimant: str) -> None:
+    """Have the claim last for its lease from now on, where it is the claimant's still."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.claimed_by == claimant)
+        .values(claimed_at=func.clock_timestamp())
+    )
 
 
 async def give_back(

@@ -36,6 +36,32 @@ async def test_scans_wait_for_each_other_and_nobody_waits_for_scans(
     assert reading == 2 * small.db_connections
 
 
+async def test_who_looks_whether_it_works_waits_for_nobody(settings: CommonSettings) -> None:
+    small = settings.model_copy(
+        update={"db_pool_size": 2, "db_max_overflow": 3, "db_pool_timeout": 600}
+    )
+    release = asyncio.Event()
+    held = 0
+
+    async def hold(database: Database) -> None:
+        nonlocal held
+        async with database.read():
+            held += 1
+            await release.wait()
+
+    async with Database.open(small) as database, asyncio.TaskGroup() as holding:
+        for _ in range(2 * small.db_connections):
+            holding.create_task(hold(database))
+        await eventually(lambda: held >= small.db_connections - 1)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as looks:
+            for _ in range(5):
+                looks.create_task(database.check())
+                looks.create_task(database.check_primary())
+        assert held == small.db_connections - 1
+        release.set()
+    assert held == 2 * small.db_connections
+
+
 async def test_who_waits_too_long_for_a_turn_is_told_to_come_back(
     settings: CommonSettings,
 ) -> None:

@@ -1,6 +1,7 @@
 """Local copies: so many fetched at once, so many bytes in all, first come, first served."""
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import pytest
 from libs.common.storage.fetches import Fetches
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectNotFound
+from libs.common.storage.whole_file import Content
 from tests.support.polling import eventually
 
 
@@ -19,6 +21,7 @@ class SlowStore(FolderStore):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
+        self.root = root
         self.asked: list[str] = []
         self.may_give = asyncio.Semaphore(0)
 
@@ -34,29 +37,31 @@ class SlowStore(FolderStore):
 async def store(tmp_path: Path) -> SlowStore:
     store = await SlowStore.open(tmp_path)
     assert isinstance(store, SlowStore)
-    for key in "abcde":
-        await store.put(key, key.encode(), content_type="image/jpeg")
     return store
 
 
 class Users:
     """Tasks that use a file each until they are told to end."""
 
-    def __init__(self, fetches: Fetches) -> None:
-        self._fetches = fetches
+    def __init__(self, store: SlowStore, *, at_once: int, max_bytes: int) -> None:
+        self._store = store
+        self.fetches = Fetches(store, at_once=at_once, max_bytes=max_bytes)
         self._may_end = {key: asyncio.Event() for key in "abcde"}
         self.using: Counter[str] = Counter()
 
     def begin(self, key: str, size_bytes: int) -> asyncio.Task[None]:
-        return asyncio.create_task(self._use(key, size_bytes))
+        data = key.encode() * size_bytes
+        (self._store.root / key).write_bytes(data)
+        return asyncio.create_task(self._use(key, data))
 
     def end(self, *keys: str) -> None:
         for key in keys:
             self._may_end[key].set()
 
-    async def _use(self, key: str, size_bytes: int) -> None:
-        async with self._fetches.local_file(key, size_bytes=size_bytes) as path:
-            assert path.read_text() == key
+    async def _use(self, key: str, data: bytes) -> None:
+        uploaded = Content(len(data), hashlib.sha256(data).digest())
+        async with self.fetches.whole_file(key, uploaded) as path:
+            assert path.read_bytes() == data
             self.using[key] += 1
             await self._may_end[key].wait()
             self.using[key] -= 1
@@ -67,7 +72,7 @@ class Users:
 
 
 async def test_so_many_are_fetched_at_once_and_more_are_used(store: SlowStore) -> None:
-    users = Users(Fetches(store, at_once=2, max_bytes=1000))
+    users = Users(store, at_once=2, max_bytes=1000)
     tasks = [users.begin(key, 1) for key in "abcd"]
     await eventually(lambda: store.asked == ["a", "b"])
     store.may_give.release()
@@ -80,7 +85,7 @@ async def test_so_many_are_fetched_at_once_and_more_are_used(store: SlowStore) -
 
 
 async def test_what_is_fetched_and_used_takes_no_more_than_the_room(store: SlowStore) -> None:
-    users = Users(Fetches(store, at_once=5, max_bytes=100))
+    users = Users(store, at_once=5, max_bytes=100)
     for _ in range(5):
         store.may_give.release()
     tasks = [users.begin("a", 50), users.begin("b", 40)]
@@ -97,7 +102,7 @@ async def test_what_is_fetched_and_used_takes_no_more_than_the_room(store: SlowS
 
 
 async def test_what_is_larger_than_all_room_comes_alone(store: SlowStore) -> None:
-    users = Users(Fetches(store, at_once=5, max_bytes=100))
+    users = Users(store, at_once=5, max_bytes=100)
     for _ in range(5):
         store.may_give.release()
     tasks = [users.begin("a", 1)]
@@ -115,8 +120,7 @@ async def test_what_is_larger_than_all_room_comes_alone(store: SlowStore) -> Non
 async def test_a_fetch_that_fails_or_is_cancelled_gives_its_room_and_its_turn_back(
     store: SlowStore,
 ) -> None:
-    fetches = Fetches(store, at_once=1, max_bytes=100)
-    users = Users(fetches)
+    users = Users(store, at_once=1, max_bytes=100)
     for _ in range(3):
         cancelled = users.begin("a", 100)
         await eventually(lambda: len(store.asked) % 2 == 1)
@@ -124,7 +128,8 @@ async def test_a_fetch_that_fails_or_is_cancelled_gives_its_room_and_its_turn_ba
         await asyncio.gather(cancelled, return_exceptions=True)
         store.may_give.release()
         with pytest.raises(ObjectNotFound):
-            await users.begin("missing", 100)
+            async with users.fetches.whole_file("missing", Content(100, b"a digest")):
+                pass
     store.may_give.release()
     last = users.begin("b", 100)
     await eventually(lambda: users.now == "b")
@@ -133,7 +138,7 @@ async def test_a_fetch_that_fails_or_is_cancelled_gives_its_room_and_its_turn_ba
 
 
 async def test_who_is_cancelled_while_it_waits_for_room_leaves_the_line(store: SlowStore) -> None:
-    users = Users(Fetches(store, at_once=5, max_bytes=100))
+    users = Users(store, at_once=5, max_bytes=100)
     for _ in range(3):
         store.may_give.release()
     first = users.begin("a", 100)

@@ -1,5 +1,4 @@
-from services.gallery.operations.repository import PaidCalls
-from services.gallery.operations.routes import bill
+from services.gallery.operations.rules import PaidCalls, bill
 
 
 def test_calls_and_cost_are_summed_per_operation_and_per_event() -> None:

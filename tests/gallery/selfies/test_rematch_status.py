@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.gallery.selfies.repository import SelfieInEvent
-from services.gallery.selfies.routes import rematch_status
+from services.gallery.selfies.rules import SelfieInEvent, rematch_status
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=9)

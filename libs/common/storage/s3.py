@@ -105,7 +105,6 @@ class S3Store:
             key=key,
             size_bytes=head["ContentLength"],
             etag=head["ETag"],
-            modified_at=head["LastModified"],
         )
 
     async def get(self, key: str) -> bytes:
@@ -153,7 +152,6 @@ class S3Store:
                     key=found["Key"],
                     size_bytes=found["Size"],
                     etag=found["ETag"],
-                    modified_at=found["LastModified"],
                 )
 
     async def delete(self, key: str) -> None:

@@ -40,7 +40,7 @@ coverage: $(VENV)/dev ## All of both, slower, and which lines no test reaches
 	$(PYTEST) $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
 
 test-faults: $(VENV)/dev ## Kill, freeze and cut off everything for longer (FINDME_FAULTS_SEED=n repeats)
-	$(PYTEST) tests/faults tests/media/test_slow_downloads.py -m long $(ARGS)
+	$(PYTEST) tests --ignore tests/deploy/images -m long $(ARGS)
 
 lint: $(VENV)/dev types ## Check style, types and the arrows between packages
 	$(BIN)/ruff check .

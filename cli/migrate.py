@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.options import DataDir, settings_with
-from libs.common.database.connections import DatabaseUnavailable
+from libs.common.database.connections import DatabaseUnavailable, SessionRefused
 from libs.common.database.migrate import upgrade
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import Unavailable
@@ -64,6 +64,8 @@ def _as_unavailable(error: Exception) -> Unavailable | None:
     """The error as one sentence, None if waiting would not help."""
     if isinstance(error, BusUnavailable):
         return error
+    if isinstance(error, SessionRefused):
+        return None
     if is_away(error):
         return DatabaseUnavailable(f"The database cannot be reached: {error}")
     return None

@@ -98,7 +98,6 @@ def common_settings(settings: StandaloneSettings, url: str) -> dict[str, Any]:
         "database_url": url,
         "db_pool_size": 15,
         "db_max_overflow": 15,
-        "db_pool_timeout": 30,
         "amqp_url": None,
         "secret_key": secret_key(settings.data_dir),
         "photo_bucket_name": None,

@@ -7,7 +7,15 @@ import errno
 import os
 from collections.abc import Iterator
 
+from prometheus_client import Counter
+
 from libs.common.errors import Unavailable
+
+EXHAUSTED = Counter(
+    "findme_exhausted_total",
+    "Work put off because the machine had no more of: disk space, memory, open files, threads.",
+    ["what"],
+)
 
 _SCARCE = {
     errno.ENOSPC: "disk space",
@@ -25,6 +33,10 @@ _WORDS = {
 }
 _NO_THREAD = "can't start new thread"
 
+# There from the start: of a counter that appears with its first event, no rate shows it.
+for _what in {*_SCARCE.values(), *_WORDS.values(), "threads"}:
+    EXHAUSTED.labels(_what)
+
 
 class Exhausted(Unavailable):
     """The machine has no more of something; the message says of what."""
@@ -32,6 +44,8 @@ class Exhausted(Unavailable):
     def __init__(self, what: str) -> None:
         super().__init__(f"The server has no more {what}. Try again in a few seconds.")
         self.what = what
+        # Here, as many raise it; one from a worker process is made anew in this one.
+        EXHAUSTED.labels(what).inc()
 
     def __reduce__(self) -> tuple[type["Exhausted"], tuple[str]]:
         """It comes from worker processes, too."""

@@ -15,6 +15,8 @@ RENDITION_SECONDS = Histogram(
 RENDITIONS_IN_HAND = Gauge(
     "findme_renditions_in_hand", "Renditions being made or waiting for a worker."
 )
+WORKERS = Gauge("findme_rendition_workers", "Most worker processes that make renditions.")
+WORKERS_BUSY = Gauge("findme_rendition_workers_busy", "Worker processes with a rendition in hand.")
 OBJECTS_CLEANED = Counter(
     "findme_media_cleaned_total",
     "Deleted photos, selfies, events and accounts whose objects were removed.",

@@ -159,7 +159,7 @@ def _analyzer(
         claims=AnalysisClaims(
             resources.database,
             claimant=replica,
-            # Twice: a photo waits for its worker behind a selfie.
+            # Renewed while the photo is in hand: it may wait for its worker behind a selfie.
             lease_seconds=2 * settings.analyze_timeout_seconds,
             replica_lease_seconds=settings.partition_lease_seconds,
         ),

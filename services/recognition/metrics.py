@@ -10,11 +10,6 @@ ANALYZE_SECONDS = Histogram(
 )
 WORKERS = Gauge("findme_workers", "Worker processes that analyse photos.")
 WORKERS_BUSY = Gauge("findme_workers_busy", "Worker processes with a photo in hand.")
-WORKERS_LOST = Counter(
-    "findme_workers_lost_total",
-    "Worker processes that died with a photo in hand, by cause: crashed, timed_out.",
-    ["cause"],
-)
 FACES_PER_PHOTO = Histogram(
     "findme_faces_per_photo", "Faces found in a photo.", buckets=(0, 1, 2, 3, 5, 8, 13, 21, 50)
 )
@@ -89,7 +84,5 @@ for _outcome in ("analyzed", "failed"):
     PHOTOS.labels(_outcome)
 for _outcome in ("indexed", "failed", "skipped"):
     SELFIES_INDEXED.labels(_outcome)
-for _cause in ("crashed", "timed_out"):
-    WORKERS_LOST.labels(_cause)
 for _kind in ("claimed", "taken_over", "given_back", "lost"):
     PARTITION_MOVES.labels(_kind)

@@ -62,7 +62,9 @@ class RecognitionSettings(CommonSettings):
         description="Usual wait of a photo for others; at most three times that.",
     )
     selfie_claim_seconds: float = Field(
-        default=60, gt=0, description="After this, another replica may index a claimed selfie."
+        default=60,
+        gt=0,
+        description="So long after its last renewal, a selfie's claim may be taken over.",
     )
     partition_lease_seconds: float = Field(
         default=10, gt=0, description="A dead replica's match partitions are taken over after this."

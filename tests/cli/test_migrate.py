@@ -5,6 +5,7 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.support.refusing_pooler import refusing_pooler
 from tests.support.services import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,16 @@ async def test_a_database_that_does_not_come_is_told_of_in_one_sentence(amqp_url
         assert errors.count(b"\n") == 1
         assert b"secret" not in out + errors
         assert out.count(b"Waiting: ") == len(arguments)
+
+
+async def test_a_pooler_that_refuses_our_sessions_is_not_waited_for(amqp_url: str) -> None:
+    async with refusing_pooler("idle_session_timeout") as url:
+        process = await findme_migrate("--wait=600", database_url=url, amqp_url=amqp_url)
+        out, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert b"idle_session_timeout" in errors
+    assert errors.count(b"\n") == 1
+    assert b"secret" not in out + errors
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,8 +1,10 @@
 """What a machine lacks, told from what else may be wrong."""
 
 import errno
+import pickle
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.common.exhaustion import Exhausted, lacks, lacks_by_its_words
 
@@ -53,6 +55,19 @@ def test_a_chain_that_is_a_circle_ends() -> None:
     first.__cause__, second.__cause__ = second, first
     assert lacks(first) is None
     assert lacks_by_its_words(first) is None
+
+
+def test_what_is_lacking_is_counted_also_when_a_worker_process_says_it() -> None:
+    def counted() -> float:
+        value = REGISTRY.get_sample_value("findme_exhausted_total", {"what": "disk space"})
+        assert value is not None
+        return value
+
+    before = counted()
+    sent = pickle.dumps(Exhausted("disk space"))
+    assert counted() == before + 1
+    pickle.loads(sent)
+    assert counted() == before + 2
 
 
 def test_what_is_lacking_is_said_to_people() -> None:

@@ -7,6 +7,10 @@ import pytest
 
 from tests.faults.deployment import Deployment, deployed
 from tests.faults.proxy import StoreProxy
+from tests.faults.together import Shared
+from tests.support.postgres import Postgres
+from tests.support.postgres_gate import PostgresGate
+from tests.support.rabbitmq import RabbitMQ
 from tests.support.s3 import S3Bucket
 from tests.support.stores import use_credentials
 
@@ -58,3 +62,16 @@ async def broker_proxy(amqp_url: str) -> AsyncIterator[StoreProxy]:
     proxy = StoreProxy(amqp_url)
     async with proxy.running():
         yield proxy
+
+
+@pytest.fixture
+async def shared(
+    database_url: str,
+    postgres_faults: Postgres,
+    rabbitmq_faults: RabbitMQ,
+    broker_proxy: StoreProxy,
+) -> AsyncIterator[Shared]:
+    """What all services share, behind ways that can be closed."""
+    gate = PostgresGate(database_url)
+    async with gate.running():
+        yield Shared(broker_proxy, gate, rabbitmq_faults, postgres_faults, database_url)

@@ -12,6 +12,7 @@ from tests.faults.oracle import differences
 from tests.faults.population import add_guests, add_photo, add_selfie
 from tests.faults.processes import Service
 from tests.faults.proxy import StoreProxy
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.polling import eventually
 from tests.support.postgres import Postgres
@@ -22,8 +23,9 @@ PHOTOS = 20
 long = pytest.mark.long
 
 
+@short_and_long("times", 1, 12)
 async def test_a_selfie_whose_replica_dies_over_it_is_indexed_by_another(
-    deployment: Deployment, rng: random.Random
+    deployment: Deployment, rng: random.Random, times: int
 ) -> None:
     deployment.fleet.environment |= {
         "SCRIPTED_SECONDS": "1",
@@ -31,12 +33,15 @@ async def test_a_selfie_whose_replica_dies_over_it_is_indexed_by_another(
         "PARTITION_RENEW_SECONDS": "1",
     }
     replicas = await deployment.fleet.add_recognition(2)
-    guests = await add_guests(deployment.world, rng, [await deployment.world.event()], 1)
-    await add_selfie(deployment.world, guests[0])
-    await (await replica_at_work(deployment, replicas)).end()
+    guests = await add_guests(deployment.world, rng, [await deployment.world.event()], times)
+    for number, guest in enumerate(guests):
+        await add_selfie(deployment.world, guest)
+        # What the dead replica had done is unknown: this once, the selfie is computed again.
+        await (await replica_at_work(deployment, replicas, calls=2 * number)).kill()
+        await deployment.settled(photos=0, selfies=number + 1, timeout=60)
+        await deployment.fleet.all_up()
     await all_home(deployment, Truth(guests=guests))
-    # What the dead replica had done is unknown: this once, the selfie is computed again.
-    assert len(deployment.calls()) == 2
+    assert len(deployment.calls()) == 2 * times
 
 
 @long
@@ -94,8 +99,8 @@ async def all_home(deployment: Deployment, truth: Truth) -> None:
     assert await deployment.queues() == {}
 
 
-async def replica_at_work(deployment: Deployment, replicas: list[Service]) -> Service:
-    """The replica whose engine has the first call in hand."""
-    await eventually(deployment.calls)
-    service_pid = psutil.Process(deployment.calls()[0].worker).ppid()
+async def replica_at_work(deployment: Deployment, replicas: list[Service], calls: int) -> Service:
+    """The replica whose engine has the first call after so many others in hand."""
+    await eventually(lambda: len(deployment.calls()) > calls)
+    service_pid = psutil.Process(deployment.calls()[calls].worker).ppid()
     return next(replica for replica in replicas if replica.pid == service_pid)

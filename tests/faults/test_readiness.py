@@ -1,5 +1,8 @@
 """What all services share is slow or away: those stay ready whose requests do without it."""
 
+import asyncio
+import time
+
 import httpx
 
 from libs.common.face_check import FACE_CHECK_PATH
@@ -9,13 +12,17 @@ from tests.faults.deployment import SECRET, Deployment
 from tests.faults.oracle import differences
 from tests.faults.processes import SCRIPTED_RECOGNITION, Service
 from tests.faults.proxy import StoreProxy, behind
+from tests.faults.sizes import short_and_long
 from tests.faults.truth import Photo, Truth
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.tiny_jpeg import tiny_jpeg
 
+LOOK_EVERY_SECONDS = 2.0
 
+
+@short_and_long("seconds", 0, 60)
 async def test_a_slow_store_and_a_broker_that_is_away_take_only_those_out_who_need_them(
-    deployment_on_s3: tuple[Deployment, StoreProxy], broker_proxy: StoreProxy
+    deployment_on_s3: tuple[Deployment, StoreProxy], broker_proxy: StoreProxy, seconds: float
 ) -> None:
     deployment, store = deployment_on_s3
     fleet, world = deployment.fleet, deployment.world
@@ -30,13 +37,14 @@ async def test_a_slow_store_and_a_broker_that_is_away_take_only_those_out_who_ne
     broker_proxy.hang()
     # Heartbeats find it out after some seconds: consumers take nothing then.
     await eventually(lambda: told(fleet.services, "bus", ok=False))
-    assert await ready(fleet.services) == {"recognition", "ingest", "gallery", "media"}
+    await stay_ready(fleet.services, {"recognition", "ingest", "gallery", "media"}, seconds)
     async with Clients(fleet.services[1].url, SECRET, photographer) as clients:
         await clients.upload(photo)
         assert clients.resent == 0
     store.hang()
     await eventually(lambda: told([recognition], "store", ok=False))
     await eventually(lambda: are_ready(fleet.services, {"recognition", "gallery"}))
+    await stay_ready(fleet.services, {"recognition", "gallery"}, seconds)
     assert await checks_a_face(recognition)
 
     store.heal()
@@ -53,6 +61,16 @@ async def ready(services: list[Service]) -> set[str]:
 
 async def are_ready(services: list[Service], names: set[str]) -> bool:
     return await ready(services) == names
+
+
+async def stay_ready(services: list[Service], names: set[str], seconds: float) -> None:
+    """See that these are ready, and no others, once or for so long."""
+    end = time.monotonic() + seconds
+    while True:
+        assert await ready(services) == names
+        if time.monotonic() >= end:
+            return
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 async def told(services: list[Service], dependency: str, *, ok: bool) -> bool:

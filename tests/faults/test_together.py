@@ -12,7 +12,7 @@ from tests.faults.clients import Clients
 from tests.faults.deployment import SECRET, Deployment, deployed
 from tests.faults.oracle import differences
 from tests.faults.population import add_guests
-from tests.faults.proxy import StoreProxy, behind
+from tests.faults.proxy import behind
 from tests.faults.sizes import short_and_long
 from tests.faults.together import (
     Fault,
@@ -27,8 +27,6 @@ from tests.faults.together import (
 )
 from tests.faults.truth import Truth, invent_photos
 from tests.support.polling import eventually
-from tests.support.postgres import Postgres
-from tests.support.postgres_gate import PostgresGate
 
 #: Shorter than the faults are long.
 POOL_TIMEOUT_SECONDS = 2.0
@@ -68,15 +66,6 @@ LONG = Size(
     seconds=60,
     replicas=2,
 )
-
-
-@pytest.fixture
-async def shared(
-    database_url: str, postgres_faults: Postgres, broker_proxy: StoreProxy
-) -> AsyncIterator[Shared]:
-    gate = PostgresGate(database_url)
-    async with gate.running():
-        yield Shared(broker_proxy, gate, postgres_faults, database_url)
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import asyncio
 import random
 import resource
+from pathlib import Path
 
 import psutil
 
-from tests.faults.deployment import Deployment
+from tests.faults.clients import Clients
+from tests.faults.deployment import SECRET, Deployment, deployed
 from tests.faults.oracle import State, differences
 from tests.faults.population import add_guests, add_selfie
 from tests.faults.processes import Service
@@ -55,6 +57,74 @@ async def test_workers_that_are_killed_one_after_the_other_blame_no_photo(
         await asyncio.sleep(rng.uniform(0.0, 1.0))
     assert blamed(await deployment.state()) == []
     await all_home(deployment, truth)
+
+
+@short_and_long("times", 1, 10)
+async def test_a_full_store_is_waited_for_by_those_who_upload(
+    database_url: str, amqp_url: str, tmp_path: Path, rng: random.Random, times: int
+) -> None:
+    with small_disk(tmp_path / "store") as disk:
+        objects = disk.path / "objects"
+        async with deployed(
+            database_url, amqp_url, tmp_path, PHOTO_STORE_DIR=str(objects)
+        ) as deployment:
+            truth = await uploaded_while_full(deployment, disk, rng, times)
+            await all_home(deployment, truth)
+        stored = [path for path in objects.rglob("*") if path.is_file()]
+        assert len(stored) == len(truth.photos)
+
+
+async def uploaded_while_full(
+    deployment: Deployment, disk: SmallDisk, rng: random.Random, times: int
+) -> Truth:
+    """Photos that were sent to a full store, so many times over, until they were taken."""
+    world, fleet = deployment.world, deployment.fleet
+    photographer = await world.user("photographer")
+    event = await world.event(photographer)
+    truth = Truth(invent_photos(rng, [event], [], 4 * times))
+    (replica,) = await fleet.add_recognition(1)
+    ingest = await fleet.add("ingest", "services.ingest", RECOGNITION_URL=replica.url)
+    await ingest.up()
+    async with Clients(ingest.url, SECRET, photographer) as clients:
+        for number in range(times):
+            disk.fill()
+            before = clients.resent
+            own = truth.photos[4 * number :][:4]
+            uploading = asyncio.gather(*(clients.upload(photo) for photo in own))
+            await eventually(lambda: clients.resent >= before + 2 * len(own))  # noqa: B023
+            # Those that came before are there; of these nothing is kept.
+            assert len((await deployment.state()).photos) == 4 * number
+            disk.free()
+            await uploading
+    assert has_said(ingest, "no space left") + has_said(ingest, "store is full") > 0
+    return truth
+
+
+@short_and_long("times", 1, 8)
+async def test_workers_that_are_stopped_over_a_photo_are_killed_and_blame_none(
+    deployment: Deployment, rng: random.Random, times: int
+) -> None:
+    deployment.fleet.environment |= {"SCRIPTED_SECONDS": "0.3", "ANALYZE_TIMEOUT_SECONDS": "5"}
+    (replica,) = await deployment.fleet.add_recognition(1)
+    truth = await come_in(deployment, rng, 8 * times)
+    stopped: list[str] = []
+    for _ in range(times):
+
+        async def is_struck() -> bool:
+            name, worker = stop_one(deployment, replica, but=stopped)
+            if worker is None:
+                return False
+            stopped.append(name)
+            await eventually(lambda: worker not in workers_of(replica))
+            return True
+
+        await eventually(is_struck)
+    assert blamed(await deployment.state()) == []
+    await all_home(deployment, truth)
+    # Each was begun once more, by another worker.
+    begun = [call.name for call in deployment.calls() if call.name in stopped]
+    assert sorted(begun) == sorted(stopped * 2)
+    assert replica.starts == 1
 
 
 @sizes
@@ -135,6 +205,24 @@ def in_hand(deployment: Deployment, replica: Service) -> list[str]:
         for call in deployment.calls()
         if call.ended is None and call.worker in alive and call.name
     ]
+
+
+def stop_one(
+    deployment: Deployment, replica: Service, *, but: list[str]
+) -> tuple[str, psutil.Process | None]:
+    """SIGSTOP a worker over a photo that no other was stopped over; say which, None at first."""
+    workers = {worker.pid: worker for worker in workers_of(replica)}
+    for call in deployment.calls():
+        worker = workers.get(call.worker)
+        if call.ended is not None or worker is None or not call.name.startswith("photo-"):
+            continue
+        if call.name in but:
+            continue
+        worker.suspend()
+        if call in deployment.calls():  # it has not ended meanwhile
+            return call.name, worker
+        worker.resume()
+    return "", None
 
 
 def copies(disk: SmallDisk) -> list[str]:

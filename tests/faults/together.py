@@ -9,12 +9,19 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from tests.faults.proxy import StoreProxy
+from tests.support.polling import eventually
 from tests.support.postgres import Postgres, plain_url
 from tests.support.postgres_gate import PostgresGate
+from tests.support.rabbitmq import RabbitMQ, alarms
 from tests.support.read_only import read_only
 
 #: As long as the services' sessions last, when they are ended again and again.
 END_EVERY_SECONDS = 1.0
+#: `rabbitmqctl`'s words by the alarm that they set off; then those that end it.
+ALARMS = {
+    "memory": ("set_vm_memory_high_watermark", "0.00001", "0.6"),
+    "disk": ("set_disk_free_limit", "100000GB", "50MB"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class Shared:
 
     broker: StoreProxy
     gate: PostgresGate
+    rabbitmq: RabbitMQ
     postgres: Postgres
     database_url: str
 
@@ -47,6 +55,31 @@ async def broker_partitioned(shared: Shared) -> AsyncIterator[None]:
         yield
     finally:
         shared.broker.heal()
+
+
+@asynccontextmanager
+async def broker_without_memory(shared: Shared) -> AsyncIterator[None]:
+    """It takes nothing from publishers until it has some."""
+    async with _alarmed(shared.rabbitmq, "memory"):
+        yield
+
+
+@asynccontextmanager
+async def broker_without_disk(shared: Shared) -> AsyncIterator[None]:
+    """The same for the disk."""
+    async with _alarmed(shared.rabbitmq, "disk"):
+        yield
+
+
+@asynccontextmanager
+async def _alarmed(rabbitmq: RabbitMQ, alarm: str) -> AsyncIterator[None]:
+    command, on, off = ALARMS[alarm]
+    await asyncio.to_thread(rabbitmq.control, command, on)
+    try:
+        await eventually(lambda: asyncio.to_thread(alarms, rabbitmq), poll_seconds=0.2)
+        yield
+    finally:
+        await asyncio.to_thread(rabbitmq.control, command, off)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
+from prometheus_client import REGISTRY
 
 from libs.common.errors import Unavailable
 from services.media.renditions.rendition_pool import RenditionPool
@@ -43,6 +44,12 @@ def _pool(timeout_seconds: float = 60) -> RenditionPool:
     return RenditionPool(
         workers=1, queue_limit=0, timeout_seconds=timeout_seconds, max_pixels=10**8
     )
+
+
+def _value(name: str, **labels: str) -> float:
+    value = REGISTRY.get_sample_value(name, labels)
+    assert value is not None
+    return value
 
 
 async def _kill_worker_reading(
@@ -87,6 +94,7 @@ async def test_a_photo_whose_worker_died_once_is_tried_again(
 async def test_a_photo_that_kills_its_worker_twice_is_given_up_and_the_next_is_made(
     pool: RenditionPool, pipe: Path, picture: Path
 ) -> None:
+    lost = _value("findme_workers_lost_total", cause="crashed")
     rendering = asyncio.create_task(pool.render(pipe, 400))
 
     await _kill_worker_reading(pipe, by=signal.SIGSEGV)
@@ -94,6 +102,9 @@ async def test_a_photo_that_kills_its_worker_twice_is_given_up_and_the_next_is_m
 
     with pytest.raises(CannotDecode, match="breaks the decoder"):
         await rendering
+    assert _value("findme_workers_lost_total", cause="crashed") == lost + 2
+    assert _value("findme_rendition_workers") == 1
+    assert _value("findme_rendition_workers_busy") == 0
     assert await pool.render(picture, 400)
 
 

@@ -17,6 +17,7 @@ from libs.common.messaging.messages import PhotoDeleted
 from libs.common.storage import keys
 from libs.common.storage.folder import FolderStore
 from services.media.renditions import renditions
+from services.media.renditions.renditions import Failure
 from services.media.settings import MediaSettings
 from tests.media.world import World, jpeg, running_world
 from tests.support.polling import eventually
@@ -245,18 +246,18 @@ async def test_a_photo_that_could_not_be_decoded_is_tried_again_by_other_decoder
 
 
 async def test_a_photo_that_a_busy_machine_gave_up_is_tried_again_after_a_minute_then_two(
-    database_url: str, folder_store: FolderStore, tmp_path: Path
+    database_url: str, folder_store: FolderStore
 ) -> None:
     """An hour, for everybody, is for what the decoder itself refuses."""
 
     async def ask(world: World) -> httpx.Response:
         return await world.client.get(world.link(photo.rendition_key("thumbnail")))
 
-    def pass_by(seconds: float) -> None:
-        name = key.rpartition("/")[2]
-        (note,) = (path for path in (tmp_path / "store").rglob("*") if path.name == name)
-        moment = note.stat().st_mtime - seconds
-        os.utime(note, (moment, moment))
+    async def pass_by(seconds: float) -> None:
+        note = Failure.model_validate_json(await folder_store.get(key))
+        note.noted_at -= timedelta(seconds=seconds)
+        earlier = note.model_dump_json().encode()
+        await folder_store.put(key, earlier, content_type="application/json")
 
     busy = settings_of(MediaSettings, database_url, rendition_timeout_seconds=0.001)
     async with running_world(busy, folder_store) as world:
@@ -266,13 +267,31 @@ async def test_a_photo_that_a_busy_machine_gave_up_is_tried_again_after_a_minute
             before = _count("thumbnail", "undecodable")
             assert "too long" in (await ask(world)).json()["detail"]
             assert _count("thumbnail", "undecodable") == before + 1
-            pass_by(minutes * 60 - 30)
+            await pass_by(minutes * 60 - 30)
             assert (await ask(world)).status_code == 404
             assert _count("thumbnail", "undecodable") == before + 1
-            pass_by(31)
+            await pass_by(31)
 
     async with running_world(settings_of(MediaSettings, database_url), folder_store) as world:
         assert _size(await ask(world)) == (400, 300)
+
+
+async def test_how_long_a_photo_is_not_tried_again_is_not_by_the_stores_clock(
+    database_url: str, folder_store: FolderStore, tmp_path: Path
+) -> None:
+    async with running_world(settings_of(MediaSettings, database_url), folder_store) as world:
+        photo = await world.photo(await world.event(), b"no picture at all")
+        link = world.link(photo.rendition_key("thumbnail"))
+        decoded = _count("thumbnail", "undecodable")
+        assert (await world.client.get(link)).status_code == 404
+        name = keys.failed_rendition_key(photo.event_id, photo.filename, "thumbnail")
+        (note,) = (tmp_path / "store").rglob(name.rpartition("/")[2])
+        two_hours_behind = note.stat().st_mtime - 2 * 3600
+        os.utime(note, (two_hours_behind, two_hours_behind))
+
+        assert (await world.client.get(link)).status_code == 404
+
+        assert _count("thumbnail", "undecodable") == decoded + 1
 
 
 @pytest.mark.parametrize("outage", ["store", "database"])

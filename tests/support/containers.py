@@ -34,5 +34,10 @@ class ContainerServer:
     def kill(self) -> None:
         self._container.get_wrapped_container().kill()
 
+    def execute(self, *command: str) -> None:
+        """Run a command in the container."""
+        result = self._container.get_wrapped_container().exec_run(list(command))
+        assert result.exit_code == 0, result.output
+
     def remove(self) -> None:
         self._container.stop()

@@ -52,6 +52,9 @@ class RabbitMQ(Protocol):
     def start(self) -> None:
         """Start (again) on the same data; returns once it speaks AMQP."""
 
+    def control(self, *words: str) -> None:
+        """Have `rabbitmqctl` do something."""
+
 
 class ForeignRabbitMQ:
     """A broker that the environment names: only vhosts of our own are made and dropped."""
@@ -63,10 +66,10 @@ class ForeignRabbitMQ:
         self.management_url = f"http://{credentials}@{parts.hostname}:{MANAGEMENT_PORT}"
         self.metrics_url = f"http://{parts.hostname}:{METRICS_PORT}"
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *_: str) -> NoReturn:
         raise ServiceMissing(f"{AMQP_URL_VARIABLE} names a broker that is not ours to stop")
 
-    stop = kill = start = _refuse
+    stop = kill = start = control = _refuse
 
 
 class LocalRabbitMQ:
@@ -103,6 +106,16 @@ class LocalRabbitMQ:
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
+
+    def control(self, *words: str) -> None:
+        program = self._server.with_name("rabbitmqctl")
+        subprocess.run(
+            [program, "-n", self._environment["RABBITMQ_NODENAME"], *words],
+            env=self._environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+        )
 
     def remove(self) -> None:
         """End everything at once: the data are not needed any more."""
@@ -158,6 +171,9 @@ class ContainerRabbitMQ(ContainerServer):
             what="RabbitMQ",
         )
 
+    def control(self, *words: str) -> None:
+        self.execute("rabbitmqctl", *words)
+
 
 @contextlib.contextmanager
 def running_rabbitmq(say: Callable[[str], None]) -> Iterator[RabbitMQ]:
@@ -190,6 +206,17 @@ def fresh_vhost(broker: RabbitMQ) -> Iterator[str]:
         yield f"{broker.amqp_url}/{quote(name)}"
     finally:
         management.delete(vhost, timeout=60).raise_for_status()
+
+
+def alarms(broker: RabbitMQ) -> set[str]:
+    """Which alarms ring: memory, disk. Nobody may publish then."""
+    nodes = _management_client().get(f"{broker.management_url}/api/nodes", timeout=30)
+    return {
+        what
+        for node in nodes.raise_for_status().json()
+        for what, field in (("memory", "mem_alarm"), ("disk", "disk_free_alarm"))
+        if node.get(field)
+    }
 
 
 def is_up(broker: RabbitMQ) -> bool:

@@ -13,12 +13,13 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import DisconnectionError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from libs.common.errors import Unavailable
+from libs.common.exhaustion import lacks
 
 #: An idle connection is asked for after so long, so often, and given up after so many times.
 KEEPALIVE_IDLE_SECONDS = 5
@@ -27,6 +28,10 @@ KEEPALIVE_COUNT = 3
 #: How often the server looks whether the client of a running statement is still there. A
 #: connection that we give up is closed at once; its statement, and its locks, end with this.
 CLIENT_CHECK_SECONDS = 1
+
+#: At the login: a parameter that the server does not know, one that it does not take with this
+#: value, and a pooler's word for those that it does not pass on.
+_REFUSED_PARAMETER = ("42704", "22023", "08P01")
 
 #: In `record.info`: the connection was handed out before, so it may have died since.
 _USED = "used"
@@ -38,6 +43,16 @@ class DatabaseUnavailable(Unavailable):
 
 class DatabaseSilent(DatabaseUnavailable, ConnectionError):
     """The database has not answered in time; whether it did what it was asked is not known."""
+
+
+class SessionRefused(DatabaseUnavailable):
+    """What answers does not take our sessions' parameters; that does not pass by itself."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(
+            f"The database refuses FindMe's sessions: {words}. They need PostgreSQL 14 or newer,"
+            " with no pooler in between."
+        )
 
 
 #: What a statement may fail by. Tasks of the background wait and try again; whether the database
@@ -55,7 +70,10 @@ DATABASE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long what may take, in seconds; 0 is for ever."""
+    """How long what may take, in seconds.
+
+    0 is for ever, but not for connecting and statements: the driver refuses it.
+    """
 
     #: A new connection, and the question whether one that waited in the pool still lives.
     connect_seconds: float
@@ -99,7 +117,7 @@ def open_engine(
     """
     engine = create_async_engine(
         url,
-        # What rows hold is personal, and logs are not the place for it.
+        # What rows hold is personal, and logs are not the place for it: see `_leave_values_out`.
         hide_parameters=True,
         connect_args={
             "timeout": limits.connect_seconds,
@@ -109,6 +127,8 @@ def open_engine(
         },
         **options,
     )
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    event.listen(engine.sync_engine, "handle_error", _leave_values_out)
     event.listen(engine.sync_engine, "handle_error", _give_up_silent)
 
     def check(
@@ -187,6 +207,28 @@ def limit_socket(connected: socket.socket | None, unacknowledged_seconds: float)
             connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+def _connect(
+    dialect: Dialect,
+    _: ConnectionPoolEntry | None,
+    place: tuple[object, ...],
+    parameters: dict[str, object],
+) -> DBAPIConnection:
+    """Connect. Raises SessionRefused, and ConnectionError for what the system says of the way.
+
+    By its own kind (no such file, for a socket) it could not be told from a failure of a disk.
+    """
+    try:
+        return dialect.connect(*place, **parameters)
+    except OSError as error:
+        if isinstance(error, (ConnectionError, TimeoutError)) or lacks(error) is not None:
+            raise
+        raise ConnectionError(f"PostgreSQL cannot be reached: {error}") from error
+    except dialect.loaded_dbapi.Error as error:
+        if getattr(error, "sqlstate", None) not in _REFUSED_PARAMETER:
+            raise
+        raise SessionRefused(str(error.args[0])) from error
+
+
 def _check_that_it_lives(
     connection: DBAPIConnection, record: ConnectionPoolEntry, seconds: float
 ) -> None:
@@ -215,12 +257,30 @@ def _give_up_silent(context: ExceptionContext) -> BaseException | None:
         return None
     connection = context.connection
     if connection is not None and not connection.closed and not connection.invalidated:
-        context.is_disconnect = True
+        # SQLAlchemy drops this one by itself, and leaves its neighbours: `_check_that_it_lives`.
         driver = connection.connection.driver_connection
         if isinstance(driver, LimitedConnection):
             # Now: rolling back would wait for an answer once more.
             driver.terminate()
     return DatabaseSilent("The database does not answer. Try again in a few seconds.")
+
+
+def _leave_values_out(context: ExceptionContext) -> None:
+    """Take out of an error what a traceback would say of rows; tables and constraints stay.
+
+    The server's DETAIL is "Key (email)=(…)" or "Failing row contains (…)"; errors of data, the
+    driver's own among them, end with a colon and the value that is no number, or no Unicode.
+    """
+    told, driver = context.original_exception, context.original_exception.__cause__
+    if isinstance(driver, asyncpg.PostgresError):
+        driver.detail = None
+        told.detail = None  # type: ignore[attr-defined]  # SQLAlchemy's copy
+    if isinstance(driver, asyncpg.DataError):
+        words = str(driver.args[0])
+        blamed = words.partition(":")[0]
+        for error in (told, driver, context.sqlalchemy_exception):
+            if error is not None:
+                error.args = (str(error.args[0]).replace(words, blamed),)
 
 
 def _milliseconds(seconds: float) -> str:

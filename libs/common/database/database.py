@@ -13,6 +13,7 @@ from contextlib import (
 from types import TracebackType
 from typing import Self
 
+import structlog
 from sqlalchemy import QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.common.database import outbox
 from libs.common.database.connections import (
+    DATABASE_ERRORS,
     DatabaseSilent,
     DatabaseUnavailable,
     Limits,
@@ -27,10 +29,12 @@ from libs.common.database.connections import (
     open_engine,
 )
 from libs.common.database.kept_session import KeptSession
+from libs.common.database.repeated_reads import REPEATS_READS, repeat_lost_reads
 from libs.common.database.sqlstates import (
     READ_ONLY,
     drop_lost_session,
     is_conflict,
+    is_session_lost,
     sqlstate,
 )
 from libs.common.database.turns import Turns
@@ -64,6 +68,9 @@ metrics.POOL_IDLE.set_function(lambda: sum(pool.checkedin() for pool in list(_po
 metrics.POOL_LIMIT.set_function(lambda: sum(list(_pools.values())))
 
 
+log = structlog.get_logger(__name__)
+
+
 class DatabaseReadOnly(DatabaseUnavailable):
     """The database answers reads, and takes no changes."""
 
@@ -88,6 +95,8 @@ class UnitOfWork:
         self.later: list[tuple[OutgoingMessage, float]] = []
         #: Recorded once the transaction has committed.
         self.spans = tracing.Pending()
+        #: From here on it is not known what became of the transaction when its session is lost.
+        self.is_committing = False
 
     def publish(self, message: Message) -> None:
         """Send the message once the transaction has committed."""
@@ -120,6 +129,7 @@ class Database:
         self._turn_seconds = turn_seconds
         self._turns = Turns(connections, wait_seconds=turn_seconds)
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = self._autocommit.execution_options(**{REPEATS_READS: True})
         self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
 
     @classmethod
@@ -143,6 +153,7 @@ class Database:
             pool_timeout=settings.db_pool_timeout,
         )
         event.listen(engine.sync_engine, "handle_error", drop_lost_session)
+        repeat_lost_reads(engine.sync_engine)
         try:
             with _counted(engine.pool, limit=settings.db_connections):
                 yield cls(
@@ -169,9 +180,12 @@ class Database:
     async def read(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit: every statement sees what is committed by then.
 
-        With `patient` a statement may take minutes (`CommonSettings.db_patient_timeout`).
+        A statement whose session is ended under it is asked once more, of a new one, so it must
+        change nothing. With `patient` it may take minutes (`CommonSettings.db_patient_timeout`),
+        and is not repeated.
         """
-        async with self._connected(self._autocommit, patient=patient) as connection:
+        engine = self._autocommit if patient else self._reading
+        async with self._connected(engine, patient=patient) as connection:
             yield connection
 
     @asynccontextmanager
@@ -216,6 +230,7 @@ class Database:
                 await outbox.append(connection, unit.messages)
                 for message, seconds in unit.later:
                     await outbox.append(connection, [message], delay_seconds=seconds)
+                unit.is_committing = True
         except DBAPIError as error:
             if not is_conflict(error):
                 raise
@@ -233,14 +248,21 @@ class Database:
                 async with attempt as unit:
                     ...
 
-        Raises TransactionConflict when the last one was given up, too. The block must not leave
-        the loop by itself (`return`, `break`): whether it is through is known at its end.
+        Repeated are those that PostgreSQL gave up for another one (TransactionConflict is raised
+        when the last one was, too), and, once, one whose session was ended before its commit was
+        asked for. What became of a commit without an answer is not known: the error is raised.
+        The block must not leave the loop by itself (`return`, `break`): whether it is through is
+        known at its end.
         """
+        may_lose = True
         for number in range(1, ATTEMPTS + 1):
-            attempt = Attempt(self.unit_of_work(patient=patient), is_last=number == ATTEMPTS)
+            attempt = Attempt(
+                self.unit_of_work(patient=patient), is_last=number == ATTEMPTS, may_lose=may_lose
+            )
             yield attempt
             if attempt.is_through:
                 return
+            may_lose = may_lose and not attempt.was_lost
             await asyncio.sleep(random.uniform(0.5, 1.5) * FIRST_PAUSE_SECONDS * 2**number)  # noqa: S311 - no secret
 
     @asynccontextmanager
@@ -279,7 +301,7 @@ class Database:
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(self._turns.one(is_look=is_look))
-                connection = await stack.enter_async_context(engine.connect())
+                connection = await stack.enter_async_context(_connection(engine))
             except PoolTimeout:
                 metrics.POOL_TIMEOUTS.inc()
                 raise
@@ -313,17 +335,24 @@ class Database:
 
 
 class Attempt:
-    """One transaction of `Database.attempts`: a conflict ends it quietly, unless it is the last."""
+    """One transaction of `Database.attempts`: what is to be repeated ends it quietly.
+
+    A conflict does, unless it is the last one; so does a lost session, where it `may_lose` it.
+    """
 
     def __init__(
-        self, transaction: AbstractAsyncContextManager[UnitOfWork], *, is_last: bool
+        self, transaction: AbstractAsyncContextManager[UnitOfWork], *, is_last: bool, may_lose: bool
     ) -> None:
         self.is_through = False
+        self.was_lost = False
         self._transaction = transaction
         self._is_last = is_last
+        self._may_lose = may_lose and not is_last
+        self._unit: UnitOfWork | None = None
 
     async def __aenter__(self) -> UnitOfWork:
-        return await self._transaction.__aenter__()
+        self._unit = await self._transaction.__aenter__()
+        return self._unit
 
     async def __aexit__(
         self,
@@ -337,8 +366,35 @@ class Attempt:
             if self._is_last:
                 raise
             return True
-        self.is_through = True
-        return False
+        except DATABASE_ERRORS as ended:
+            if not self._repeats(ended):
+                raise
+            return True
+        # What the block raised has come through as it was.
+        self.is_through = error is None
+        return error is not None and self._repeats(error)
+
+    def _repeats(self, ended: BaseException) -> bool:
+        """Note a session that was ended where it may be, and nothing can have been committed."""
+        is_committing = self._unit is None or self._unit.is_committing
+        self.was_lost = self._may_lose and not is_committing and is_session_lost(ended)
+        if self.was_lost:
+            log.warning("transaction_repeated", error=str(ended))
+        return self.was_lost
+
+
+@asynccontextmanager
+async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection; a session that is ended while it begins is begun once more."""
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+        except DATABASE_ERRORS as error:
+            if not is_session_lost(error):
+                raise
+            log.warning("connection_repeated", error=str(error))
+            connection = await stack.enter_async_context(engine.connect())
+        yield connection
 
 
 @contextmanager

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.connections import DatabaseUnavailable, driver_of
+from libs.common.database.connections import DATABASE_ERRORS, DatabaseUnavailable, driver_of
 
 #: A session is asked so often whether it lives, and believed dead after so long without an
 #: answer: together well below the time after which the server gives its locks to others.
@@ -42,7 +41,7 @@ class KeptSession:
 
         try:
             await driver.add_listener(channel, notified)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DATABASE_ERRORS as error:
             raise DatabaseUnavailable(f"The database does not take listeners: {error}") from error
 
     async def while_it_lives(self, work: Coroutine[Any, Any, None]) -> None:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
 from libs.common.database.database import Database
-from libs.common.database.sqlstates import is_away
+from libs.common.database.sqlstates import is_away, sqlstate
 from libs.common.errors import FindMeError
 
 log = structlog.get_logger(__name__)
 
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
+_NO_SUCH_TABLE = "42P01"
 
 
 class SchemaTooOld(FindMeError):
@@ -34,13 +34,14 @@ async def verify_schema(database: Database) -> None:
     try:
         async with database.read() as connection:
             found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except ProgrammingError:
-        found = None
     except Exception as error:
-        if not is_away(error):
+        if sqlstate(error) == _NO_SUCH_TABLE:
+            found = None
+        elif is_away(error):
+            log.warning("schema_not_verified", error=str(error))
+            return
+        else:
             raise
-        log.warning("schema_not_verified", error=str(error))
-        return
     if is_too_old(found, known := revisions()):
         raise SchemaTooOld(found, max(known))
 

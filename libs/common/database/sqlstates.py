@@ -3,6 +3,7 @@
 from enum import Enum
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -40,13 +41,17 @@ KINDS: dict[str, Kind] = {
 #: After these a session is no good any more, nor are its neighbours in the pool: new ones reach
 #: whoever is the primary by then. (Such a session would answer reads, and refuse every write.)
 LOST_SESSION = ("08", READ_ONLY, "25P03", "25P04", "57P")
+#: After these the server may take new sessions at once: an operator or a proxy ended this one, or
+#: a process of the server's crashed.
+_ENDED_SESSION = ("08", "57P01", "57P02", "57P05")
 #: With these the server says nothing of the commit that it was asked for.
 _COMMIT_UNKNOWN = ("08", "40003", "57P")
 
 
-def sqlstate(error: DBAPIError) -> str:
-    """Return PostgreSQL's code of the error, "" where there is none."""
-    return getattr(error.orig, "sqlstate", None) or ""
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's code of SQLAlchemy's or the driver's error, "" where there is none."""
+    told = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(told, "sqlstate", None) or ""
 
 
 def kind_of(code: str) -> Kind | None:
@@ -56,35 +61,66 @@ def kind_of(code: str) -> Kind | None:
 
 def is_conflict(error: BaseException) -> bool:
     """Whether the transaction would have passed but for another one, and may be repeated."""
-    return isinstance(error, DBAPIError) and kind_of(sqlstate(error)) is Kind.CONFLICT
+    return kind_of(sqlstate(error)) is Kind.CONFLICT
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether an error of the driver says that the database cannot serve now."""
+    """Whether an error of SQLAlchemy or the driver says that the database cannot serve now."""
+    if kind_of(sqlstate(error)) is Kind.AWAY:
+        return True
     if isinstance(error, DBAPIError):
-        return (
-            error.connection_invalidated
-            or kind_of(sqlstate(error)) is Kind.AWAY
-            or _is_another_server(error)
-        )
-    # SQLAlchemy passes on as they are those errors that come before there is a connection.
-    return isinstance(error, (PoolTimeout, DatabaseUnavailable, OSError))
+        cause = error.orig and error.orig.__cause__
+        return error.connection_invalidated or isinstance(cause, asyncpg.InternalClientError)
+    if isinstance(error, asyncpg.InterfaceError):
+        # As it is, it comes from a session that has ended; by ValueError it blames a value.
+        return not isinstance(error, ValueError)
+    # SQLAlchemy passes on as they are those errors that come before there is a connection. Of
+    # the system's these only: another one (a missing file, a read-only disk) is not the database.
+    return isinstance(
+        error,
+        (
+            PoolTimeout,
+            DatabaseUnavailable,
+            asyncpg.InternalClientError,
+            ConnectionError,
+            TimeoutError,
+        ),
+    )
 
 
 def is_refused(error: BaseException) -> bool:
     """Whether the server itself said that it gave the transaction up: nothing of it was kept."""
-    code = sqlstate(error) if isinstance(error, DBAPIError) else ""
+    code = sqlstate(error)
     return bool(code) and not code.startswith(_COMMIT_UNKNOWN)
 
 
-def _is_another_server(error: DBAPIError) -> bool:
-    """Whether none of the URL's hosts is what its `target_session_attrs` asks for."""
-    cause = error.orig and error.orig.__cause__
-    return isinstance(cause, asyncpg.TargetServerAttributeNotMatched)
+def is_session_lost(error: BaseException) -> bool:
+    """Whether the session was ended, and at once: a new one may well be had, and answer.
+
+    Not what was given up because nobody answered: that has taken its time.
+    """
+    if isinstance(error, DatabaseUnavailable):
+        return False
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if code := getattr(original, "sqlstate", None):
+        return str(code).startswith(_ENDED_SESSION)
+    # The driver says it in several ways, where a session ends between two statements.
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(
+        error,
+        (
+            ConnectionResetError,
+            BrokenPipeError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            AsyncAdapt_asyncpg_dbapi.InterfaceError,
+            AsyncAdapt_asyncpg_dbapi.InternalClientError,
+        ),
+    )
 
 
 def drop_lost_session(context: ExceptionContext) -> None:
     """Listen to an engine's errors, so that its pool gives nobody a session that is no good."""
-    code = getattr(context.original_exception, "sqlstate", None) or ""
-    if code.startswith(LOST_SESSION):
+    if sqlstate(context.original_exception).startswith(LOST_SESSION):
         context.is_disconnect = True

@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -180,8 +179,7 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
     # The clock behind mtime ticks every few milliseconds; the inode tells apart two objects
     # of one size within a tick.
     etag = f'"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"'
-    modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return ObjectInfo(key=key, size_bytes=status.st_size, etag=etag, modified_at=modified)
+    return ObjectInfo(key=key, size_bytes=status.st_size, etag=etag)
 
 
 @contextmanager

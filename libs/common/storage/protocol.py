@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +27,6 @@ class ObjectInfo:
     key: str
     size_bytes: int
     etag: str
-    modified_at: datetime
 
 
 class ObjectWriter(Protocol):

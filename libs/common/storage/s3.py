@@ -33,8 +33,8 @@ READ_TIMEOUT_SECONDS = 20
 #: own: the kernel goes on for a quarter of an hour.
 SEND_SECONDS = 90.0
 ATTEMPTS = 3
-#: For all attempts at reading what is read while somebody waits, a connection's turn included; of
-#: what is then read on, READ_TIMEOUT_SECONDS bound each wait.
+#: All attempts of every other call, a connection's turn included, which the client itself waits for
+#: without an end. Of what is then read on, READ_TIMEOUT_SECONDS bound each wait.
 ANSWER_SECONDS = 30.0
 FORBIDDEN = 403
 NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -93,21 +93,18 @@ class S3Store:
             await asyncio.shield(writer.discard())
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
-        with _translated(key):
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._client.put_object(
-                    Bucket=self._bucket, Key=checked_key(key), Body=data, ContentType=content_type
-                )
+        async with _sent(key):
+            await self._client.put_object(
+                Bucket=self._bucket, Key=checked_key(key), Body=data, ContentType=content_type
+            )
 
     async def stat(self, key: str) -> ObjectInfo:
-        with _translated(key):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
+        async with _answered(key):
+            head = await self._client.head_object(Bucket=self._bucket, Key=checked_key(key))
         return ObjectInfo(
             key=key,
             size_bytes=head["ContentLength"],
             etag=head["ETag"],
-            modified_at=head["LastModified"],
         )
 
     async def get(self, key: str) -> bytes:
@@ -155,18 +152,17 @@ class S3Store:
                     key=found["Key"],
                     size_bytes=found["Size"],
                     etag=found["ETag"],
-                    modified_at=found["LastModified"],
                 )
 
     async def delete(self, key: str) -> None:
-        with _translated(key):
+        async with _answered(key):
             await self._client.delete_object(Bucket=self._bucket, Key=checked_key(key))
 
     async def delete_prefix(self, prefix: str) -> int:
         deleted = 0
         async for page in self._pages(checked_folder(prefix)):
             keys = [{"Key": found["Key"]} for found in page]
-            with _translated(prefix):
+            async with _answered(prefix):
                 answer = await self._client.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
                 )
@@ -177,7 +173,7 @@ class S3Store:
 
     async def check(self) -> None:
         try:
-            with _translated(self._bucket):
+            async with _answered(self._bucket):
                 await self._client.head_bucket(Bucket=self._bucket)
         except ObjectNotFound as error:
             raise StoreUnavailable(f"There is no bucket {self._bucket}.") from error
@@ -186,7 +182,7 @@ class S3Store:
         """Make the bucket; return whether it was missing."""
         # The region that has no name for itself: S3 refuses it as a constraint.
         place = {} if region == "us-east-1" else {"LocationConstraint": region}
-        with _translated(self._bucket):
+        async with _answered(self._bucket):
             try:
                 await self._client.head_bucket(Bucket=self._bucket)
             except ClientError as error:
@@ -220,10 +216,14 @@ class S3Store:
     async def _pages(self, prefix: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
         """List up to 1,000 objects a page, which is also what one batch delete takes."""
         paginator = self._client.get_paginator("list_objects_v2")
-        with _translated(prefix):
-            async for page in paginator.paginate(Bucket=self._bucket, Prefix=prefix):
-                if contents := page.get("Contents"):
-                    yield contents
+        pages = aiter(paginator.paginate(Bucket=self._bucket, Prefix=prefix))
+        while True:
+            async with _answered(prefix):
+                page = await anext(pages, None)
+            if page is None:
+                return
+            if contents := page.get("Contents"):
+                yield contents
 
 
 class S3Writer:
@@ -247,15 +247,14 @@ class S3Writer:
     async def commit(self) -> None:
         rest, self._buffer = bytes(self._buffer), bytearray()
         if self._upload_id is None and not self._parts:
-            with _translated(self._target["Key"]):
-                async with asyncio.timeout(SEND_SECONDS):
-                    await self._client.put_object(
-                        **self._target, Body=rest, ContentType=self._content_type
-                    )
+            async with _sent(self._target["Key"]):
+                await self._client.put_object(
+                    **self._target, Body=rest, ContentType=self._content_type
+                )
             return
         if rest:
             await self._upload_part(rest)
-        with _translated(self._target["Key"]):
+        async with _answered(self._target["Key"]):
             await self._client.complete_multipart_upload(
                 **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
             )
@@ -266,23 +265,24 @@ class S3Writer:
         if self._upload_id is None:
             return
         try:
-            with _translated(self._target["Key"]):
+            async with _answered(self._target["Key"]):
                 await self._client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
         except (ObjectNotFound, Unavailable) as error:
             log.warning("upload_not_aborted", key=self._target["Key"], error=str(error))
 
     async def _upload_part(self, data: bytes) -> None:
         number = len(self._parts) + 1
-        with _translated(self._target["Key"]):
-            if self._upload_id is None:
+        key = self._target["Key"]
+        if self._upload_id is None:
+            async with _answered(key):
                 created = await self._client.create_multipart_upload(
                     **self._target, ContentType=self._content_type
                 )
-                self._upload_id = created["UploadId"]
-            async with asyncio.timeout(SEND_SECONDS):
-                answer = await self._client.upload_part(
-                    **self._target, UploadId=self._upload_id, PartNumber=number, Body=data
-                )
+            self._upload_id = created["UploadId"]
+        async with _sent(key):
+            answer = await self._client.upload_part(
+                **self._target, UploadId=self._upload_id, PartNumber=number, Body=data
+            )
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 
 
@@ -296,6 +296,20 @@ def _refusal(error: ClientError) -> str:
     if answer.get("HTTPStatusCode") == FORBIDDEN:
         skew = told_skew(answer.get("HTTPHeaders", {}).get("date", ""), now=datetime.now(UTC))
     return f"{_code(error)}, and {skew}" if skew else _code(error)
+
+
+@asynccontextmanager
+async def _answered(key: str) -> AsyncIterator[None]:
+    with _translated(key):
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+
+
+@asynccontextmanager
+async def _sent(key: str) -> AsyncIterator[None]:
+    with _translated(key):
+        async with asyncio.timeout(SEND_SECONDS):
+            yield
 
 
 @contextmanager

@@ -70,7 +70,14 @@ CLIENTS_CUT_OFF = Counter(
     " a request that it had begun.",
     ["client"],
 )
+WORKERS_LOST = Counter(
+    "findme_workers_lost_total",
+    "Worker processes that died with a photo in hand, by cause: crashed, timed_out.",
+    ["cause"],
+)
 # There from the start: of a counter that appears with its first event, no rate shows it.
+for _cause in ("crashed", "timed_out"):
+    WORKERS_LOST.labels(_cause)
 for _how in ("took_nothing", "sent_nothing"):
     CLIENTS_CUT_OFF.labels(_how)
 

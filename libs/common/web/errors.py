@@ -1,5 +1,6 @@
 """The one table that turns errors into HTTP answers."""
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -7,6 +8,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from libs.common.database.connections import SessionRefused
 from libs.common.database.database import CONFLICT
 from libs.common.database.sqlstates import is_away, is_conflict
 from libs.common.errors import (
@@ -44,6 +46,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
+    # Its words are for operators, and in the log.
+    app.add_exception_handler(SessionRefused, _database_error)
+    for raw in (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        app.add_exception_handler(raw, _database_error)
     app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(MemoryError, _system_error)
     app.add_exception_handler(Exception, _surprise)
@@ -89,7 +95,7 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _system_error(request: Request, error: Exception) -> JSONResponse:
-    """The machine has no more of something; else it is the database's connection."""
+    """The machine has no more of something, the database's connection, or a surprise."""
     if (what := lacks(error)) is not None:
         return await _domain_error(request, Exhausted(what))
     return await _database_error(request, error)

@@ -1,11 +1,17 @@
 """One worker process as its parent sees it: started, asked by its pipe, ended, started anew."""
 
 import multiprocessing
+import os
 import signal
+import socket
+import struct
 import threading
+import time
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Generic
+
+import structlog
 
 from libs.common.errors import FindMeError, TransientError, Unavailable
 from libs.common.workers.serving import A, Answer, Factory, P, Probe, serve
@@ -16,8 +22,16 @@ START_TIMEOUT_SECONDS = 120.0
 PROOF_TIMEOUT_SECONDS = 60.0
 #: A process whose pipe has ended is ending: so long it may take until it is helped.
 DEATH_SECONDS = 1.0
+#: One that was killed is gone in milliseconds, unless the kernel itself waits in it (for a disk).
+KILL_SECONDS = 10.0
+#: The rest of a message comes at once after its beginning, unless the process is frozen.
+MESSAGE_SECONDS = 30.0
+#: Between two looks whether a process has ended; less at first.
+LOOK_EVERY_SECONDS = 0.02
 #: Sent by others, the kernel above all when memory runs out; native code dies by other signals.
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
+
+log = structlog.get_logger(__name__)
 
 
 class WorkerCrashed(TransientError):
@@ -60,7 +74,8 @@ class WorkerProcess(Generic[P, A]):
         self._tasks = 0
         self._connection: Connection | None = None
         self._process: SpawnProcess | None = None
-        # Between the thread that starts processes and those that end them.
+        # Between the thread that starts processes and those that end them, event loops among
+        # them: nobody waits for anything while holding it.
         self._lock = threading.Lock()
         self._is_stopped = False
         #: It may still look alive: a signal takes a while.
@@ -127,9 +142,10 @@ class WorkerProcess(Generic[P, A]):
         Its end is not waited for: the thread that uses it notices, and does that.
         """
         with self._lock:
+            # One that is being started is killed as soon as it can be.
+            self._is_killed = True
             if self._process is not None:
                 self._process.kill()
-                self._is_killed = True
 
     def stop(self) -> None:
         """End the process and start none again; from any thread."""
@@ -153,23 +169,50 @@ class WorkerProcess(Generic[P, A]):
             raise WorkerNotStarted(msg) from error
 
     def _end(self, *, after_seconds: float = 0) -> int | None:
-        """End the process and return its exit status; one that is ending may have a moment."""
-        with self._lock:
-            if self._process is None:
-                return None
-            if after_seconds:
-                self._process.join(after_seconds)
-            self._process.kill()
-            self._process.join()
-            return self._process.exitcode
+        """End the process and return its exit status; one that is ending may have a moment.
+
+        None where there is no process, or one that not even the kernel can end: it is left.
+        """
+        process = self._process
+        if process is None:
+            return None
+        if not self._has_ended(process, after_seconds):
+            with self._lock:
+                process.kill()
+            if not self._has_ended(process, KILL_SECONDS):
+                log.error("worker_left", worker=self.name, pid=process.pid)
+        return process.exitcode
+
+    def _has_ended(self, process: SpawnProcess, within_seconds: float) -> bool:
+        """Whether the process ends by then; it is collected.
+
+        By looking, as `join` has no limit: it waits for the pipe that ends with the process, and
+        then for the process, which may have closed its descriptors and live on.
+        """
+        deadline = time.monotonic() + within_seconds
+        pause = 0.001
+        while True:
+            # Under the lock, so that nobody kills whoever has its number next.
+            with self._lock:
+                if not process.is_alive() or not _exists(process):
+                    return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, LOOK_EVERY_SECONDS)
 
     def _spawn(self) -> Connection:
         # Spawned, not forked: the parent has threads, an event loop and database connections.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         try:
-            with self._lock, theirs:
-                self._check_not_stopped()
+            with theirs:
+                _limit_messages(ours)
+                with self._lock:
+                    self._check_not_stopped()
+                    self._process = None
+                    self._is_killed = False
                 process = context.Process(
                     target=serve,
                     args=(theirs, self._factory, self._probe),
@@ -177,8 +220,10 @@ class WorkerProcess(Generic[P, A]):
                     daemon=True,
                 )
                 process.start()
+            with self._lock:
                 self._process = process
-                self._is_killed = False
+                if self._is_killed or self._is_stopped:
+                    process.kill()
         except BaseException:
             ours.close()
             raise
@@ -196,6 +241,10 @@ class WorkerProcess(Generic[P, A]):
             answer: Answer[A] | None = (
                 connection.recv() if connection.poll(timeout_seconds) else None
             )
+        except BlockingIOError as error:
+            self._leave()
+            msg = f"a {self.name} stopped in the middle of its answer"
+            raise WorkerTimedOut(msg) from error
         except (EOFError, OSError) as error:
             raise self._leave_dying() from error
         except BaseException:
@@ -235,3 +284,20 @@ class WorkerProcess(Generic[P, A]):
 
     def _stopped(self) -> WorkersStopped:
         return WorkersStopped(f"the {self.name}s are being stopped")
+
+
+def _exists(process: SpawnProcess) -> bool:
+    """Whether there is such a process; false where it was collected by somebody else."""
+    try:
+        os.kill(process.pid or 0, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _limit_messages(pipe: Connection) -> None:
+    """Have reads and writes of the pipe fail (BlockingIOError) where the other end is frozen."""
+    limit = struct.pack("@ll", *divmod(int(MESSAGE_SECONDS * 1e6), 1_000_000))
+    with socket.socket(fileno=os.dup(pipe.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)

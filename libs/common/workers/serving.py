@@ -21,6 +21,8 @@ NICENESS = 10
 #: More than a picture of 100 megapixels takes. A process that may not have so much address space
 #: may call a large picture damaged while small ones pass. It is only reserved, never touched.
 ROOM_BYTES = 1 << 30
+TO_READ = mmap.PROT_READ
+TO_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -65,6 +67,10 @@ def serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     threading.Thread(target=_exit_with_parent, name="exit-with-parent", daemon=True).start()
+    # Where the kernel promises no memory that it may not have (vm.overcommit_memory=2), a machine
+    # may refuse so much at any time: that it does so again is no evidence. A limit of address
+    # space still is: what is only read is no memory, but such space.
+    room = TO_WRITE if _has_room(TO_WRITE) else TO_READ
     try:
         work = factory()
     except Exception as error:  # noqa: BLE001 - the parent raises it
@@ -78,7 +84,7 @@ def serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | N
             return
         try:
             if asked is None:
-                connection.send(Answer(result=_proven(work, probe)))
+                connection.send(Answer(result=_proven(work, probe, room)))
             else:
                 args, kwargs = asked
                 connection.send(Answer(result=work(*args, **kwargs), stages=take_stages()))
@@ -86,15 +92,20 @@ def serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | N
             connection.send(_failure(error))
 
 
-def _proven(work: Callable[P, A], probe: Probe[P, A] | None) -> bool:
+def _proven(work: Callable[P, A], probe: Probe[P, A] | None, room: int) -> bool:
     """Raise what the probe raises; return whether there is room for the largest tasks, too."""
     if probe is not None:
         probe(work)
     take_stages()
+    return _has_room(room)
+
+
+def _has_room(protection: int) -> bool:
+    """Whether there is address space for the largest tasks, for what the protection allows."""
     try:
         # Without MAP_NORESERVE a small machine may refuse what nobody uses.
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
-        mmap.mmap(-1, ROOM_BYTES, flags=flags).close()
+        mmap.mmap(-1, ROOM_BYTES, flags=flags, prot=protection).close()
     except OSError:
         return False
     return True

@@ -1,8 +1,9 @@
 """SQL of photos; this service reads, and writes nothing."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import photos
@@ -18,6 +19,8 @@ class PhotoRecord:
     original_filename: str
     content_type: str
     content: Content
+    #: By the database's clock.
+    read_at: datetime
 
 
 async def photo_by_id(connection: AsyncConnection, photo_id: int) -> PhotoRecord | None:
@@ -42,6 +45,7 @@ async def _photo(connection: AsyncConnection, condition: ColumnElement[bool]) ->
                 photos.c.content_type,
                 photos.c.size_bytes,
                 photos.c.sha256,
+                func.now().label("read_at"),
             ).where(condition)
         )
     ).one_or_none()
@@ -53,4 +57,5 @@ async def _photo(connection: AsyncConnection, condition: ColumnElement[bool]) ->
         row.original_filename,
         row.content_type,
         Content(row.size_bytes, row.sha256),
+        row.read_at,
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from libs.common.errors import Unavailable
-from libs.common.workers.pool import WorkerPool
+from libs.common.telemetry.metrics import WORKERS_LOST
+from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
-from services.media.metrics import RENDITIONS_IN_HAND
+from services.media.metrics import RENDITIONS_IN_HAND, WORKERS, WORKERS_BUSY
 from services.media.renditions import rendition_worker
 from services.media.renditions.rendition_worker import CannotDecode
 
@@ -38,6 +39,7 @@ class RenditionPool:
             max_tasks=TASKS_PER_WORKER,
             is_lazy=True,
             probe=rendition_worker.do_known_good,
+            metrics=PoolMetrics(WORKERS, WORKERS_BUSY, WORKERS_LOST),
         )
 
     async def __aenter__(self) -> Self:

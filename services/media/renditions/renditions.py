@@ -6,10 +6,10 @@ of most photos are never opened.
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound, Unavailable
@@ -23,6 +23,7 @@ from libs.common.workers.trial import WorkerOverwhelmed
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS
 from services.media.photos import repository
 from services.media.photos.media_key import Original, Rendition
+from services.media.photos.repository import PhotoRecord
 from services.media.renditions.rendition_pool import GivenUp, RenditionPool
 from services.media.renditions.rendition_worker import DECODERS, CannotDecode
 from services.media.renditions.single_flight import SingleFlight
@@ -55,6 +56,8 @@ class Failure(BaseModel):
 
     reason: str
     decoders: str
+    #: By the database's clock, as is what it is compared with: the store has another.
+    noted_at: AwareDatetime
     #: How many times the picture was given up; 0 where the decoder itself refuses it.
     times_given_up: int = 0
 
@@ -102,10 +105,10 @@ class Renditions:
         before: Failure | None = None
         started = time.perf_counter()
         try:
-            content = await self._require_photo(rendition.original)
-            before = await self._outdated_failure(rendition)
+            photo = await self._require_photo(rendition.original)
+            before = await self._outdated_failure(rendition, now=photo.read_at)
             with self._pool.place():
-                info = await self._render(rendition, content)
+                info = await self._render(rendition, photo.content)
             outcome = "made"
         except (WorkerNotStarted, WorkersStopped, WorkerOverwhelmed, Exhausted):
             raise
@@ -141,17 +144,16 @@ class Renditions:
         await self._keep(rendition.original, rendition.key, picture, content_type=WEBP)
         return await self._store.stat(rendition.key)
 
-    async def _outdated_failure(self, rendition: Rendition) -> Failure | None:
+    async def _outdated_failure(self, rendition: Rendition, *, now: datetime) -> Failure | None:
         """Return why the photo could not be shown a longer while ago, or by other decoders.
 
         Raises NoRendition when it was the same decoders, and not long ago.
         """
         try:
-            note = await self._store.stat(rendition.failure_key)
             failure = Failure.model_validate_json(await self._store.get(rendition.failure_key))
         except (ObjectNotFound, ValidationError):
             return None
-        is_fresh = datetime.now(UTC) - note.modified_at < failure.lasts
+        is_fresh = now - failure.noted_at < failure.lasts
         if is_fresh and failure.decoders == DECODERS:
             raise NoRendition(rendition, failure.reason)
         return failure
@@ -161,8 +163,14 @@ class Renditions:
     ) -> None:
         """Leave a note of the failure, if that is possible: it only saves work."""
         times = (before.times_given_up if before else 0) + 1 if isinstance(error, GivenUp) else 0
-        note = Failure(reason=str(error), decoders=DECODERS, times_given_up=times)
         try:
+            photo = await self._require_photo(rendition.original)
+            note = Failure(
+                reason=str(error),
+                decoders=DECODERS,
+                noted_at=photo.read_at,
+                times_given_up=times,
+            )
             await self._keep(
                 rendition.original,
                 rendition.failure_key,
@@ -188,9 +196,9 @@ class Renditions:
             await asyncio.shield(self._store.delete(key))
             raise
 
-    async def _require_photo(self, original: Original) -> Content:
+    async def _require_photo(self, original: Original) -> PhotoRecord:
         async with self._database.read() as connection:
             photo = await repository.photo_by_filename(connection, original.filename)
         if photo is None or photo.event_id != original.event_id:
             raise NotFound("Photo", original.filename)
-        return photo.content
+        return photo

@@ -6,6 +6,7 @@ A worker itself imports `face_engine` alone: this is 0.25 s of imports more.
 from functools import partial
 from pathlib import Path
 
+from libs.common.telemetry.metrics import WORKERS_LOST
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from services.recognition import metrics
 from services.recognition.engine.face_engine import (
@@ -17,7 +18,7 @@ from services.recognition.engine.face_engine import (
 
 #: What one worker is called in errors, and where workers are counted.
 WORKER_NAME = "face worker"
-WORKER_METRICS = PoolMetrics(metrics.WORKERS, metrics.WORKERS_BUSY, metrics.WORKERS_LOST)
+WORKER_METRICS = PoolMetrics(metrics.WORKERS, metrics.WORKERS_BUSY, WORKERS_LOST)
 
 EnginePool = WorkerPool[[Path], PhotoAnalysis]
 

@@ -174,7 +174,8 @@ async def _fails(
                 photo, "The photo's file is missing from the store. Upload it again.", using
             )
             return True
-        # Mended meanwhile, or by an operator, its message brings it home: it is kept.
+        # Mended meanwhile, or by an operator, its message brings it home (by a replay, which
+        # undoes this): it is kept.
         case NotAsUploaded() if last_attempt:
             await _fail(photo, NOT_AS_UPLOADED_REASON, using)
             return False

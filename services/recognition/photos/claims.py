@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,6 +14,7 @@ from libs.common.database.sqlstates import is_away
 from libs.common.exhaustion import lacks
 from services.recognition.photos import repository
 from services.recognition.photos.repository import PhotoRow
+from services.recognition.renewal import renewed
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +32,9 @@ class Holder(Enum):
 class AnalysisClaims:
     """The photos that this process has in hand; each claim is in the photo's row.
 
-    A claim holds while its replica is seen to live, and for its lease at most. Only the death of
-    its process is held against a photo: neither a claim that ran out, nor one that this process
-    could not give back as the database was away.
+    A claim holds while its replica is seen to live, and for its lease, which is renewed. Only the
+    death of its process is held against a photo: neither a claim that ran out, nor one that this
+    process could not give back as the database was away.
     """
 
     def __init__(
@@ -93,7 +95,11 @@ class AnalysisClaims:
         self._in_hand.add(photo.id)
         try:
             if await self._take(photo):
-                yield True
+                renew = partial(repository.renew_claim, photo_id=photo.id, claimant=self.claimant)
+                async with renewed(
+                    renew, database=self._database, lease_seconds=self._lease_seconds
+                ):
+                    yield True
             else:
                 yield False
         except BaseException:

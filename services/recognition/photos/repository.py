@@ -31,7 +31,7 @@ class PhotoRow:
     is_known: bool = False
     #: The replica that analyses it, None when none does.
     claimed_by: str | None = None
-    #: When the latest analysis of it began, whether or not that is still running.
+    #: When the latest analysis of it began, or renewed its claim; it need not be running.
     claimed_at: datetime | None = None
 
     def waits_for(self, engine: str) -> bool:
@@ -143,6 +143,15 @@ async def claim(connection: AsyncConnection, photo: PhotoRow, *, claimant: str) 
         )
     )
     return bool(claimed.rowcount)
+
+
+async def renew_claim(connection: AsyncConnection, *, photo_id: int, claimant: str) -> None:
+    """Have the claim last for its lease from now on, where it is the claimant's still."""
+    await connection.execute(
+        update(photos)
+        .where(photos.c.id == photo_id, photos.c.claimed_by == claimant)
+        .values(claimed_at=func.clock_timestamp())
+    )
 
 
 async def give_back(

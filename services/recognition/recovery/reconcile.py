@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import NoReturn
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.protocol import Bus
@@ -68,7 +68,7 @@ class Reconciler:
             try:
                 if self.leads():
                     await self.reconcile()
-            except (FindMeError, SQLAlchemyError, OSError) as error:
+            except (FindMeError, *DATABASE_ERRORS) as error:
                 log.warning("reconcile_failed", error=str(error) or type(error).__name__)
             await asyncio.sleep(self.every_seconds)
 

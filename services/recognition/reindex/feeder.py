@@ -9,8 +9,8 @@ from enum import Enum
 from typing import NoReturn
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database, UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
@@ -94,7 +94,7 @@ class Feeder:
             try:
                 fed = await self.feed()
                 self._show()
-            except (FindMeError, SQLAlchemyError, OSError) as error:
+            except (FindMeError, *DATABASE_ERRORS) as error:
                 log.warning("reindexing_interrupted", error=str(error))
                 fed = Fed.NOT_YET
             pause = next_pause_seconds(pause, fed)

@@ -13,8 +13,8 @@ from typing import NoReturn, Protocol
 
 import structlog
 from cachetools import TTLCache
-from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import FindMeError, Unavailable
 from libs.common.exhaustion import lacks
@@ -81,7 +81,7 @@ class EventTasks:
                 for event_id in await self._work.waiting_events():
                     if self._owns(event_id) and event_id not in self._failing:
                         self._wake(event_id)
-            except (FindMeError, SQLAlchemyError, OSError) as error:
+            except (FindMeError, *DATABASE_ERRORS) as error:
                 log.warning("waiting_events_not_read", error=str(error))
             await self._sleep(WATCH_SECONDS)
         while True:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 from cachetools import LRUCache
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
 from libs.common.telemetry import tracing
@@ -100,7 +101,7 @@ class Rounds:
     async def _try_index(self, selfie: SelfieKey) -> None:
         try:
             await index_selfie(selfie, last_attempt=False, using=self._indexer)
-        except (FindMeError, OSError) as error:
+        except (FindMeError, *DATABASE_ERRORS) as error:
             log.info("selfie_not_indexed_yet", selfie_id=selfie.selfie_id, error=str(error))
             return
         await self.tasks.tell(selfie.event_id)

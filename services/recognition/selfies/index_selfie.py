@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -20,6 +21,7 @@ from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.match import Matcher, finish_selfies
+from services.recognition.renewal import renewed
 from services.recognition.selfies import repository as selfie_repository
 from services.recognition.selfies.repository import Claim, ClaimOutcome
 
@@ -98,7 +100,16 @@ async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIn
             msg = f"selfie {selfie.selfie_id} is being indexed by another replica"
             raise Unavailable(msg)
         case ClaimOutcome.CLAIMED:
-            return await _index(selfie, claim, using, last_attempt=last_attempt)
+            renew = partial(
+                selfie_repository.renew_claim,
+                selfie_id=selfie.selfie_id,
+                event_id=selfie.event_id,
+                claimant=using.claimant,
+            )
+            async with renewed(
+                renew, database=using.matcher.database, lease_seconds=using.lease_seconds
+            ):
+                return await _index(selfie, claim, using, last_attempt=last_attempt)
         case ClaimOutcome.INDEXED:
             return True
 

@@ -77,8 +77,8 @@ async def claim_selfie(
 ) -> Claim:
     """Claim the selfie for indexing in the event, unless it is indexed, taken or gone.
 
-    A claim lasts for its lease, but not longer than its replica is seen to live. What another
-    engine than this one has indexed is not ours to finish.
+    A claim lasts for its lease, from its last renewal, but not longer than its replica is seen to
+    live. What another engine than this one has indexed is not ours to finish.
     """
     claimed = await connection.execute(
         _CLAIM,
@@ -110,6 +110,17 @@ async def claim_selfie(
             return Claim(ClaimOutcome.FINISHED)
         case _:
             return Claim(ClaimOutcome.BUSY)
+
+
+async def renew_claim(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, claimant: str
+) -> None:
+    """Have the claim last for its lease from now on, where it is the claimant's still."""
+    await connection.execute(
+        update(selfie_indexes)
+        .where(_is_claimed(selfie_id, event_id), selfie_indexes.c.claimed_by == claimant)
+        .values(claimed_at=func.clock_timestamp())
+    )
 
 
 async def waiting_selfies(

@@ -1,15 +1,23 @@
 """One table says what follows from PostgreSQL's codes, and a session that is no good is let go."""
 
+import errno
+from pathlib import Path
+from typing import NoReturn
+
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from libs.common.database.connections import driver_of
 from libs.common.database.database import Database, DatabaseReadOnly
 from libs.common.database.sqlstates import Kind, is_away, is_conflict, is_refused, kind_of
+from libs.common.exhaustion import lacks
 from libs.common.settings import CommonSettings
 from tests.support.postgres_gate import PostgresGate
 from tests.support.services import free_port
+from tests.support.settings import settings_of
 
 AWAY = {
     "08000": "connection exception",
@@ -147,6 +155,70 @@ async def test_a_commit_is_refused_where_the_server_says_so_and_is_still_there(
 def test_a_lost_connection_says_nothing_of_the_commit() -> None:
     assert not is_refused(ConnectionError("nobody answers"))
     assert not is_refused(DBAPIError("COMMIT", {}, Exception(), connection_invalidated=True))
+
+
+async def test_a_session_that_ended_is_away_in_the_driver_s_own_words_too(
+    database: Database,
+) -> None:
+    async with database.read() as connection:
+        driver = await driver_of(connection)
+        driver.terminate()
+        with pytest.raises(asyncpg.InterfaceError) as caught:
+            await driver.execute("SELECT 1")
+        await connection.invalidate()
+    assert is_away(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "away", "conflict"),
+    [
+        (asyncpg.InternalClientError("cannot switch to state 12"), True, False),
+        (asyncpg.AdminShutdownError("terminating connection"), True, False),
+        (asyncpg.DeadlockDetectedError("deadlock detected"), False, True),
+        (asyncpg.UndefinedTableError("no such table"), False, False),
+        (asyncpg.DataError("invalid input for query argument $1"), False, False),
+    ],
+)
+def test_errors_that_the_driver_raises_as_they_are_follow_the_same_table(
+    error: Exception, *, away: bool, conflict: bool
+) -> None:
+    assert (is_away(error), is_conflict(error)) == (away, conflict)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "ann@/findme?host={folder}/none",
+        "ann@/findme?host={folder}/file",
+        # Both of a name's addresses are tried, and their errors put together into one.
+        "ann@localhost:{port}/findme",
+    ],
+)
+async def test_a_server_to_which_there_is_no_way_is_away(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").touch()
+    url = f"postgresql://{where.format(folder=tmp_path, port=free_port())}"
+    async with Database.open(settings_of(CommonSettings, url)) as database:
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - it has no number of its own
+            await database.check()
+    assert is_away(caught.value)
+
+
+def test_a_failing_disk_is_not_taken_for_the_database() -> None:
+    for error in (FileNotFoundError("/tmp/part"), OSError(errno.EROFS, "read-only")):
+        assert not is_away(error)
+
+
+async def test_a_process_without_files_to_open_says_so_rather_than_that_the_server_is_away(
+    settings: CommonSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def without_files(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with Database.open(settings) as database:
+        monkeypatch.setattr(asyncpg, "connect", without_files)
+        with pytest.raises(OSError, match="open files") as caught:
+            await database.check()
+    assert lacks(caught.value) == "open files"
 
 
 async def make_read_only(database: Database, sessions: int) -> set[int]:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.common.errors import TransientError, Unavailable
 from libs.common.exhaustion import Exhausted
@@ -39,6 +40,12 @@ async def read_whole(store: ObjectStore) -> bytes:
         return path.read_bytes()
 
 
+def _counted() -> float:
+    value = REGISTRY.get_sample_value("findme_objects_not_as_uploaded_total")
+    assert value is not None
+    return value
+
+
 async def test_what_was_uploaded_is_given_on(store: ObjectStore) -> None:
     await store.put(KEY, PHOTO, content_type=JPEG)
     assert await read_whole(store) == PHOTO
@@ -56,11 +63,14 @@ async def test_what_was_uploaded_is_given_on(store: ObjectStore) -> None:
 async def test_an_object_that_is_not_what_was_uploaded_is_not_given_on(
     store: ObjectStore, stored: bytes, words: str
 ) -> None:
+    before = _counted()
     await store.put(KEY, stored, content_type=JPEG)
     with pytest.raises(NotAsUploaded, match=f"{KEY} is not what was uploaded: it has {words}"):
         await read_whole(store)
+    assert _counted() == before + 2
     await store.put(KEY, PHOTO, content_type=JPEG)
     assert await read_whole(store) == PHOTO
+    assert _counted() == before + 2
     assert issubclass(NotAsUploaded, TransientError)
 
 

@@ -1,10 +1,12 @@
 import errno
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
+from libs.common.database.connections import SessionRefused
 from libs.common.web import errors
 
 
@@ -53,6 +55,24 @@ async def test_a_lost_connection_is_answered_503_whatever_its_code() -> None:
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("cannot switch to state 12"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.AdminShutdownError("terminating connection"),
+    ],
+)
+async def test_the_driver_s_own_word_of_a_lost_session_is_answered_503(error: Exception) -> None:
+    assert await status_of(error) == (503, True)
+
+
+async def test_what_operators_must_change_is_not_told_to_guests() -> None:
+    answer = await answer_to(SessionRefused("unsupported startup parameter: statement_timeout"))
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert "startup" not in answer.text
+
+
+@pytest.mark.parametrize(
     ("error", "detail"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "no more disk space"),
@@ -67,3 +87,15 @@ async def test_what_the_server_has_no_more_of_is_said_and_is_not_the_database(
     answer = await answer_to(error)
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "/tmp/part"),
+        OSError(errno.EROFS, "Read-only file system"),
+        OSError(errno.EIO, "Input/output error"),
+    ],
+)
+async def test_a_failing_disk_is_not_taken_for_the_database(error: Exception) -> None:
+    assert await status_of(error) == (500, False)

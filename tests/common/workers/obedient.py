@@ -1,14 +1,17 @@
 """What the tests' workers run: they do what a task's name says, as native code does it unasked."""
 
 import errno
+import gc
 import os
 import re
 import resource
 import signal
+import struct
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from libs.common.errors import PermanentError
@@ -18,6 +21,8 @@ from libs.common.workers.stages import stage
 #: While a file of this name lies beside a task, whoever does it is killed.
 STORM = "storm"
 PICTURE_BYTES = 64 * 1024 * 1024
+#: Many times what its parent may take to end it, however busy the machine.
+LIVES_ON_SECONDS = 60.0
 
 
 class NoPicture(PermanentError):
@@ -69,6 +74,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 def obey(task: Path) -> Done:
     name = task.name.partition(".")[0]
     die_if_told(task, name)
+    give_no_answer_if_told(task, name)
     if name in ERRORS:
         error = ERRORS[name]()
         raise error
@@ -79,14 +85,6 @@ def obey(task: Path) -> Done:
             decode(task)
         case "hungry":
             bytearray(PICTURE_BYTES)
-        case "hang":
-            # As native code does: not even SIGTERM is heard.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            task.with_name("hanging").touch()
-            time.sleep(3600)
-        case "spin":
-            task.with_name("spinning").touch()
-            spin()
         case "bad":
             with stage("decode"):
                 raise NoPicture("The file is empty.")
@@ -103,9 +101,40 @@ def die_if_told(task: Path, name: str) -> None:
         os.kill(os.getpid(), SIGNALS[name])
 
 
+def give_no_answer_if_told(task: Path, name: str) -> None:
+    match name:
+        case "hang":
+            # As native code does: not even SIGTERM is heard.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            task.with_name("hanging").touch()
+            time.sleep(3600)
+        case "spin":
+            task.with_name("spinning").touch()
+            spin()
+        case "let go":
+            let_go(task)
+        case "freeze":
+            freeze_within_an_answer()
+
+
 def spin() -> None:
     """Keep a core busy in native code that no other thread of the process gets past: for ages."""
     re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+def let_go(task: Path) -> None:
+    """Close what the parent listens to, and live on, as a library does that hangs in its exit."""
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    task.with_name("has let go").touch()
+    time.sleep(LIVES_ON_SECONDS)
+    task.with_name("lived on").touch()
+
+
+def freeze_within_an_answer() -> None:
+    """Say how long the answer is, and begin it."""
+    (pipe,) = (it for it in gc.get_objects() if isinstance(it, Connection) and it.writable)
+    os.write(pipe.fileno(), struct.pack("!i", 1000) + b"begun")
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def address_space() -> int:
@@ -131,6 +160,26 @@ def cramped() -> Callable[[Path], Done]:
     room = address_space() + 4 * PICTURE_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     return obey
+
+
+class Limited:
+    """A factory whose process has a limit before anything runs in it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[Callable[[int], "Limited"], tuple[int]]:
+        return limited, (self.limit,)
+
+    def __call__(self) -> Callable[[Path], Done]:
+        return obey
+
+
+def limited(limit: int) -> Limited:
+    """Made in the process."""
+    room = address_space() + 4 * PICTURE_BYTES
+    resource.setrlimit(limit, (room, room))
+    return Limited(limit)
 
 
 def while_there(model: Path) -> Callable[[Path], Done]:

@@ -1,9 +1,7 @@
 import asyncio
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import psutil
@@ -12,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from libs.common.errors import PermanentError, TransientError, Unavailable
 from libs.common.telemetry import tracing
+from libs.common.workers import process
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.process import (
     WorkerCrashed,
@@ -20,7 +19,9 @@ from libs.common.workers.process import (
     WorkerTimedOut,
 )
 from libs.common.workers.serving import WorkerError
+from libs.common.workers.trial import WorkerOverwhelmed
 from tests.common.workers.obedient import (
+    LIVES_ON_SECONDS,
     CannotStart,
     Done,
     NoPicture,
@@ -28,7 +29,7 @@ from tests.common.workers.obedient import (
     refuse,
 )
 from tests.common.workers.obedient_pool import obedient_pool
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.spans import recording_spans
 from tests.support.worker_processes import workers
 
@@ -158,26 +159,53 @@ def test_what_is_no_fault_of_the_task_is_waited_for(error: type[Exception]) -> N
     assert issubclass(error, Unavailable)
 
 
+async def test_a_worker_that_closes_its_pipe_and_lives_on_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    async with obedient_pool() as pool:
+        with pytest.raises(WorkerOverwhelmed, match="it was ended"):
+            await pool.run(tmp_path / "let go")
+        assert not (tmp_path / "lived on").exists()
+        assert (await pool.run(Path("photo"))).name == "photo"
+        assert len(workers()) == 1
+
+
 async def test_giving_a_task_up_does_not_make_others_wait_for_its_worker_to_die(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads = []
-    join = SpawnProcess.join
-
-    def noting_its_thread(process: SpawnProcess, timeout: float | None = None) -> None:
-        threads.append(threading.current_thread())
-        join(process, timeout)
-
-    monkeypatch.setattr(SpawnProcess, "join", noting_its_thread)
+    # So that it is still waited for when the task is given up.
+    monkeypatch.setattr(process, "DEATH_SECONDS", LIVES_ON_SECONDS)
     async with obedient_pool() as pool:
-        task = asyncio.create_task(pool.run(tmp_path / "hang"))
-        await eventually((tmp_path / "hanging").exists)
+        task = asyncio.create_task(pool.run(tmp_path / "let go"))
+        await eventually((tmp_path / "has let go").exists)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await pool.run(Path("photo"))).name == "photo"
-    assert threads
-    assert threading.main_thread() not in threads
+    assert not (tmp_path / "lived on").exists()
+
+
+async def test_a_worker_that_freezes_in_the_middle_of_its_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "MESSAGE_SECONDS", 0.5)
+    async with obedient_pool() as pool, asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(WorkerTimedOut, match="in the middle of its answer"):
+            await pool.run(Path("freeze"))
+        assert (await pool.run(Path("photo"))).name == "photo"
+        assert len(workers()) == 1
+
+
+async def test_a_frozen_worker_that_does_not_take_its_task_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "MESSAGE_SECONDS", 0.5)
+    more_than_the_pipe_holds = "x" * 1_000_000
+    async with obedient_pool() as pool, asyncio.timeout(PATIENCE_SECONDS):
+        frozen = (await pool.run(Path("photo"))).worker
+        psutil.Process(frozen).suspend()
+        assert (await pool.run(Path("photo", more_than_the_pipe_holds))).worker != frozen
+        assert len(workers()) == 1
 
 
 async def test_the_task_after_one_that_was_given_up_is_not_blamed_for_the_killed_worker() -> None:

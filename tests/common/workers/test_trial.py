@@ -17,6 +17,7 @@ from libs.common.workers.process import WorkerCrashed, WorkerNotStarted
 from libs.common.workers.trial import FileUnreadable, WorkerOverwhelmed
 from tests.common.workers.obedient import (
     STORM,
+    Limited,
     NoPicture,
     Refused,
     cramped,
@@ -105,6 +106,21 @@ async def test_where_there_is_no_room_for_large_pictures_nothing_is_held_against
         with pytest.raises(WorkerOverwhelmed):
             await pool.run(Path(task))
         assert (await pool.run(Path("picture"))).name == "picture"
+
+
+async def test_where_no_process_ever_may_have_so_much_memory_that_is_no_evidence() -> None:
+    # The kernel refuses memory, not address space, as it does with vm.overcommit_memory=2.
+    async with obedient_pool(factory=Limited(resource.RLIMIT_DATA)) as pool:
+        with pytest.raises(NoPicture):
+            await pool.run(Path("bad"))
+        with pytest.raises(WorkerCrashed, match="SIGSEGV"):
+            await pool.run(Path("crash"))
+
+
+async def test_where_no_process_ever_has_the_address_space_that_is_evidence() -> None:
+    async with obedient_pool(factory=Limited(resource.RLIMIT_AS)) as pool:
+        with pytest.raises(WorkerOverwhelmed):
+            await pool.run(Path("bad"))
 
 
 async def test_a_task_that_takes_all_memory_while_others_pass_is_told_apart() -> None:

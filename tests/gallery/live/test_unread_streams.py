@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 import httpx
 import uvicorn
@@ -12,6 +13,7 @@ from libs.common.messaging.messages import PhotoFailed
 from libs.common.web.http_protocol import HttpProtocol
 from services.gallery.gallery import Gallery
 from services.gallery.live.updates import BUFFERED_EVENTS, LiveUpdates
+from tests.faults.sizes import short_and_long
 from tests.gallery.streams import Stream, open_stream
 from tests.gallery.world import World
 from tests.support.http_server import server_of, url_of
@@ -19,7 +21,17 @@ from tests.support.people import Person
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.slow_clients import SlowClient, clients_of
 
-UNREAD = 50
+
+@dataclass(frozen=True)
+class Crowd:
+    """So many streams that nobody reads, and more events than are kept for them."""
+
+    unread: int
+    events: int
+
+
+SHORT = Crowd(unread=50, events=BUFFERED_EVENTS + 100)
+LONG = Crowd(unread=400, events=20 * BUFFERED_EVENTS)
 #: Twenty of them are more than all buffers of a connection hold.
 REASON = "damaged " * 1000
 #: Of asyncio's transports: when more waits, whoever sends does, too.
@@ -33,12 +45,12 @@ def live_of(world: World) -> LiveUpdates:
 
 @contextlib.asynccontextmanager
 async def unread_streams(
-    server: uvicorn.Server, world: World, event_id: int, viewer: Person
+    server: uvicorn.Server, world: World, event_id: int, viewer: Person, count: int
 ) -> AsyncIterator[Sequence[SlowClient]]:
-    async with clients_of(url_of(server), UNREAD) as clients:
+    async with clients_of(url_of(server), count) as clients:
         for client in clients:
             await client.get(f"/api/events/{event_id}/stream", viewer.headers)
-        await eventually(lambda: live_of(world)._count >= UNREAD)
+        await eventually(lambda: live_of(world)._count >= count)
         yield clients
 
 
@@ -51,43 +63,44 @@ async def tell(world: World, event_id: int, stream: Stream, first: int, last: in
     await stream.wait_for(last)
 
 
+@short_and_long("crowd", SHORT, LONG)
 async def test_streams_that_nobody_reads_hold_up_neither_other_streams_nor_lists(
-    world: World,
+    world: World, crowd: Crowd
 ) -> None:
     photographer = await world.photographer()
     event_id = await world.event(photographer)
     guest = await world.person(joined=event_id)
     await world.photo(event_id)
-    events = BUFFERED_EVENTS + 100
     overflows = REGISTRY.get_sample_value("findme_live_overflows_total") or 0
     async with (
         server_of(world.app, send_buffer_bytes=4096) as server,
-        unread_streams(server, world, event_id, photographer),
+        unread_streams(server, world, event_id, photographer, crowd.unread),
         httpx.AsyncClient(base_url=url_of(server), timeout=PATIENCE_SECONDS) as client,
         open_stream(client, event_id, photographer.headers) as read,
     ):
-        await tell(world, event_id, read, 0, events)
-        assert [data["photo_id"] for _, data in read.events] == list(range(events))
+        await tell(world, event_id, read, 0, crowd.events)
+        assert [data["photo_id"] for _, data in read.events] == list(range(crowd.events))
         answer = await client.get("/api/all-photos", headers=guest.headers)
         assert len(answer.json()) == 1
         assert (await client.get("/readyz")).status_code == 200
         # What is kept for them: a few hundred references, and what was being sent.
         waiting = [len(one._waiting) for one in live_of(world)._all()]
-        assert len(waiting) == UNREAD + 1
+        assert len(waiting) == crowd.unread + 1
         assert max(waiting) <= BUFFERED_EVENTS
-        assert REGISTRY.get_sample_value("findme_live_overflows_total") == overflows + UNREAD
+        assert REGISTRY.get_sample_value("findme_live_overflows_total") == overflows + crowd.unread
         for connection in server.server_state.connections:
             assert isinstance(connection, HttpProtocol)
             held = connection.transport.get_write_buffer_size()
             assert held < HIGH_WATER_BYTES + 2 * len(REASON)
 
 
-async def test_streams_that_nobody_reads_give_their_room_back(world: World) -> None:
+@short_and_long("count", SHORT.unread, LONG.unread)
+async def test_streams_that_nobody_reads_give_their_room_back(world: World, count: int) -> None:
     photographer = await world.photographer()
     event_id = await world.event(photographer)
     async with (
         server_of(world.app, send_buffer_bytes=4096, stall_seconds=0.5) as server,
-        unread_streams(server, world, event_id, photographer) as clients,
+        unread_streams(server, world, event_id, photographer, count) as clients,
         httpx.AsyncClient(base_url=url_of(server), timeout=PATIENCE_SECONDS) as client,
         open_stream(client, event_id, photographer.headers) as read,
     ):

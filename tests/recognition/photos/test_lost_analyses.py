@@ -63,10 +63,20 @@ class Replica:
     using: Analyzer
 
     @classmethod
-    def called(cls, name: str, world: World, *, database: Database | None = None) -> "Replica":
+    def called(
+        cls,
+        name: str,
+        world: World,
+        *,
+        database: Database | None = None,
+        lease_seconds: float = 60,
+    ) -> "Replica":
         index = HeldIndex()
         claims = AnalysisClaims(
-            database or world.database, claimant=name, lease_seconds=60, replica_lease_seconds=1
+            database or world.database,
+            claimant=name,
+            lease_seconds=lease_seconds,
+            replica_lease_seconds=1,
         )
         slots = AnalysisSlots(index.photos_at_once)
         return cls(
@@ -217,6 +227,24 @@ async def test_a_claim_is_taken_over_after_its_lease_and_that_is_not_held_agains
         await analysis
     assert await status(world, photo) == "analyzed"
     assert await world.scalar(LOST) == 0
+
+
+async def test_a_claim_is_renewed_for_as_long_as_the_photo_is_in_hand(world: World) -> None:
+    event = await world.event()
+    photo = await world.photo(event, "people 1", publish=False)
+    replica = Replica.called("slow", world, lease_seconds=0.5)
+    analysis = replica.analyze(event, photo)
+    await replica.begins(1)
+    claimed_at = (await world.photo_row(photo)).claimed_at
+
+    async def is_renewed() -> bool:
+        row = await world.photo_row(photo)
+        return bool(row.claimed_by == "slow" and row.claimed_at > claimed_at)
+
+    await eventually(is_renewed)
+    replica.index.may_end.set()
+    await analysis
+    assert (await world.photo_row(photo)).claimed_by is None
 
 
 async def test_a_photo_that_ends_three_replicas_fails_with_its_reason(world: World) -> None:

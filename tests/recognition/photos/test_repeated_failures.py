@@ -6,12 +6,16 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
 
 from libs.common.database import outbox
+from libs.common.database.tables import photos
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import Exhausted
+from libs.common.messaging.bus.protocol import Death, Delivery
+from libs.common.messaging.dead_letters import repository as dead_letters
+from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.whole_file import NotAsUploaded
@@ -38,6 +42,9 @@ from tests.support.polling import eventually
 from tests.support.stores import fetches_from
 from tests.support.world import World
 
+#: Of photos that were analysed.
+WIDTH = 1
+
 
 class FailingIndex(EmbeddedIndex):
     """Raises the error for every photo and selfie; without one it finds nobody."""
@@ -50,7 +57,7 @@ class FailingIndex(EmbeddedIndex):
     async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
         if self._error is not None:
             raise self._error
-        return IndexedPhoto(width=1, height=1, placeholder="", faces=())
+        return IndexedPhoto(width=WIDTH, height=1, placeholder="", faces=())
 
     async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
         assert self._error is not None
@@ -65,10 +72,16 @@ def analyzer(world: World, index: FailingIndex) -> Analyzer:
 
 
 async def analyse(
-    world: World, event: int, photo: int, index: FailingIndex, *, delivery_attempt: int = 4
+    world: World,
+    event: int,
+    photo: int,
+    index: FailingIndex,
+    *,
+    delivery_attempt: int = 4,
+    reindex_for: str | None = None,
 ) -> None:
     await analyze_photo(
-        PhotoUploaded(event_id=event, photo_id=photo),
+        PhotoUploaded(event_id=event, photo_id=photo, reindex_for=reindex_for),
         delivery_attempt=delivery_attempt,
         last_attempt=delivery_attempt == 4,
         is_repeat=True,
@@ -154,6 +167,54 @@ async def test_a_photo_whose_object_is_not_what_was_uploaded_fails_with_that_rea
     assert (row.processing_status, row.processing_error) == ("failed", NOT_AS_UPLOADED_REASON)
 
 
+@pytest.mark.parametrize("engine_of_faces", ["opencv", None])
+async def test_a_photo_that_a_new_engine_could_not_read_is_analysed_by_the_replay_of_its_letter(
+    world: World, engine_of_faces: str | None
+) -> None:
+    event = await world.event()
+    photo = await world.photo(event, "people 1 2 3", publish=False)
+    if engine_of_faces is not None:
+        await world.face(photo, event, engine=engine_of_faces)
+    await world.execute(
+        photos.update().values(processing_status="done", engine="opencv", finished_at=func.now())
+    )
+    key = photo_key(event, (await world.photo_row(photo)).filename)
+    await world.store.put(key, b"people 1", content_type="image/jpeg")
+    with pytest.raises(NotAsUploaded):
+        await analyse(world, event, photo, FailingIndex(), reindex_for=EMBEDDED.name)
+    kept = await world.photo_row(photo)
+    assert (kept.processing_status, kept.engine) == ("done", EMBEDDED.name)
+
+    await world.store.put(key, b"people 1 2 3", content_type="image/jpeg")
+    await replay_letter_of(
+        world, PhotoUploaded(event_id=event, photo_id=photo, reindex_for=EMBEDDED.name)
+    )
+    # Whoever feeds does not send it once more.
+    assert (await world.photo_row(photo)).reindexing_since is not None
+    await analyse(world, event, photo, FailingIndex(), reindex_for=EMBEDDED.name)
+    row = await world.photo_row(photo)
+    assert (row.processing_status, row.engine, row.width) == ("done", EMBEDDED.name, WIDTH)
+
+
+async def test_a_photo_that_was_analysed_after_its_letter_stays_as_it_is(world: World) -> None:
+    event = await world.event()
+    photo = await world.insert_photo(event, processing_status="done", engine=EMBEDDED.name)
+    await world.face(photo, event, engine=EMBEDDED.name)
+    await replay_letter_of(
+        world, PhotoUploaded(event_id=event, photo_id=photo, reindex_for=EMBEDDED.name)
+    )
+    row = await world.photo_row(photo)
+    assert (row.engine, row.reindexing_since) == (EMBEDDED.name, None)
+
+
+async def replay_letter_of(world: World, message: PhotoUploaded) -> None:
+    sent = message.outgoing()
+    letter = Delivery("a queue", sent.routing_key, sent.body, sent.message_id, 4, False)
+    async with world.database.unit_of_work() as unit:
+        await dead_letters.add(unit.connection, letter, Death(letter.queue, "a test", 4))
+    assert await settle_all(None, Settlement.REPLAYED, database=world.database) == 1
+
+
 @pytest.mark.parametrize(
     ("error", "times"),
     [
@@ -178,6 +239,40 @@ async def test_a_selfie_that_breaks_its_workers_keeps_its_partition_waiting_no_l
         await index_selfie(selfie, last_attempt=False, using=indexer)
     failed = await world.scalar("SELECT error FROM selfie_indexes WHERE status = 'failed'")
     assert failed == SELFIE_REASON
+
+
+class HeldIndex(FailingIndex):
+    """Answers for a selfie when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
+        del selfie, path
+        self.has_begun.set()
+        await self.may_end.wait()
+        return FaceKey(external_face_id="a face")
+
+
+async def test_a_selfie_s_claim_is_renewed_for_as_long_as_it_is_in_hand(world: World) -> None:
+    event = await world.event()
+    guest = await world.user()
+    await world.join(guest, event)
+    selfie = SelfieKey(event, guest, await world.selfie(guest, "people 1", publish=False))
+    index = HeldIndex()
+    indexer = SelfieIndexer(Matcher(world.database, index), world.store, "one", 0.5, 10)
+    indexing = asyncio.create_task(index_selfie(selfie, last_attempt=False, using=indexer))
+    await index.has_begun.wait()
+    claimed_at = await world.scalar("SELECT claimed_at FROM selfie_indexes")
+
+    async def is_renewed() -> bool:
+        return bool(await world.scalar("SELECT claimed_at FROM selfie_indexes") > claimed_at)
+
+    await eventually(is_renewed)
+    assert await world.scalar("SELECT status FROM selfie_indexes") == "claimed"
+    index.may_end.set()
+    assert await indexing
 
 
 async def test_an_error_that_would_come_back_for_ever_fails_the_photo_and_tells_no_sql(

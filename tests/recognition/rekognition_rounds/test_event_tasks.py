@@ -3,6 +3,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import asyncpg
 import pytest
 
 from libs.common.background import BackgroundTasks
@@ -25,6 +26,7 @@ class Work:
     growing: set[int] = field(default_factory=set)
     owned: set[int] = field(default_factory=lambda: {bucket_of(EVENT)})
     errors: list[Exception] = field(default_factory=list)
+    watch_errors: list[Exception] = field(default_factory=list)
     steps: Counter[int] = field(default_factory=Counter)
     looks: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +47,8 @@ class Work:
 
     async def waiting_events(self) -> set[int]:
         self.looks += 1
+        if self.watch_errors:
+            raise self.watch_errors.pop(0)
         return self.waiting | self.growing
 
 
@@ -70,6 +74,23 @@ async def watching(tasks: EventTasks) -> AsyncIterator[None]:
     async with BackgroundTasks() as background:
         background.start("match events", tasks.run)
         yield
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("cannot switch to state 12"),
+        asyncpg.AdminShutdownError("terminating connection"),
+    ],
+)
+async def test_the_watch_outlives_a_session_that_ends_in_the_driver_s_own_words(
+    tasks: EventTasks, work: Work, error: Exception
+) -> None:
+    work.watch_errors.append(error)
+    watch = asyncio.create_task(tasks.run())
+    await eventually(lambda: work.looks > 1 or watch.done())
+    assert not watch.done()
+    watch.cancel()
 
 
 async def test_an_event_that_has_to_wait_keeps_no_other_waiting(

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import and_, delete, func, select, tuple_, update
+from sqlalchemy import and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database, UnitOfWork
-from libs.common.database.tables import photos, selfie_indexes
+from libs.common.database.tables import faces, photos, selfie_indexes
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 #: Letters of one transaction when all are settled.
 BATCH = 500
+#: Whose faces a photo has in which no engine found any: that of no engine there is.
+UNKNOWN_ENGINE = "unknown"
 M = TypeVar("M", bound=Message)
 
 
@@ -107,12 +109,16 @@ def _tell(letters: Sequence[DeadLetterRow], settlement: Settlement) -> None:
 
 
 async def reopen(connection: AsyncConnection, letters: Sequence[DeadLetterRow]) -> None:
-    """Set the failed photos and selfies that these messages are about back to where they were."""
+    """Set the photos and selfies that were given up with these messages back to where they were."""
     uploaded = _decoded(letters, PhotoUploaded)
     analyzed = _decoded(letters, PhotoAnalyzed)
     # In this order: a photo named by both kinds is analysed, and matched after that.
     await _reopen_photos(connection, [message.photo_id for message in uploaded], "queued")
     await _reopen_photos(connection, [message.photo_id for message in analyzed], "analyzed")
+    await _reopen_kept_photos(
+        connection,
+        [(it.photo_id, it.reindex_for) for it in uploaded if it.reindex_for is not None],
+    )
     await _reopen_selfies(
         connection,
         [(message.selfie_id, message.event_id) for message in _decoded(letters, SelfieUploaded)],
@@ -153,6 +159,39 @@ async def _reopen_photos(
             finished_at=None,
             # Its message is on the way: nothing for the reconciler.
             enqueued_at=func.now(),
+        )
+    )
+
+
+async def _reopen_kept_photos(
+    connection: AsyncConnection, photo_engines: Sequence[tuple[int, str]]
+) -> None:
+    """Give photos that were kept although an engine could not read them back to the one before.
+
+    That one is named by their faces, of which none is the later engine's. A photo without faces
+    may have been read after all; then it is once more.
+    """
+    if not photo_engines:
+        return
+    of_photo = faces.c.photo_id == photos.c.id
+    kept = and_(
+        tuple_(photos.c.id, photos.c.engine).in_(photo_engines),
+        photos.c.processing_status == "done",
+        ~exists().where(of_photo, faces.c.engine == photos.c.engine),
+    )
+    await connection.execute(
+        select(photos.c.id).where(kept).order_by(photos.c.id).with_for_update()
+    )
+    before = select(func.max(faces.c.engine)).where(of_photo).scalar_subquery()
+    await connection.execute(
+        update(photos)
+        .where(kept)
+        .values(
+            engine=func.coalesce(before, UNKNOWN_ENGINE),
+            lost_analyses=0,
+            claimed_by=None,
+            # Its message is on the way: nothing for the feeder.
+            reindexing_since=func.clock_timestamp(),
         )
     )
 

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import structlog
 from cachetools import TTLCache
-from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
 from libs.common.errors import FindMeError
 from services.recognition import metrics
@@ -47,7 +47,7 @@ async def keep_erasing(
             while await erase_some(database, rekognition, collections, refused=refused):
                 pass
             pause = ERASE_EVERY_SECONDS
-        except (FindMeError, SQLAlchemyError, OSError) as error:
+        except (FindMeError, *DATABASE_ERRORS) as error:
             log.warning("erasing_failed", error=str(error))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(pause)
@@ -74,7 +74,7 @@ async def keep_erasing_what_is_left(
                     ):
                         pass
             pause = LOOK_EVERY_SECONDS
-        except (FindMeError, SQLAlchemyError, OSError) as error:
+        except (FindMeError, *DATABASE_ERRORS) as error:
             log.warning(
                 "erasing_failed",
                 error=str(error),

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common.background import FIRST_PAUSE_SECONDS, BackgroundTask
+from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
 from libs.common.errors import FindMeError
 from libs.common.telemetry.metrics import CHARGED
@@ -88,5 +88,5 @@ async def _keep_flushing(usage: Usage) -> None:
 async def _flush(usage: Usage) -> None:
     try:
         await usage.flush()
-    except (FindMeError, SQLAlchemyError, OSError) as error:
+    except (FindMeError, *DATABASE_ERRORS) as error:
         log.warning("aws_usage_not_written", error=str(error))

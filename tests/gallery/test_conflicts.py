@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.database import UnitOfWork
 from libs.common.database.tables import match_overrides, memberships, photos, selfies, users
+from libs.common.database.transactions import UnitOfWork
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.gallery import Gallery
 from tests.gallery.world import World

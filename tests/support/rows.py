@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Executable, Table, delete, insert, text
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
 from libs.common.database.tables import (
     events,
     matches,
@@ -19,6 +19,7 @@ from libs.common.database.tables import (
     selfies,
     users,
 )
+from libs.common.database.transactions import UnitOfWork
 from libs.common.storage.keys import selfie_key
 from libs.common.web.auth import Role
 from services.gallery.events.rules import code_key

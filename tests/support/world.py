@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from libs.common.database.database import UnitOfWork
 from libs.common.database.tables import faces, memberships, photos
+from libs.common.database.transactions import UnitOfWork
 from libs.common.messaging.messages import PhotoUploaded, SelfieUploaded
 from libs.common.rights.counted_matches import guest_photos
 from libs.common.storage.keys import photo_key, selfie_key

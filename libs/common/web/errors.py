@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.common.database.connections import SessionRefused
-from libs.common.database.database import CONFLICT
 from libs.common.database.sqlstates import is_away, is_conflict
+from libs.common.database.transactions import CONFLICT
 from libs.common.errors import (
     Conflict,
     FindMeError,

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import Conflict, NotFound
 from libs.common.messaging.messages import AccountDeleted
 from libs.common.web.auth import Role

@@ -6,7 +6,8 @@ meanwhile no connection is held. What was looked at before is therefore looked a
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import InvalidInput, NotAllowed, NotAuthenticated
 from libs.common.web.auth import Role
 from services.gallery.accounts import repository as accounts

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from libs.common.database.clock import present_moment
-from libs.common.database.database import UnitOfWork
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import EventChanged, EventDeleted, RematchRequested
 from libs.common.web.auth import Principal

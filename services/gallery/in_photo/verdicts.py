@@ -5,7 +5,7 @@ Guests say "not me" or "it's me" of themselves; a photographer adds a guest whom
 
 from collections.abc import Sequence
 
-from libs.common.database.database import UnitOfWork
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import Conflict, NotAuthenticated, NotFound
 from libs.common.messaging.messages import MatchChanged
 from libs.common.web.auth import Principal

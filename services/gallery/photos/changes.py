@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from libs.common.database.database import UnitOfWork
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import PhotoDeleted, PhotoVisibilityChanged
 from services.gallery.photos import repository as photos

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from libs.common.database.database import UnitOfWork
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import NotFound
 from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from services.gallery.selfies import repository as selfies

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from libs.common.database.database import UnitOfWork
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import MatchChanged, RematchRequested
 from libs.common.web.auth import Principal

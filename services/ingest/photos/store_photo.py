@@ -12,8 +12,9 @@ from typing import Literal
 import structlog
 
 from libs.common.database.connections import DatabaseSilent
-from libs.common.database.database import Database, TransactionConflict
+from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_refused
+from libs.common.database.transactions import TransactionConflict
 from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key

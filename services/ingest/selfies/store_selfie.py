@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from libs.common.database.database import Database, TransactionConflict, UnitOfWork
+from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_refused
+from libs.common.database.transactions import TransactionConflict, UnitOfWork
 from libs.common.errors import AccountGone, InvalidInput
 from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from libs.common.storage.keys import selfie_key

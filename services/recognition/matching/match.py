@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import UnitOfWork
 from libs.common.messaging.messages import (
     PhotoAnalyzed,
     PhotoMatched,

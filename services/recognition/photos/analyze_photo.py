@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from libs.common.database.database import Database, TransactionConflict
+from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_away, is_conflict
+from libs.common.database.transactions import TransactionConflict
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import lacks
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoFailed, PhotoUploaded

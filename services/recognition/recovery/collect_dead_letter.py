@@ -6,7 +6,8 @@ import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import UnitOfWork
 from libs.common.messaging.bus.protocol import Bus, Death, Delivery
 from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.bus.topology import Topology

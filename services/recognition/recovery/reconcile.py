@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.connections import DATABASE_ERRORS
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.protocol import Bus
 from libs.common.messaging.bus.topology import Queue, Topology, bucket_of

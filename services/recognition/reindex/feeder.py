@@ -11,7 +11,8 @@ from typing import NoReturn
 import structlog
 
 from libs.common.database.connections import DATABASE_ERRORS
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
 from libs.common.telemetry.questions import Question

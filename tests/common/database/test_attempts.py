@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from libs.common.database import database as database_module
-from libs.common.database.database import Database, TransactionConflict, UnitOfWork
+from libs.common.database.database import Database
+from libs.common.database.transactions import TransactionConflict, UnitOfWork
 from libs.common.messaging.messages import PhotoUploaded
 
 BOTH = (1, 2)

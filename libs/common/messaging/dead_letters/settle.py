@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from sqlalchemy import and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.database import Database, UnitOfWork
+from libs.common.database.database import Database
 from libs.common.database.tables import faces, photos, selfie_indexes
+from libs.common.database.transactions import UnitOfWork
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from prometheus_client import Counter
 
 from libs.common.errors import TransientError
 from libs.common.storage.protocol import StoreUnavailable
+from libs.common.telemetry import metrics
 
-NOT_AS_UPLOADED = Counter(
-    "findme_objects_not_as_uploaded_total",
-    "Fetches of an object that gave other bytes than were uploaded.",
-)
 #: What was cut short on its way is whole the second time; what lies there otherwise is not.
 FETCHES = 2
 
@@ -64,7 +60,7 @@ async def whole_file(fetch: Fetch, key: str, uploaded: Content) -> AsyncIterator
                 yield path
                 return
         error = NotAsUploaded(key, uploaded=uploaded, found=found)
-        NOT_AS_UPLOADED.inc()
+        metrics.NOT_AS_UPLOADED.inc()
         log.warning("object_not_as_uploaded", key=key, fetch=number, error=str(error))
     raise error
 

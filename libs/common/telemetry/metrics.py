@@ -64,6 +64,10 @@ HTTP_SECONDS = Histogram(
     ["service", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+NOT_AS_UPLOADED = Counter(
+    "findme_objects_not_as_uploaded_total",
+    "Fetches of an object that gave other bytes than were uploaded.",
+)
 CLIENTS_CUT_OFF = Counter(
     "findme_clients_cut_off_total",
     "Connections ended because the client stopped: took_nothing of an answer, or sent_nothing of"

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
+DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
 
 
 class OneDeadlock:
@@ -23,5 +23,5 @@ class OneDeadlock:
         self.calls += 1
         done = await self._work(connection, *args, **options)
         if self.calls == self._at_call:
-            await connection.exec_driver_sql(_DEADLOCK)
+            await connection.exec_driver_sql(DEADLOCK)
         return done

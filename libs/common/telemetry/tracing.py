@@ -35,8 +35,8 @@ log = structlog.get_logger(__name__)
 #: The header of W3C Trace Context, and the one that vendors add to it.
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
-#: Frames of an error, of which the innermost say most.
-MAX_FRAMES = 20
+#: Frames of an error, of which the innermost say most. Half of them are the database libraries'.
+MAX_FRAMES = 40
 
 Headers = Mapping[str, str]
 

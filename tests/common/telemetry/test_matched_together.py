@@ -1,12 +1,9 @@
-import pytest
-
-from libs.common.database import outbox
 from libs.common.telemetry import tracing
 from libs.common.web.auth import Role
 from services.recognition.matching.match import finish_photos
 from services.recognition.photos import repository
 from services.recognition.photos.repository import PhotoRow
-from tests.support.conflicts import OneDeadlock
+from tests.support.conflicts import DEADLOCK
 from tests.support.spans import Spans, span_id, trace_id
 from tests.support.stack import Stack
 
@@ -38,11 +35,8 @@ async def test_photos_that_are_matched_together_keep_a_trace_each(
     assert {link.context.trace_id for span in joined for link in span.links} == {trace_id(whole)}
 
 
-async def test_what_a_conflict_had_repeated_is_recorded_once(
-    stack: Stack, spans: Spans, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_conflict_had_repeated_is_recorded_once(stack: Stack, spans: Spans) -> None:
     photos = await traced_photos(stack, 2)
-    monkeypatch.setattr(outbox, "append", OneDeadlock(outbox.append))
     tries = 0
     with tracing.span("round"):
         async for attempt in stack.resources.database.attempts():
@@ -50,6 +44,8 @@ async def test_what_a_conflict_had_repeated_is_recorded_once(
                 tries += 1
                 await finish_photos(photos, unit=unit)
                 headers = [message.headers["traceparent"] for message in unit.messages]
+                if tries == 1:
+                    await unit.connection.exec_driver_sql(DEADLOCK)
     assert tries == 2
     recorded = spans.named("match")
     # Those that the messages name, which are the second time's.

@@ -9,7 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation
 
 # Suites that start whole systems as processes, over and over: minutes each, their own command.
-SLOW := tests/demo tests/deploy/images tests/faults tests/services_apart tests/standalone
+# The one with the longest test comes first, so that the others need not wait for it at the end.
+SLOW := tests/deploy/images tests/faults tests/services_apart tests/standalone tests/demo
 # In as many processes as there are cores, four at least, as they wait half of their time; each has
 # servers of its own (ARGS=-n0: one process). Compiled once also where Python is told to leave no
 # bytecode behind: tests start hundreds of Pythons.

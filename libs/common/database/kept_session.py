@@ -28,6 +28,9 @@ class KeptSession:
         """Set the limits of both sides."""
         (await driver_of(connection)).allow(PROOF_SECONDS)
         await connection.execute(text(f"SET idle_session_timeout = {round(idle_seconds * 1000)}"))
+        # Prepared before there is anything to hold: between preparing a statement and executing it
+        # the server takes a session for busy, and one that is lost there kept its lock for ever.
+        await connection.execute(_PROOF)
         return cls(connection)
 
     async def listen(self, channel: str, on_notify: Callable[[], None]) -> None:

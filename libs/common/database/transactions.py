@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.connections import DATABASE_ERRORS
-from libs.common.database.sqlstates import is_session_lost
+from libs.common.database.sqlstates import is_refused, is_session_lost
 from libs.common.errors import TransientError
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import Message
@@ -21,6 +21,11 @@ log = structlog.get_logger(__name__)
 
 class TransactionConflict(TransientError):
     """PostgreSQL gave this transaction up, as it and another one waited for each other."""
+
+
+def is_given_up(error: BaseException) -> bool:
+    """Whether PostgreSQL itself said that it gave the transaction up: nothing of it was kept."""
+    return isinstance(error, TransactionConflict) or is_refused(error)
 
 
 class UnitOfWork:

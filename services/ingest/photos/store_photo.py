@@ -13,8 +13,7 @@ import structlog
 
 from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database
-from libs.common.database.sqlstates import is_refused
-from libs.common.database.transactions import TransactionConflict
+from libs.common.database.transactions import is_given_up
 from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
@@ -271,8 +270,7 @@ async def _add(
         raise
     except Exception as error:
         # PostgreSQL may have said itself that nothing was committed.
-        is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
-        if is_complete and not is_refusal:
+        if is_complete and not is_given_up(error):
             raise CommitLost(error) from error
         raise
 

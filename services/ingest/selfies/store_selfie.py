@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from libs.common.database.database import Database
-from libs.common.database.sqlstates import is_refused
-from libs.common.database.transactions import TransactionConflict, UnitOfWork
+from libs.common.database.transactions import UnitOfWork, is_given_up
 from libs.common.errors import AccountGone, InvalidInput
 from libs.common.messaging.messages import SelfieDeleted, SelfieUploaded
 from libs.common.storage.keys import selfie_key
@@ -56,8 +55,7 @@ async def store_selfie(
         # Unlike a photo's, a selfie's bytes must not outlive a failure: the guest is told that
         # it failed and sends another one.
         is_recorded: bool | None = False
-        is_refusal = isinstance(error, TransactionConflict) or is_refused(error)
-        if deleted is not None and not is_refusal:
+        if deleted is not None and not is_given_up(error):
             is_recorded = await asyncio.shield(
                 asyncio.ensure_future(_is_recorded(new, deadline, database))
             )

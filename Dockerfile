@@ -50,12 +50,25 @@ RUN deploy/images/prepare-models.sh recognition /opt/findme
 # hadolint ignore=DL3059
 RUN deploy/images/finish-image.sh recognition /opt/findme
 
+# The browser app, by Node from a wheel. The gallery sends it.
+FROM build AS browser-app-build
+COPY requirements/web.lock requirements/
+COPY web/package.json web/package-lock.json web/.npmrc web/
+RUN --mount=type=cache,target=/root/.npm deploy/images/install-node.sh browser-app /opt/findme
+COPY web/scripts/ web/scripts/
+COPY web/static/ web/static/
+COPY web/tsconfig.json web/vite.config.ts web/
+COPY web/src/ web/src/
+COPY services/gallery/api_document/openapi.json services/gallery/api_document/
+RUN deploy/images/build-browser-app.sh browser-app /opt/findme
+
 FROM build AS gallery-build
 COPY requirements/gallery.lock requirements/
 RUN --mount=type=cache,target=/root/.cache/pip deploy/images/install-packages.sh gallery /opt/findme
 COPY libs/ /opt/findme/app/libs/
 COPY services/__init__.py /opt/findme/app/services/
 COPY services/gallery/ /opt/findme/app/services/gallery/
+COPY --from=browser-app-build /opt/findme/web/ /opt/findme/web/
 RUN deploy/images/finish-image.sh gallery /opt/findme
 
 FROM build AS media-build
@@ -66,13 +79,15 @@ COPY services/__init__.py /opt/findme/app/services/
 COPY services/media/ /opt/findme/app/services/media/
 RUN deploy/images/finish-image.sh media /opt/findme
 
-# The commands use the services' own rules for accounts, events and models.
+# The commands use the services' own settings, and their rules for accounts, events, copies and models.
 FROM build AS tools-build
 COPY requirements/tools.lock requirements/
 RUN --mount=type=cache,target=/root/.cache/pip deploy/images/install-packages.sh tools /opt/findme
 COPY libs/ /opt/findme/app/libs/
 COPY services/__init__.py /opt/findme/app/services/
 COPY services/gallery/ /opt/findme/app/services/gallery/
+COPY services/ingest/ /opt/findme/app/services/ingest/
+COPY services/media/ /opt/findme/app/services/media/
 COPY services/recognition/ /opt/findme/app/services/recognition/
 COPY standalone/ /opt/findme/app/standalone/
 COPY backup/ /opt/findme/app/backup/
@@ -123,8 +138,9 @@ ENTRYPOINT ["python", "-m", "services.recognition"]
 
 FROM runtime AS gallery
 LABEL org.opencontainers.image.title="FindMe gallery" \
-      org.opencontainers.image.description="Accounts, events, photo lists and live streams"
-ENV PORT=8003
+      org.opencontainers.image.description="Accounts, events, photo lists and live streams, and the pages"
+ENV PORT=8003 \
+    WEB_DIR=/opt/findme/web
 EXPOSE 8003
 COPY --from=gallery-build /opt/findme/ /opt/findme/
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \

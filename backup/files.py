@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.common.errors import Conflict, FindMeError
+from standalone.data_dir import closed_file
 
 READ_BYTES = 1024 * 1024
 MANIFEST = "manifest.json"
@@ -75,7 +76,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other backups out of the folder, which only its owner may enter."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "lock").open("w") as file:
+    # Whoever may open it may lock it.
+    with closed_file(folder / "lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -24,6 +24,7 @@ from libs.common.errors import InvalidInput
 from libs.common.settings import sqlalchemy_url
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
+from standalone.data_dir import closed_file
 
 
 class _Head(TypedDict):
@@ -115,13 +116,19 @@ async def _dump_database(
     part.touch(mode=0o600)
     await run_tool(
         tool,
-        *("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"),
+        *(
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            "--no-unlogged-table-data",
+            f"--snapshot={snapshot}",
+        ),
         f"--file={part}",
         url=place.database_url,
     )
     steps.advance(part.stat().st_size)
     rows = await repository.row_counts(connection)
-    with named.open("wb") as file:
+    with closed_file(named) as file:
         async for one in repository.named_objects(connection):
             file.write(orjson.dumps(asdict(one), option=orjson.OPT_APPEND_NEWLINE))
     part.replace(dump)
@@ -151,7 +158,7 @@ def _leave_out(named: Path, absent: set[str]) -> tuple[int, int]:
     """List only what the backup has; return the number of objects and their bytes."""
     part = named.with_suffix(".part")
     count = size = 0
-    with part.open("wb") as file:
+    with closed_file(part) as file:
         for one in read_list(named):
             if one.key not in absent:
                 file.write(orjson.dumps(asdict(one), option=orjson.OPT_APPEND_NEWLINE))

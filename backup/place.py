@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from libs.common.setting_files import FileOrVariableSettings
+from libs.common.settings import HttpUrl
 from libs.common.storage.open import open_store
 from libs.common.storage.protocol import ObjectStore
 from standalone.postgres import database_url
@@ -19,7 +21,7 @@ class ObjectSettings(FileOrVariableSettings):
 
     photo_store_dir: Path | None = Field(default=None)
     photo_bucket_name: str | None = Field(default=None)
-    s3_endpoint_url: str | None = Field(default=None)
+    s3_endpoint_url: Annotated[str | None, HttpUrl] = Field(default=None)
     s3_pool_size: int = Field(default=64, ge=1)
     aws_region: str = Field(default="us-east-1")
 
@@ -40,6 +42,8 @@ class Place:
     s3_pool_size: int
     aws_region: str
     secret_file: Path | None
+    only_reads_objects: bool = False
+    s3_public_url: str | None = None
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[ObjectStore]:

@@ -3,12 +3,32 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import column, func, literal, select, table, text, union_all
+from sqlalchemy import (
+    Text,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    table,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import metadata, photos, selfies
-from libs.common.storage.keys import photo_key
+from libs.common.database.tables import (
+    account_links,
+    mails,
+    metadata,
+    photos,
+    resumable_uploads,
+    selfies,
+    sessions,
+)
+from libs.common.storage.keys import UPLOAD_PREFIX, photo_key, upload_prefix
 
 #: Rows read at once.
 CHUNK = 5000
@@ -49,7 +69,7 @@ async def named_objects(connection: AsyncConnection) -> AsyncIterator[NamedObjec
 
 
 async def still_named(connection: AsyncConnection, keys: Sequence[str]) -> set[str]:
-    """Return those keys that rows name now."""
+    """Return those keys, and prefixes of uploads, that rows name now."""
     names = [key.rpartition("/")[2] for key in keys]
     found = {
         photo_key(row.event_id, row.filename)
@@ -60,12 +80,21 @@ async def still_named(connection: AsyncConnection, keys: Sequence[str]) -> set[s
     kept: Iterable[str] = await connection.scalars(
         select(selfies.c.object_key).where(selfies.c.object_key.in_(keys))
     )
-    return (found | set(kept)) & set(keys)
+    uploads = [key.split("/")[3] for key in keys if UPLOAD_PREFIX.fullmatch(key)]
+    prefixes = {
+        upload_prefix(row.event_id, row.id)
+        for row in await connection.execute(
+            select(resumable_uploads.c.event_id, resumable_uploads.c.id).where(
+                cast(resumable_uploads.c.id, Text).in_(uploads)
+            )
+        )
+    }
+    return (found | set(kept) | prefixes) & set(keys)
 
 
 async def row_counts(connection: AsyncConnection) -> dict[str, int]:
-    """Return the number of rows of every table."""
-    names = sorted(metadata.tables)
+    """Return the number of rows of every table; unlogged ones are in no backup."""
+    names = sorted(name for name, table in metadata.tables.items() if not table._prefixes)  # noqa: SLF001
     counts = union_all(
         *(
             select(literal(name).label("name"), func.count().label("rows")).select_from(
@@ -160,9 +189,74 @@ async def erase_again(connection: AsyncConnection, erased: Iterable[Mapping[str,
             {"kind": kind},
         )
         gone += deleted.rowcount
+    gone += await connection.scalar(text(_LEAVE_AGAIN)) or 0
+    for statement in _ERASE_EVENTS_AGAIN:
+        gone += (await connection.execute(text(statement))).rowcount
+    await connection.execute(text(_FORGET_CAMERAS))
     return gone
+
+
+async def end_logins(connection: AsyncConnection) -> None:
+    """Log everybody out: those who logged out since the backup would be logged in again.
+
+    Links of mails may have been used since, and mails that waited then have been sent since: the
+    former are void, the latter are kept as not sent (`findme mail retry`).
+    """
+    await connection.execute(delete(sessions))
+    await connection.execute(delete(account_links))
+    await connection.execute(
+        update(mails)
+        .where(mails.c.status == "waiting")
+        .values(status="dead", finished_at=func.now(), error="It waited in a restored backup.")
+    )
 
 
 _MADE_AT = "md5(t.id || ' ' || extract(epoch FROM t.created_at))"
 #: As the triggers of the schema write them.
-_KEYS = {"selfies": "t.filename", "photos": "t.filename", "events": _MADE_AT, "users": _MADE_AT}
+_KEYS = {
+    "selfies": "t.filename",
+    "photos": "t.filename",
+    "events": _MADE_AT,
+    "users": _MADE_AT,
+    "api_keys": "t.id::text",
+    "walls": "t.id::text",
+}
+#: Who left an event: with the membership goes what the event has of them, as when they left.
+_LEAVE_AGAIN = """
+WITH departed AS (
+    DELETE FROM memberships t USING erasures e
+    WHERE e.kind = 'memberships'
+      AND e.key = md5(t.user_id || ' ' || t.event_id || ' ' || extract(epoch FROM t.joined_at))
+    RETURNING t.user_id, t.event_id
+), unmatched AS (
+    DELETE FROM matches t USING departed d WHERE (t.user_id, t.event_id) = (d.user_id, d.event_id)
+), unsaid AS (
+    DELETE FROM match_overrides t USING departed d
+    WHERE (t.user_id, t.event_id) = (d.user_id, d.event_id)
+), unindexed AS (
+    DELETE FROM selfie_indexes t USING departed d
+    WHERE (t.user_id, t.event_id) = (d.user_id, d.event_id)
+), unkept AS (
+    DELETE FROM favourites t USING departed d, photos p
+    WHERE p.id = t.photo_id AND (t.user_id, p.event_id) = (d.user_id, d.event_id)
+)
+SELECT count(*) FROM departed
+"""
+#: As when the last of their photos was deleted.
+_FORGET_CAMERAS = """
+DELETE FROM cameras c
+WHERE shift_seconds = 0 AND NOT EXISTS (SELECT FROM photos p WHERE p.camera_id = c.id)
+"""
+#: The events that were erased after their end: their rows stay, closed, and have nothing any more.
+#: What is left to do the gallery does at its start.
+_ERASE_EVENTS_AGAIN = (
+    "UPDATE events t SET erasure_began_at = e.erased_at FROM erasures e"  # noqa: S608 - constants
+    f" WHERE e.kind = 'erased_events' AND e.key = {_MADE_AT} AND t.erasure_began_at IS NULL",
+    "DELETE FROM photos p USING events e"
+    " WHERE e.id = p.event_id AND e.erasure_began_at IS NOT NULL",
+    "DELETE FROM selfie_indexes i USING events e"
+    " WHERE e.id = i.event_id AND e.erasure_began_at IS NOT NULL",
+    "UPDATE selfies SET engine = NULL, embedding = NULL WHERE embedding IS NOT NULL"
+    " AND NOT EXISTS (SELECT FROM memberships m JOIN events e ON e.id = m.event_id"
+    " WHERE m.user_id = selfies.user_id AND e.erasure_began_at IS NULL)",
+)

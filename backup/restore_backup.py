@@ -17,6 +17,7 @@ from backup.place import Place
 from backup.postgres_tools import find_tool, run_tool
 from backup.transfer import Steps, WrongContent, copy_object, each, has, read_list
 from backup.verify_backup import verify_backup
+from libs.common.database.audit import Action, record
 from libs.common.database.connections import OPERATORS_LIMITS, open_engine
 from libs.common.database.migrate import upgrade
 from libs.common.database.schema import revisions
@@ -56,16 +57,21 @@ async def restore_backup(folder: Path, place: Place, steps: Steps) -> Restored:
             async with engine.begin() as connection:
                 known = erasures.read_list(folder).values()
                 erased = await repository.erase_again(connection, known)
+                await repository.end_logins(connection)
             objects, missing = await _restore_objects(engine, folder, store, steps)
             _restore_secret(manifest, folder, place)
-            await _finish(engine)
+            await _finish(engine, manifest)
         return Restored(manifest, objects, erased, missing)
 
 
 async def erase_again(folder: Path, place: Place) -> int:
-    """Delete what the folder's list names from a database that came back in another way."""
+    """Delete what the folder's list names from a database that came back in another way.
+
+    Nobody is logged in there any more, as after a restore.
+    """
     known = erasures.read_list(folder)
     async with _engine(place) as engine, engine.begin() as connection:
+        await repository.end_logins(connection)
         return await repository.erase_again(connection, known.values())
 
 
@@ -198,9 +204,11 @@ def _restore_secret(manifest: Manifest, folder: Path, place: Place) -> None:
         files.write_whole(place.secret_file, (folder / files.SECRET).read_bytes())
 
 
-async def _finish(engine: AsyncEngine) -> None:
+async def _finish(engine: AsyncEngine, manifest: Manifest) -> None:
     async with engine.begin() as connection:
         await repository.end_restoring(connection)
+        of = {"backup_of": manifest.created_at}
+        await record(connection, Action.BACKUP_RESTORED, actor_id=None, details=of)
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     async with autocommit.connect() as connection:
         # Lists are read from indexes alone only after this.

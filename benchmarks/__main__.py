@@ -1,6 +1,6 @@
-"""Run every benchmark, each in a process of its own, and write benchmarks/RESULTS.md.
+"""Run benchmarks, each in a process of its own, and write benchmarks/RESULTS.md.
 
-python -m benchmarks [--quick] [NAME ...]
+python -m benchmarks [--quick] [NAME ...]; accuracy_hard is `benchmarks.accuracy --hard`.
 """
 
 import argparse
@@ -14,20 +14,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import benchmarks
-from benchmarks.results import Occasion, Outcome, parse_last_line, render
+from benchmarks.results import Occasion, Outcome, parse_last_line, render, sections
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "RESULTS.md"
 
+#: Another form of a benchmark that has results of its own, and the option that asks for it.
+FORMS = {"accuracy_hard": ("accuracy", "--hard")}
+
 
 def benchmark_names() -> list[str]:
-    """The modules of this package that measure something."""
-    return [
+    """The modules of this package that measure something, and their other forms."""
+    modules = [
         module.name
         for module in pkgutil.iter_modules(benchmarks.__path__)
         if module.name != "__main__"
         and hasattr(importlib.import_module(f"benchmarks.{module.name}"), "measure")
     ]
+    return [*modules, *FORMS]
 
 
 def run(name: str, *, quick: bool) -> Outcome:
@@ -35,7 +39,9 @@ def run(name: str, *, quick: bool) -> Outcome:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         last_line = Path(folder) / "last-line.json"
-        command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(last_line)]
+        module, *options = FORMS.get(name, (name,))
+        command = [sys.executable, "-m", f"benchmarks.{module}", *options]
+        command += ["--json", str(last_line)]
         if quick:
             command.append("--quick")
         code = subprocess.run(command, check=False).returncode
@@ -47,15 +53,27 @@ def main() -> int:
     """Return 1 when one could not measure; a missed goal is a measurement like others."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="each on smaller data")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these (all)")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="only these, beside what is kept of the others (all)",
+    )
     arguments = parser.parse_args()
     occasion = Occasion(
         date=datetime.now(UTC).date().isoformat(),
         commit=_commit(),
         is_quick=arguments.quick,
     )
-    outcomes = [run(name, quick=arguments.quick) for name in arguments.names or benchmark_names()]
-    RESULTS.write_text(render(outcomes, occasion))
+    known = benchmark_names()
+    if unknown := set(arguments.names) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    kept = sections(RESULTS.read_text()) if arguments.names and RESULTS.exists() else {}
+    outcomes = []
+    for name in arguments.names or known:
+        outcomes.append(run(name, quick=arguments.quick))
+        # After each: they take an hour.
+        RESULTS.write_text(render(outcomes, occasion, kept))
     print(f"\nwritten: {RESULTS}")
     return int(any(outcome.report is None for outcome in outcomes))
 

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.accuracy --pairs pairs.csv --images folder` runs a set of your own (columns
 image1, image2, same: 1 or 0). Without them: composed selfies and, where it lies beside the
-repository, the labelled set of photos.
+repository, the labelled set of photos. `--hard`: faces of the same people that are made small,
+covered, blurred or turned, in photos with known places (`hard_faces`).
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import hard_faces
 from benchmarks.report import Goal, Report, finish
 from demo import scenes
 from services.recognition.engine.decode import PIXEL_LIMIT
@@ -65,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=Path, help="CSV with the columns image1, image2, same")
     parser.add_argument("--images", type=Path, default=Path(), help="folder of the CSV's images")
+    parser.add_argument("--hard", action="store_true", help="hard faces, by condition")
     parser.add_argument("--engine", choices=sorted(ENGINES), default="embedded")
     parser.add_argument("--model-dir", type=Path, help="folder of model files")
     parser.add_argument("--detector", type=Path, help="a YuNet model file")
@@ -80,17 +83,21 @@ def main() -> None:
     if given.pairs:
         scores = score(read_pairs(given.pairs, given.images), engine, given.engine)
         report = evaluate(scores)
+    elif given.hard:
+        report = hard_faces.evaluate(
+            given.quick, engine, given.engine, labelled=LABELLED, model_dir=given.model_dir
+        )
     else:
         report = measure(given.quick, engine, given.engine)
     finish(report, given.json)
 
 
-def measure(quick: bool, engine: Engine, name: str) -> Report:  # noqa: FBT001
+def measure(quick: bool, engine: Engine, provider: str) -> Report:  # noqa: FBT001
     """Compare composed selfies, and the labelled photos where they are."""
     count = SELFIES_PER_PERSON_QUICK if quick else SELFIES_PER_PERSON
     with tempfile.TemporaryDirectory() as folder:
         pairs = [*composed_pairs(Path(folder), count), *labelled_pairs(LABELLED)]
-        return evaluate(score(pairs, engine, name))
+        return evaluate(score(pairs, engine, provider))
 
 
 def read_pairs(file: Path, images: Path) -> list[Pair]:
@@ -129,9 +136,9 @@ def _all_pairs(people: dict[Path, str]) -> list[Pair]:
     ]
 
 
-def score(pairs: Iterable[Pair], engine: Engine, name: str) -> Scores:
+def score(pairs: Iterable[Pair], engine: Engine, provider: str) -> Scores:
     """Compare the largest face of each pair's images; each image is analysed once."""
-    calibration = PROFILES[name].calibration
+    calibration = PROFILES[provider].calibration
     found: dict[Path, FloatArray | None] = {}
     scores = Scores([], [], [], 0)
     unscored = 0

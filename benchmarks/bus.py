@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median, quantiles
 
@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY
 from benchmarks.partition_handover import hand_over
 from benchmarks.private_services import PrivateServices, private_services
 from benchmarks.report import Goal, Report, main
+from libs.common import tasks
 from libs.common.database.database import Database
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.protocol import Delivery
@@ -141,9 +142,7 @@ async def _running_relay(services: PrivateServices) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            relay.cancel()
-            with suppress(asyncio.CancelledError):
-                await relay
+            await tasks.end(relay)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.recognition import MODELS_BESIDE, compose
+from benchmarks.recognition import compose
 from benchmarks.report import Report, main
 from benchmarks.stored_event import (
     FACES_PER_PHOTO,
@@ -28,7 +27,7 @@ from benchmarks.stored_event import (
 from benchmarks.stored_faces import private_database
 from services.gallery.settings import GallerySettings
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.models.files import default_model_dir, find_yunet
+from services.recognition.engine.face_engine import Purpose
 from services.recognition.engine.workers import engine_pool
 from tests.support.rekognition.timeline import Arrivals, Economical, play
 
@@ -42,13 +41,11 @@ def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
     report = Report("capacity", {})
     with tempfile.TemporaryDirectory() as folder:
         photos = list(compose(Path(folder), 2 if quick else 6))
-        speeds = asyncio.run(_photos_per_hour(photos, repeats=4 if quick else 12))
+        speed = asyncio.run(_photos_per_hour(photos, repeats=4 if quick else 12))
     growth = asyncio.run(_growth(photos=2000 if quick else 20_000))
     costs = _usd_per_1000_photos()
-    best = speeds.get("yunet", speeds["hog"])
     report.figures = {
-        "photos_per_hour_per_replica": round(best),
-        "photos_per_hour_per_replica_hog": round(speeds["hog"]),
+        "photos_per_hour_per_replica": round(speed),
         "db_gb_per_million_photos": round(growth.gigabytes_per_million, 2),
         "usd_per_1000_photos_rekognition": round(max(costs.values()), 2),
         "usd_per_1000_photos_rekognition_burst": round(min(costs.values()), 2),
@@ -58,21 +55,14 @@ def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
     return report
 
 
-async def _photos_per_hour(photos: list[Path], *, repeats: int) -> dict[str, float]:
-    """By detector: a replica's photos per hour when it does nothing else."""
-    detectors: dict[str, Path | None] = {"hog": None}
-    yunet = find_yunet(default_model_dir()) or find_yunet(MODELS_BESIDE)
-    if yunet is not None:
-        detectors["yunet"] = yunet
-    speeds = {}
-    for name, detector in detectors.items():
-        async with engine_pool(WORKERS, partial(EmbeddedEngine, detector_model=detector)) as pool:
-            await asyncio.gather(*(pool.run(path) for path in photos))
-            started = time.perf_counter()
-            await asyncio.gather(*(pool.run(path) for path in photos * repeats))
-            seconds = time.perf_counter() - started
-        speeds[name] = len(photos) * repeats / seconds * 3600
-    return speeds
+async def _photos_per_hour(photos: list[Path], *, repeats: int) -> float:
+    """A replica's photos per hour when it does nothing else."""
+    async with engine_pool(WORKERS, EmbeddedEngine) as pool:
+        await asyncio.gather(*(pool.run(path, Purpose.PHOTO) for path in photos))
+        started = time.perf_counter()
+        await asyncio.gather(*(pool.run(path, Purpose.PHOTO) for path in photos * repeats))
+        seconds = time.perf_counter() - started
+    return len(photos) * repeats / seconds * 3600
 
 
 def _usd_per_1000_photos() -> dict[str, float]:

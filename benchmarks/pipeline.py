@@ -16,7 +16,7 @@ from benchmarks.process_tree import peak_memory
 from benchmarks.report import Goal, Report, main
 from demo.command import compose_cast, make_place, print_report
 from demo.scenario import run_scenario
-from demo.server import running_server
+from demo.server import running_server, temporary_data_dir
 from services.recognition.engine.embed.dlib import MODEL_NAME, DlibEmbedder
 from services.recognition.engine.models.files import dlib_file
 from standalone.settings import StandaloneSettings
@@ -45,11 +45,11 @@ def measure(quick: bool) -> Report:  # noqa: FBT001 - the form of all benchmarks
     password = f"{secrets.token_urlsafe(12)}A1!"
     CACHE.mkdir(exist_ok=True)
     cast = compose_cast(CACHE, count, run, console)
-    with tempfile.TemporaryDirectory(prefix="findme-bench-") as folder:
-        settings = StandaloneSettings(findme_data_dir=Path(folder))
+    with temporary_data_dir() as folder:
+        settings = StandaloneSettings(findme_data_dir=folder)
         with (
             running_server(settings.data_dir) as server,
-            peak_memory(server.process.pid, postgres_data=settings.data_dir / "postgres") as peak,
+            peak_memory([server.process.pid], postgres_data=settings.data_dir / "postgres") as peak,
         ):
             place = asyncio.run(make_place(settings, server.url, run=run, password=password))
             result = asyncio.run(run_scenario(place, cast.photos, cast.guests, password=password))

@@ -1,7 +1,7 @@
 """Peak memory of a process, its descendants and the database they started."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,14 @@ class Peak:
 
 
 @contextmanager
-def peak_memory(pid: int, *, postgres_data: Path) -> Iterator[Peak]:
-    """Sample the memory of `pid`, its children and the PostgreSQL on that data folder."""
+def peak_memory(pids: Sequence[int], *, postgres_data: Path | None = None) -> Iterator[Peak]:
+    """Sample the memory of the processes, their children and the PostgreSQL on that data folder."""
     peak = Peak()
     stop = threading.Event()
 
     def sample() -> None:
         while not stop.wait(SAMPLE_SECONDS):
-            peak.value = max(peak.value, _tree_bytes(_roots(pid, postgres_data)))
+            peak.value = max(peak.value, _tree_bytes(_roots(pids, postgres_data)))
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()
@@ -42,12 +42,18 @@ def peak_memory(pid: int, *, postgres_data: Path) -> Iterator[Peak]:
         thread.join()
 
 
-def _roots(pid: int, postgres_data: Path) -> list[int]:
-    roots = [pid]
-    with suppress(OSError, ValueError, IndexError):
-        # PostgreSQL is started as a daemon: it is nobody's child.
-        roots.append(int((postgres_data / "postmaster.pid").read_text().splitlines()[0]))
+def _roots(pids: Sequence[int], postgres_data: Path | None) -> list[int]:
+    roots = [*pids]
+    if postgres_data is not None:
+        with suppress(OSError, ValueError, IndexError):
+            # PostgreSQL is started as a daemon: it is nobody's child.
+            roots.append(int((postgres_data / "postmaster.pid").read_text().splitlines()[0]))
     return roots
+
+
+def unshared_bytes(pid: int) -> int:
+    """Return the proportional set size of one process."""
+    return int(psutil.Process(pid).memory_full_info().pss)
 
 
 def _tree_bytes(roots: list[int]) -> int:

@@ -34,9 +34,9 @@ class Replicas:
         self._processes: list[GuardedProcess] = []
         self._environment = os.environ | {
             "DATABASE_URL": services.database_url,
-            # Eight replicas must fit into a small server's max_connections.
-            "DB_POOL_SIZE": "5",
-            "DB_MAX_OVERFLOW": "5",
+            # Sixteen replicas must fit into a small server's max_connections.
+            "DB_POOL_SIZE": "4",
+            "DB_MAX_OVERFLOW": "3",
             "AMQP_URL": services.amqp_url,
             "PHOTO_STORE_DIR": str(folder / "objects"),
             "PHOTO_BUCKET_NAME": "",

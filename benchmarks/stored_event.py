@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from benchmarks.made_up_matches import store_matches
 from libs.common.database.database import Database
 from libs.common.database.tables import metadata
+from services.recognition.engine.face_engine import EMBEDDED
 from tests.support.rows import Rows
 
 #: An event as many are: of five faces in two photos, two are guests'; one more is nearly alike.
@@ -13,7 +15,8 @@ GUESTS_PER_1000_PHOTOS = 100
 FACES_PER_PHOTO = 4
 MATCHES_PER_PHOTO = 2
 
-_PHOTOS = """
+#: Photos as the services write them: parameters are :event, :photographer, and how many :photos.
+PHOTOS = """
 INSERT INTO photos (event_id, filename, original_filename, content_type, photographer_id, sha256,
     crc32, size_bytes, width, height, taken_at, placeholder, processing_status, analyzed_at,
     finished_at)
@@ -26,30 +29,20 @@ _DIGESTS = """
 INSERT INTO upload_digests (event_id, sha256, photo_id)
 SELECT event_id, sha256, id FROM photos WHERE event_id = :event
 """
-#: 128 random float32, which no compression makes smaller.
-_RANDOM = """(SELECT string_agg(uuid_send(gen_random_uuid()), '') FROM generate_series(1, 32)
-    WHERE {row} IS NOT NULL)"""
+#: An embedding of random bytes, which no compression makes smaller.
+_RANDOM = f"""(SELECT string_agg(uuid_send(gen_random_uuid()), '')
+    FROM generate_series(1, {EMBEDDED.embedding_size // 8}) WHERE {{row}} IS NOT NULL)"""
 _FACES = f"""
 INSERT INTO faces (photo_id, event_id, position, "left", top, width, height, confidence, engine,
     embedding)
-SELECT p.id, p.event_id, n, random(), random(), random(), random(), random(), 'embedded',
+SELECT p.id, p.event_id, n, random(), random(), random(), random(), random(), '{EMBEDDED.name}',
     {_RANDOM.format(row="p.id + n")}
 FROM photos p, generate_series(0, :faces - 1) AS n WHERE p.event_id = :event
 """
 _INDEXES = f"""
 INSERT INTO selfie_indexes (selfie_id, event_id, user_id, status, claimed_by, engine, embedding)
-SELECT s.id, :event, s.user_id, 'done', 'replica', 'embedded', {_RANDOM.format(row="s.id")}
+SELECT s.id, :event, s.user_id, 'done', 'replica', '{EMBEDDED.name}', {_RANDOM.format(row="s.id")}
 FROM selfies s JOIN memberships m USING (user_id) WHERE m.event_id = :event
-"""
-_MATCHES = """
-INSERT INTO matches (selfie_id, photo_id, user_id, event_id, face_id, similarity)
-SELECT s.id, p.id, s.user_id, p.event_id, p.id, 75 + 25 * random()
-FROM (SELECT id, event_id, row_number() OVER (ORDER BY id) AS number
-      FROM photos WHERE event_id = :event) AS p
-CROSS JOIN generate_series(0, :matches - 1) AS n
-JOIN (SELECT s.*, row_number() OVER (ORDER BY s.id) - 1 AS number
-      FROM selfies s JOIN memberships m USING (user_id) WHERE m.event_id = :event) AS s
-  ON s.number = (p.number * 7 + n * 13) % :guests
 """
 
 
@@ -84,17 +77,22 @@ async def _add_event(database: Database) -> None:
     for _ in range(GUESTS_PER_1000_PHOTOS):
         await rows.insert_selfie(await rows.person(joined=event), sha256=bytes(32))
     async with database.unit_of_work() as unit:
-        for statement in (_PHOTOS, _DIGESTS, _FACES, _INDEXES, _MATCHES):
+        for statement in (PHOTOS, _DIGESTS, _FACES, _INDEXES):
             parameters = {
                 "event": event,
                 "photographer": photographer.id,
                 "photos": 1000,
                 "faces": FACES_PER_PHOTO,
-                "matches": MATCHES_PER_PHOTO,
-                "guests": GUESTS_PER_1000_PHOTOS,
             }
             known = {key: value for key, value in parameters.items() if f":{key}" in statement}
             await unit.connection.execute(text(statement), known)
+        await store_matches(
+            unit.connection,
+            event,
+            guests=GUESTS_PER_1000_PHOTOS,
+            per_photo=MATCHES_PER_PHOTO,
+            least_similarity=75,
+        )
 
 
 async def _sizes(database: Database) -> dict[str, int]:

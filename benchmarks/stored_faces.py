@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +25,7 @@ from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.embedded.index import EmbeddedIndex, indexed_photo
 from services.recognition.indexes.face_index import FaceKey
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.match import Matcher, match_photo
+from services.recognition.matching.match import Matcher, match_photos
 from services.recognition.photos import repository
 from services.recognition.selfies import repository as selfie_repository
 from tests.support.databases import migrated_databases
@@ -49,7 +50,9 @@ async def private_database() -> AsyncIterator[Database]:
 
 def _random_faces(count: int, seed: int) -> FloatArray:
     """Unit vectors; any two are about 1.4 apart."""
-    vectors = np.random.default_rng(seed).standard_normal((count, 128), np.float32)
+    vectors = np.random.default_rng(seed).standard_normal(
+        (count, EMBEDDED.embedding_size), np.float32
+    )
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
 
@@ -86,7 +89,7 @@ async def _fill_event(
                 "faces",
                 records=[
                     (ids[(start + row) // per_photo], event_id, (start + row) %
-                     per_photo, 0.1, 0.1, 0.1, 0.1, 0.9, "embedded", to_bytes(vector))
+                     per_photo, 0.1, 0.1, 0.1, 0.1, 0.9, EMBEDDED.name, to_bytes(vector))
                     for row, vector in enumerate(vectors)
                 ],
                 columns=["photo_id", "event_id", "position", "left", "top", "width", "height",
@@ -97,15 +100,38 @@ async def _fill_event(
         await connection.close()
 
 
-async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
-    """Seconds and extra MB of a selfie against all faces of an event.
+@dataclass(frozen=True, slots=True)
+class LateSelfies:
+    """Seconds of selfies against all faces of an event, and the extra MB of all of them.
 
-    Raises RuntimeError when it does not find exactly the faces that are like it.
+    `first_seconds` is that of the first one that its partition's owner sees of the event: it reads
+    all faces, and keeps them rounded for those that follow.
+    """
+
+    first_seconds: float
+    seconds: float
+    extra_mb: float
+
+
+async def late_selfies(database: Database, faces: int) -> LateSelfies:
+    """Match selfies with an event of so many faces.
+
+    Raises RuntimeError when one does not find exactly the faces that are like it.
     """
     rows = Rows(database)
     event_id = await rows.event()
     (likeness,) = _random_faces(1, seed=-1 % 2**32)
     await _fill_event(database, event_id, faces, likeness, per_photo=FACES_PER_PHOTO)
+    index = _index(database)
+    before = _reset_peak_memory()
+    seconds = [await _late_selfie(database, event_id, likeness, index) for _ in range(4)]
+    return LateSelfies(seconds[0], median(seconds[1:]), _peak_memory() - before)
+
+
+async def _late_selfie(
+    database: Database, event_id: int, likeness: FloatArray, index: EmbeddedIndex
+) -> float:
+    rows = Rows(database)
     guest = await rows.person(joined=event_id)
     selfie_id = await rows.insert_selfie(guest)
     async with database.unit_of_work() as unit:
@@ -125,20 +151,18 @@ async def late_selfie(database: Database, faces: int) -> tuple[float, float]:
             engine=EMBEDDED.name,
         )
     message = SelfieUploaded(event_id=event_id, user_id=guest.id, selfie_id=selfie_id)
-    before = _reset_peak_memory()
     started = time.perf_counter()
-    found = await _match(database, message)
+    found = await _match(database, message, index)
     seconds = time.perf_counter() - started
-    extra_mb = _peak_memory() - before
     if found != LIKENESSES:
         raise RuntimeError(f"the selfie is in {LIKENESSES} photos, {found} were found")
-    return seconds, extra_mb
+    return seconds
 
 
-async def _match(database: Database, message: SelfieUploaded) -> int:
+async def _match(database: Database, message: SelfieUploaded, index: EmbeddedIndex) -> int:
     """The matching of match_selfie; the number of photos found."""
     photos = 0
-    async for found in _index(database).match(
+    async for found in index.match(
         message.event_id, selfie_ids=[message.selfie_id], threshold=_THRESHOLD
     ):
         async with database.unit_of_work() as unit:
@@ -185,7 +209,7 @@ async def _seconds_per_photo(database: Database, event_id: int) -> float:
             if photo is None:
                 raise RuntimeError("the photo is gone")
             await repository.save_analysis(unit.connection, photo, analysis, engine=EMBEDDED.name)
-        await match_photo(PhotoAnalyzed(event_id=event_id, photo_id=photo_id), using=matcher)
+        await match_photos([PhotoAnalyzed(event_id=event_id, photo_id=photo_id)], using=matcher)
         seconds.append(time.perf_counter() - started)
     return float(median(seconds))
 

@@ -26,6 +26,7 @@ from backup.restore_backup import erase_again, restore_backup
 from backup.verify_backup import verify_backup
 from cli.options import DataDir, settings_with
 from libs.common.errors import FindMeError
+from standalone.data_dir import note_backup
 
 console = Console()
 
@@ -69,6 +70,8 @@ def backup(
             return
         with _bars(console) as steps:
             manifest = asyncio.run(back_up(folder, place, steps))
+        if place.secret_file is not None:
+            note_backup(settings.data_dir, folder)
     console.print(f"Backed up: {_told(manifest)}.", highlight=False)
     if manifest.missing:
         begin = f"The store has lost {len(manifest.missing)} objects, all else is backed up:"

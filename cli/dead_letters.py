@@ -19,12 +19,15 @@ from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
 from libs.common.messaging.dead_letters.settle import Settlement, settle, settle_all
 from libs.common.messaging.dead_letters.view import details
+from libs.common.messaging.messages import MAX_ID
 from standalone.operators import operator_database
 
 app = typer.Typer(no_args_is_help=True, help="Messages that were given up (dead letters).")
 console = Console()
 
-Ids = Annotated[list[int] | None, typer.Argument(metavar="ID...", min=1, show_default=False)]
+Ids = Annotated[
+    list[int] | None, typer.Argument(metavar="ID...", min=1, max=MAX_ID, show_default=False)
+]
 All = Annotated[bool, typer.Option("--all", help="All letters, or all of --queue.")]
 Queue = Annotated[str | None, typer.Option(help="Only letters that died in this queue.")]
 
@@ -33,7 +36,9 @@ Queue = Annotated[str | None, typer.Option(help="Only letters that died in this 
 def list_letters(
     queue: Queue = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
-    before: Annotated[int | None, typer.Option(min=1, help="Only letters older than this.")] = None,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=MAX_ID, help="Only letters older than this.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """List dead letters, the newest first."""
@@ -56,7 +61,8 @@ def list_letters(
 
 @app.command()
 def show(
-    letter_id: Annotated[int, typer.Argument(metavar="ID", min=1)], data_dir: DataDir = None
+    letter_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=MAX_ID)],
+    data_dir: DataDir = None,
 ) -> None:
     """Show one dead letter as JSON, with its message."""
 

@@ -6,16 +6,20 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
+from pydantic import Field
 from rich.console import Console
 
 from cli.options import DataDir, settings_with
 from libs.common.database.connections import DatabaseUnavailable, SessionRefused
 from libs.common.database.migrate import upgrade
+from libs.common.database.roles import GRANTS, ServiceRole
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import Unavailable
 from libs.common.messaging.bus.protocol import BusUnavailable
 from libs.common.messaging.bus.rabbitmq.declare import declare
 from libs.common.messaging.bus.topology import findme_topology
+from libs.common.setting_files import FileOrVariableSettings
+from libs.common.settings import DatabaseUrl
 from standalone.postgres import database_url
 
 RETRY_SECONDS = 1.0
@@ -27,13 +31,43 @@ Wait = Annotated[
 ]
 
 
+class RoleSettings(FileOrVariableSettings):
+    """How each service connects, where it has a role of its own in the database."""
+
+    ingest_database_url: Annotated[str | None, DatabaseUrl] = Field(
+        default=None, description="The URL of ingest."
+    )
+    recognition_database_url: Annotated[str | None, DatabaseUrl] = Field(
+        default=None, description="The URL of recognition."
+    )
+    gallery_database_url: Annotated[str | None, DatabaseUrl] = Field(
+        default=None, description="The URL of the gallery."
+    )
+    media_database_url: Annotated[str | None, DatabaseUrl] = Field(
+        default=None, description="The URL of media."
+    )
+
+    def roles(self) -> list[ServiceRole]:
+        """Return the roles that are named. Raises InvalidInput."""
+        urls = {service: getattr(self, f"{service}_database_url") for service in GRANTS}
+        return [ServiceRole.of_url(service, url) for service, url in urls.items() if url]
+
+
 def migrate(data_dir: DataDir = None, wait: Wait = 0) -> None:
-    """Bring the database to the newest schema and, with AMQP_URL set, declare the queues."""
+    """Bring the database to the newest schema and, with AMQP_URL set, declare the queues.
+
+    With INGEST_DATABASE_URL and the like each service's role is made, and gets the rights that its
+    service needs.
+    """
     settings = settings_with(data_dir)
+    roles = RoleSettings().roles()
     deadline = time.monotonic() + wait
     with database_url(settings, owner=False) as url:
-        asyncio.run(_once_there(lambda: upgrade(url), deadline))
+        asyncio.run(_once_there(lambda: upgrade(url, roles=roles), deadline))
     console.print("The database is at the newest schema.")
+    if roles:
+        names = ", ".join(role.name for role in roles)
+        console.print(f"Roles with the rights of their services: {names}.", highlight=False)
     if settings.amqp_url:
         amqp_url, topology = settings.amqp_url, findme_topology(settings.retry_delays_seconds)
         asyncio.run(_once_there(lambda: declare(amqp_url, topology), deadline))

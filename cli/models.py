@@ -1,4 +1,4 @@
-"""`findme models`: the face models that no package brings along."""
+"""`findme models`: OpenCV's own files of the face models, which come before the packaged ones."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from services.recognition.engine.models.download import download, is_there
 from services.recognition.engine.models.files import ZOO_MODELS, ModelFile
+from standalone.data_dir import NoDataDir
 from standalone.settings import StandaloneSettings
 
 models_app = typer.Typer(no_args_is_help=True, help="Face models from OpenCV's zoo.")
@@ -28,7 +29,7 @@ ModelDir = Annotated[
 @models_app.command("pull")
 def pull(model_dir: ModelDir = None) -> None:
     """Download the detector and the recogniser, check them, and resume one that was cut."""
-    folder = _folder(model_dir)
+    folder = _folder_to_fill(model_dir)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -69,3 +70,10 @@ def _pull(model: ModelFile, folder: Path, bars: Progress) -> None:
 
 def _folder(model_dir: Path | None) -> Path:
     return (model_dir or StandaloneSettings().data_dir / "models").expanduser().absolute()
+
+
+def _folder_to_fill(model_dir: Path | None) -> Path:
+    data_dir = StandaloneSettings().data_dir
+    if model_dir is None and not data_dir.is_dir():
+        raise NoDataDir(data_dir)
+    return _folder(model_dir)

@@ -1,10 +1,13 @@
 """What all commands take from the command line and the environment."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from libs.common.errors import Unavailable
 from libs.common.telemetry import logs
 from standalone.settings import StandaloneSettings
 
@@ -12,6 +15,12 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder of all data [FINDME_DATA_DIR, else ./data]."),
 ]
+
+Host = Annotated[
+    str | None,
+    typer.Option(help="Address to listen on [HOST, else 127.0.0.1]; 0.0.0.0 lets phones in."),
+]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [PORT, else 8000].")]
 
 
 def settings_with(data_dir: Path | None, **given: object) -> StandaloneSettings:
@@ -22,3 +31,13 @@ def settings_with(data_dir: Path | None, **given: object) -> StandaloneSettings:
     settings = StandaloneSettings(**chosen)
     logs.configure("warning", settings.log_format)
     return settings
+
+
+@contextmanager
+def all_of_findme() -> Iterator[None]:
+    """Import within this what the operators' own image leaves out: services, PostgreSQL, demo."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        msg = f"This needs all of FindMe, of which {error.name} is not installed here."
+        raise Unavailable(msg) from error

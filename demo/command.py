@@ -20,12 +20,17 @@ from demo.server import Server, running_server
 from libs.common.errors import InvalidInput
 from libs.common.web.auth import Role
 from services.gallery.accounts.rules import NewAccount
+from services.gallery.browser_app.files import BUILT, has_pages
+from services.gallery.settings import EventSettings
+from standalone.address import Address, known_address
+from standalone.data_dir import make_data_dir
 from standalone.operators import add_account, add_event, operator_database
 from standalone.settings import StandaloneSettings
 
 SEED = 2026
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
-EVENT_DAYS = 60
+PHOTO_SUFFIXES = {
+    *(".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".bmp")
+}
 SHOWN_REJECTIONS = 10
 
 
@@ -58,6 +63,8 @@ def run_demo(settings: StandaloneSettings, options: DemoOptions, console: Consol
     run = datetime.now(UTC).strftime("%m%d%H%M%S")
     password = _password()
     if options.photos is None:
+        # Before anything of its own is in it: it is the data folder, which is closed to others.
+        make_data_dir(settings.data_dir)
         cast = compose_cast(settings.data_dir / "demo", options.count, run, console)
     else:
         cast = _own_cast(options.photos, options.selfies, run)
@@ -72,7 +79,7 @@ def run_demo(settings: StandaloneSettings, options: DemoOptions, console: Consol
             )
         print_report(result, console)
         if not options.exit_when_done:
-            _stay(server, place, cast, result, console)
+            _stay(server, place, cast, result, known_address(settings), console)
 
 
 def print_report(result: Result, console: Console) -> None:
@@ -138,21 +145,35 @@ def _own_cast(folder: Path, selfies: Sequence[Path], run: str) -> Cast:
     return Cast(photos, guests)
 
 
-async def make_place(settings: StandaloneSettings, url: str, *, run: str, password: str) -> Place:
+async def make_place(
+    settings: StandaloneSettings, url: str, *, run: str, password: str, name: str | None = None
+) -> Place:
     """Make a photographer and an event, as an operator would, beside the running server."""
-    name = f"photographer-{run}"
+    photographer = f"photographer-{run}"
     async with operator_database(settings) as database:
-        account = NewAccount(name, f"{name}@example.com", password)
+        account = NewAccount(photographer, f"{photographer}@example.com", password)
         await add_account(database, account, Role.PHOTOGRAPHER)
         made = await add_event(
-            database, name=f"Demo {run}", photographer=name, code=None, days=EVENT_DAYS
+            database,
+            name=name or f"Demo {run}",
+            photographer=photographer,
+            code=None,
+            days=EventSettings().event_lifetime_days,
         )
-    return Place(url, made.event_id, made.event_code, name, password)
+    return Place(url, made.event_id, made.event_code, photographer, password)
 
 
-def _stay(server: Server, place: Place, cast: Cast, result: Result, console: Console) -> None:
+def _stay(
+    server: Server,
+    place: Place,
+    cast: Cast,
+    result: Result,
+    address: Address | None,
+    console: Console,
+) -> None:
     console.print(
         f"\nFindMe stays up at [bold]{server.url}[/]; Ctrl-C stops it.\n"
+        f"{_open_this(server, place, address)}"
         f"  API            {server.url}/api/docs/gallery\n"
         f"  metrics        {server.url}/metrics\n"
         f"  event code     {place.event_code}\n"
@@ -168,6 +189,17 @@ def _stay(server: Server, place: Place, cast: Cast, result: Result, console: Con
             signal.pause()
     except KeyboardInterrupt:
         console.print("Stopping …")
+
+
+def _open_this(server: Server, place: Place, address: Address | None) -> str:
+    """Return where to look with one's own face, by phone if it can, where the pages are built."""
+    if not has_pages(BUILT):
+        return ""
+    url = address.url if address is not None and address.is_for_phones else server.url
+    return (
+        f"  [bold]open           {url}/e/{place.event_code}[/]"
+        " and be a guest: your camera, or a selfie of the photos' folder\n"
+    )
 
 
 @contextmanager

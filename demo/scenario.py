@@ -4,13 +4,14 @@ import asyncio
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from demo.api import Api, ApiError
+from libs.common import tasks
 
 #: Connections of the photographer's browser.
 UPLOAD_CONNECTIONS = 4
@@ -143,7 +144,7 @@ async def run_scenario(
             await asyncio.gather(*(run.selfie_matched(caller) for caller in callers))
             run.result.total_seconds = time.perf_counter() - started
         finally:
-            await _cancel([watcher, *listeners])
+            await tasks.end(watcher, *listeners)
         for guest, caller in zip(guests, callers, strict=True):
             listed = await caller.get(f"/api/user/events/{place.event_id}/photos")
             found = frozenset(photo["original_filename"] for photo in listed)
@@ -235,11 +236,3 @@ class _Run:
             if status["status"] != "running":
                 return
             await asyncio.sleep(POLL_SECONDS)
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError, httpx.HTTPError):
-            await task

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.common.errors import Unavailable
+from standalone.data_dir import closed_file, make_data_dir
 
 START_TIMEOUT_SECONDS = 180
 STOP_TIMEOUT_SECONDS = 60
@@ -26,14 +27,23 @@ class Server:
 
 
 @contextmanager
+def temporary_data_dir() -> Iterator[Path]:
+    """Make a folder that PostgreSQL reaches, which runs as another user where this one is root."""
+    with tempfile.TemporaryDirectory(prefix="findme-data-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextmanager
 def running_server(data_dir: Path, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
     """Start FindMe on the folder and wait until it is ready; stop it after the block.
 
     Raises Unavailable, with the end of the log, when it does not start.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(data_dir)
     log = data_dir / "findme.log"
-    with tempfile.TemporaryDirectory(prefix="findme-") as folder, log.open("ab") as output:
+    with tempfile.TemporaryDirectory(prefix="findme-") as folder, closed_file(log) as output:
         ready = Path(folder) / "url"
         command = [sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir)]
         command += ["--host", host, "--port", str(port), "--ready-file", str(ready)]

@@ -12,16 +12,25 @@ from typing import Final
 ROUTES: Final = tuple(
     (service, re.compile(pattern))
     for service, pattern in (
-        ("ingest", r"/api/photographer/events/\d+/upload-photos(-async)?"),
-        ("ingest", r"/api/(upload-selfie|validate-selfie)"),
+        ("ingest", r"/api/photographer/events/\d+/(upload-photos(-async)?|connections)"),
+        ("ingest", r"/api/events/\d+/(photos/[^/]+|progress)"),
+        ("ingest", r"/api/(upload-selfie|validate-selfie|(register-invite|join)-with-selfie)"),
+        ("ingest", r"/api/upload-jobs/[^/]+/status"),
+        ("ingest", r"/api/uploads(/[^/]+)?"),
+        ("ingest", r"/api/admin/local-watchers(/events|/\d+(/heartbeat)?)?"),
         ("media", r"/api/media/.+"),
         ("media", r"/api/image/[^/]+"),
         ("media", r"/api/photo/\d+"),
         ("media", r"/api/selfie/\d+"),
+        ("media", r"/api/downloads/[^/]+(/photos\.zip)?"),
         ("ingest", r"/api/docs/ingest.*"),
         ("media", r"/api/docs/media.*"),
         ("gallery", r"/api/.*"),
         ("gallery", r"/(livez|readyz|metrics)"),
+        # The browser app: its pages, and the files that they load.
+        ("gallery", r"/((e|studio|wall|admin|start)(/.*)?)?"),
+        ("gallery", r"/(_app|icons)/.+"),
+        ("gallery", r"/(icon\.svg|manifest\.webmanifest|service-worker\.js)"),
     )
 )
 

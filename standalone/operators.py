@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -14,10 +14,13 @@ from libs.common.database.tables import users
 from libs.common.errors import InvalidInput
 from libs.common.settings import CommonSettings
 from libs.common.web.auth import Role
+from services.gallery.accounts.changes import AccountChange, change_account, named_account
+from services.gallery.accounts.hashing import argon2
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.accounts.registration import create_account
 from services.gallery.accounts.rules import NewAccount
 from services.gallery.events.changes import CreatedEvent, NewEvent, create_event
+from services.gallery.settings import HASH_LANES, HASH_MEMORY_KIB, HASH_PASSES
 from standalone.postgres import database_url
 from standalone.settings import StandaloneSettings
 
@@ -37,17 +40,49 @@ async def operator_database(settings: StandaloneSettings) -> AsyncIterator[Datab
             yield database
 
 
+def operator_passwords() -> Passwords:
+    """Return what judges and hashes the passwords that an operator gives."""
+    return Passwords(at_once=1, hasher=argon2(HASH_MEMORY_KIB, HASH_PASSES, HASH_LANES))
+
+
 async def add_account(database: Database, account: NewAccount, role: Role) -> int:
     """Create an account of any role; return its id. Raises InvalidInput."""
     return await create_account(
-        account, role=role, database=database, passwords=Passwords(at_once=1)
+        account, role=role, actor_id=None, database=database, passwords=operator_passwords()
     )
 
 
+async def alter_account(database: Database, name: str, role: Role, change: AccountChange) -> str:
+    """Change the account of this name or address; return its username.
+
+    Raises InvalidInput, Conflict.
+    """
+    account = await named_account(name, role, database=database)
+    changed = await change_account(
+        account.id,
+        change,
+        role=role,
+        actor_id=None,
+        database=database,
+        passwords=operator_passwords(),
+    )
+    return changed.username
+
+
 async def add_event(
-    database: Database, *, name: str, photographer: str, code: str | None, days: int
+    database: Database,
+    *,
+    name: str,
+    photographer: str,
+    code: str | None,
+    days: float,
+    date: datetime | None = None,
+    time_zone: str | None = None,
 ) -> CreatedEvent:
-    """Create an event for the photographer with that username. Raises InvalidInput."""
+    """Create an event for the photographer with that username; it lasts so many days.
+
+    From its date, or from now where that is past. Raises InvalidInput.
+    """
     async for attempt in database.attempts():
         async with attempt as unit:
             photographer_id = await unit.connection.scalar(
@@ -64,8 +99,11 @@ async def add_event(
                     name=name,
                     lifetime=timedelta(days=days),
                     event_code=code,
+                    date=date,
                     photographer_id=photographer_id,
+                    time_zone=time_zone,
                 ),
+                actor_id=None,
                 unit=unit,
             )
     return made

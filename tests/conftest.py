@@ -2,13 +2,18 @@
 
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Iterator
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeVar
 
 import hypothesis
 import pytest
+import structlog
 
+from libs.common.limits import storage
 from libs.common.telemetry import logs
 from tests.support.databases import Databases, migrated_databases
 from tests.support.postgres import ForeignPostgres, Postgres, accepts_connections, running_postgres
@@ -18,11 +23,16 @@ from tests.support.services import ServiceMissing
 
 T = TypeVar("T")
 
-pytest_plugins = ["tests.support.process_fixtures"]
+pytest_plugins = ["tests.support.process_fixtures", "tests.support.timed_out"]
 
 # Its own limits are times: 200 ms for an example, which a busy machine takes for nothing at all.
+# In CI the examples are the same each time, as by its own profile for that: a new one would fail a
+# change that it has nothing to do with. Everywhere else new ones are looked for.
 hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "untimed",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("untimed")
 
@@ -49,9 +59,29 @@ def _provided(service: AbstractContextManager[T]) -> Iterator[T]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def plain_logs() -> None:
-    """Logs of one line: structlog's own pretty tracebacks take 0.2 to 0.9 s each, not 0.5 ms."""
-    logs.configure("warning", "json")
+def plain_logs() -> Iterator[None]:
+    """Logs of one line: structlog's own pretty tracebacks take 0.2 to 0.9 s each, not 0.5 ms.
+
+    No logger is kept with the configuration of its first use: what a test captures after another
+    has configured logs would not come by it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", partial(_configure_unkept, structlog.configure))
+        logs.configure("warning", "json")
+        yield
+
+
+def _configure_unkept(configure: Callable[..., None], **given: object) -> None:
+    configure(**given | {"cache_logger_on_first_use": False})
+
+
+@pytest.fixture(autouse=True)
+def whole_windows() -> Iterator[None]:
+    """Limits count in windows of time: none ends in the middle of a test."""
+    # By a patch of its own: the test's is undone before the fixtures that it patches for are ended.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "WINDOWS_BEGAN", time.time() - 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ VERSION = 1
 MOST_FACES = 6
 MOST_FACES_UPRIGHT = 3
 
-# Heads are 400 to 1100 pixels high in a photo of 12 megapixels. Below 400 the face is smaller
-# than the 80 pixels that dlib's detector needs at 1600 pixels.
+# Heads are 400 to 1100 pixels high in a photo of 12 megapixels. Below 400 the face would have less
+# than 80 pixels at 1600.
 SMALLEST_HEAD, LARGEST_HEAD = 400 / 3000, 1100 / 3000
 
 # A tilted head is a little wider, and friends do not touch.

@@ -27,13 +27,19 @@ content() { cat "$folder/$1"; }
 keep secret_key "$(random 32)"
 keep postgres_password "$(random 24)"
 keep database_url "postgresql://findme:$(content postgres_password)@postgres:5432/findme"
+# Each service has a role of its own, which `findme migrate` makes.
+for service in ingest recognition gallery media; do
+    keep "${service}_database_url" "postgresql://findme_$service:$(random 24)@postgres:5432/findme"
+done
 keep rabbitmq_password "$(random 24)"
 keep amqp_url "amqp://findme:$(content rabbitmq_password)@rabbitmq:5672/findme"
 keep rabbitmq_user.conf "default_user = findme
 default_pass = $(content rabbitmq_password)
 default_vhost = findme"
-keep minio_password "$(random 24)"
+# For an S3 server, or Rekognition: its keys are yours to write here.
 keep s3_credentials "[default]
-aws_access_key_id = findme
-aws_secret_access_key = $(content minio_password)"
+aws_access_key_id =
+aws_secret_access_key ="
 keep grafana_password "$(random 12)"
+# Where alerts are sent is yours to write here; until then Alertmanager shows them on its page.
+keep alert_webhook_url ""

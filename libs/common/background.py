@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import structlog
 
+from libs.common import tasks
 from libs.common.errors import FindMeError
-from libs.common.telemetry import metrics
+from libs.common.telemetry import failures, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -16,6 +17,8 @@ FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 #: A task that has run so long is well again: its next failure pauses it for the first pause only.
 SETTLED_SECONDS = 60.0
+#: Then one that goes on is cancelled again: longer than consumers may take for what is in hand.
+STOP_SECONDS = 25.0
 
 #: Begins a task's work, at the start and after each failure; it never returns by itself.
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -41,8 +44,7 @@ class BackgroundTask:
     async def stop(self) -> None:
         """Cancel the work and wait for its end."""
         self._is_stopping = True
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await tasks.end(self._task, again_seconds=STOP_SECONDS)
 
     async def _run(self) -> None:
         pause = self._first_pause_seconds
@@ -55,9 +57,14 @@ class BackgroundTask:
                     raise
                 # What it waited for was cancelled, by a driver that closes for example.
                 self._note("what it waited for was cancelled", pause, error)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the work must go on
-                self._note(f"{type(error).__name__}: {error}", pause, error)
+            except Exception as error:
+                if self._is_stopping:
+                    log.warning("background_task_failed_at_its_end", task=self.name, exc_info=error)
+                    return
+                self._note(failures.words(error), pause, error)
             else:
+                if self._is_stopping:
+                    return
                 self._note("it ended", pause, None)
             if time.monotonic() - began >= SETTLED_SECONDS:
                 pause = self._first_pause_seconds

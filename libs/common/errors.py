@@ -4,17 +4,26 @@ HTTP status comes from `libs.common.web.errors`, ack / retry / dead-letter from
 `libs.common.messaging.bus.retry`: one table each, and none anywhere else.
 """
 
+from typing import ClassVar
+
 
 class FindMeError(Exception):
     """Root of all errors that FindMe raises on purpose; the message is for people."""
+
+    #: Whether the message may quote what a caller sent: then no log has it.
+    quotes_caller: ClassVar[bool] = False
 
 
 class InvalidInput(FindMeError):
     """The caller sent something that cannot be used; the message says what to do."""
 
+    quotes_caller = True
+
 
 class NotAuthenticated(FindMeError):
     """No token, or one that is malformed, expired or not ours."""
+
+    quotes_caller = True
 
 
 class AccountGone(NotAuthenticated):
@@ -28,9 +37,13 @@ class AccountGone(NotAuthenticated):
 class NotAllowed(FindMeError):
     """The caller is known, but has no right to this."""
 
+    quotes_caller = True
+
 
 class NotFound(FindMeError):
     """There is no such thing, or the caller may not know of it."""
+
+    quotes_caller = True
 
     def __init__(self, kind: str, identifier: object) -> None:
         super().__init__(f"{kind} not found")
@@ -38,12 +51,30 @@ class NotFound(FindMeError):
         self.identifier = identifier
 
 
+class Gone(FindMeError):
+    """It was there, and is over; the message says whether it can be brought back."""
+
+
 class Conflict(FindMeError):
     """The request contradicts the present state."""
+
+    quotes_caller = True
 
 
 class TooLarge(InvalidInput):
     """The body is above its limit."""
+
+
+class Corrupted(InvalidInput):
+    """The body is not what its checksum says."""
+
+
+class WrongMedia(InvalidInput):
+    """The body is of a type that is not taken here."""
+
+
+class WrongVersion(InvalidInput):
+    """The caller speaks another version of a protocol."""
 
 
 class Unavailable(FindMeError):
@@ -53,6 +84,22 @@ class Unavailable(FindMeError):
     """
 
     def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyRequests(FindMeError):
+    """The caller has done this too often (see `libs.common.limits`); later they may again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Locked(FindMeError):
+    """Another request has it, and does not let go of it; a moment later it may be free."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 2) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 

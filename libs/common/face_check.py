@@ -3,6 +3,10 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 FACE_CHECK_PATH = "/internal/face-check"
+#: A query parameter: true where nobody is known to ask, who waits behind everybody else then.
+ANONYMOUS = "anonymous"
+#: A query parameter: true where the picture is only judged, and will be sent again as a selfie.
+WILL_RETURN = "will_return"
 
 
 class FaceVerdict(BaseModel):

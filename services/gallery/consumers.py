@@ -20,6 +20,7 @@ from libs.common.messaging.messages import (
     SelfieMatched,
     SelfieUploaded,
 )
+from libs.common.rights.event_ends import EventEnds
 from libs.common.telemetry import tracing
 from services.gallery.lists.cache import ListCache, eviction_for
 from services.gallery.live.updates import LiveUpdates
@@ -69,8 +70,13 @@ class NotificationListener:
     """One per process, whatever the number of clients."""
 
     def __init__(
-        self, cache: ListCache, live: LiveUpdates, main_events: MutableMapping[int, int]
+        self,
+        cache: ListCache,
+        live: LiveUpdates,
+        main_events: MutableMapping[int, int],
+        ends: EventEnds,
     ) -> None:
+        self._ends = ends
         self._cache = cache
         self._live = live
         self._main_events = main_events
@@ -87,7 +93,8 @@ class NotificationListener:
         if isinstance(message, _OF_A_PHOTO):
             tracing.set_attributes(photo_id=message.photo_id)
         self._cache.evict(eviction_for(message))
-        if isinstance(message, EventDeleted):
+        if isinstance(message, EventChanged | EventDeleted):
+            self._ends.forget(message.event_id)
             self._main_events.clear()
         self._live.publish(message)
 

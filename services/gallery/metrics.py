@@ -26,4 +26,28 @@ ERASURES_WAITING = Gauge(
 ERASURE_OLDEST = Gauge(
     "findme_aws_erasure_oldest_seconds", "Age of the oldest face that waits to be deleted there."
 )
+EVENTS_TO_ERASE = Gauge(
+    "findme_events_to_erase", "Events after their grace period that are not erased yet."
+)
+EVENTS_TO_ERASE_OLDEST = Gauge(
+    "findme_events_to_erase_oldest_seconds", "How long the oldest of them should have been erased."
+)
+EVENTS_ERASED = Counter("findme_events_erased_total", "Events erased after their grace period.")
+EVENT_PHOTOS_ERASED = Counter(
+    "findme_event_photos_erased_total", "Photos erased with events after their grace period."
+)
 DATABASE_BYTES = Gauge("findme_database_bytes", "Size of the database on its disk.")
+MAILS = Counter(
+    "findme_mails_total",
+    "Mails by what became of them: sent, put_off, refused, too_late, dropped.",
+    ["outcome"],
+)
+MAIL_SERVER_FAILURES = Counter(
+    "findme_mail_server_failures_total", "Times that the mail server could not be used."
+)
+MAILS_WAITING = Gauge("findme_mails_waiting", "Mails that wait to be sent.")
+MAILS_OLDEST = Gauge("findme_mails_oldest_seconds", "Age of the oldest waiting mail.")
+MAILS_DEAD = Gauge("findme_mails_dead", "Mails that were given up and are kept for operators.")
+# There from the start: of a counter that appears with its first event, no rate shows it.
+for _outcome in ("sent", "put_off", "refused", "too_late", "dropped"):
+    MAILS.labels(_outcome)

@@ -1,6 +1,5 @@
 """What the routes of ingest work with, put together once per application, and whom it lets in."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,61 +7,23 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from libs.common.errors import Unavailable
+from libs.common.limits.fair_queue import FairQueue
+from libs.common.limits.limiter import Limiter
 from libs.common.resources import Resources
-from services.ingest.request_body import MultipartReader, RequestBody
+from services.ingest.metrics import OPEN_UPLOADS
+from services.ingest.photos.room import Room
+from services.ingest.photos.store_photo import PhotoLimits, file_too_large
+from services.ingest.photos.take_file import EventFull
+from services.ingest.progress.progress import EventsProgress
+from services.ingest.registrations.accounts_client import Accounts
+from services.ingest.request_body import MIN_BYTES_PER_SECOND, MultipartReader, RequestBody
+from services.ingest.resumable.holding import Holdings
 from services.ingest.selfies.receive_selfie import FaceCheck
 from services.ingest.settings import IngestSettings
+from services.ingest.turns import SelfieTurns, queue_of
 
-RETRY_AFTER_SECONDS = 10
-
-
-class Admission:
-    """Lets in a bounded number of requests; a bounded number of others waits, unread.
-
-    Waiting costs no memory, as the server stops reading a body that nobody asks for, and it
-    serves clients that never try again better than an immediate refusal.
-    """
-
-    def __init__(self, *, at_once: int, waiting: int, patience_seconds: float) -> None:
-        self._free = asyncio.Semaphore(at_once)
-        self._max_waiting = waiting
-        self._waiting = 0
-        self._patience_seconds = patience_seconds
-
-    @asynccontextmanager
-    async def enter(self, *, waited_seconds: float = 0.0) -> AsyncIterator[None]:
-        """Hold one of the places. Raises Unavailable when the line is too long or too slow.
-
-        What was waited for before it counts.
-        """
-        if self._free.locked():
-            await self._wait(self._patience_seconds - waited_seconds)
-        else:
-            await self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
-
-    async def _wait(self, patience_seconds: float) -> None:
-        if self._waiting >= self._max_waiting:
-            raise _too_busy()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(patience_seconds):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise _too_busy() from error
-        finally:
-            self._waiting -= 1
-
-
-def _too_busy() -> Unavailable:
-    return Unavailable(
-        "Too many uploads arrive at this moment. Try again in a few seconds.",
-        retry_after_seconds=RETRY_AFTER_SECONDS,
-    )
+#: Of a form, beside its files: no client sends more than six.
+MAX_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +33,98 @@ class Context:
     settings: IngestSettings
     resources: Resources
     face_check: FaceCheck
-    uploads: Admission
-    selfies: Admission
+    #: For visitors without an account; and for what they only have judged.
+    anonymous_face_check: FaceCheck
+    trial_face_check: FaceCheck
+    accounts: Accounts
+    limiter: Limiter
+    uploads: FairQueue
+    selfies: SelfieTurns
+    progress: EventsProgress
+    room: Room
+    holdings: Holdings
 
-    def parts(self, request: Request, *, max_bytes: int) -> MultipartReader:
+    @property
+    def photo_limits(self) -> PhotoLimits:
+        """The largest photo that is taken."""
+        return PhotoLimits(
+            max_bytes=self.settings.max_photo_bytes, max_pixels=self.settings.max_pixels
+        )
+
+    async def check_upload(self, event_id: int, *, size_bytes: int | None = None) -> None:
+        """Judge an upload before its bytes, by the file's size where the sender says it.
+
+        Raises FileTooLarge, EventFull, StoreFull.
+        """
+        limits = self.photo_limits
+        if size_bytes is not None and size_bytes > limits.max_bytes:
+            raise file_too_large(limits.max_bytes)
+        await self.room.check(size_bytes or 0)
+        counts = (await self.progress.of(event_id)).counts
+        if counts.received >= self.settings.max_photos_per_event:
+            raise EventFull(event_id, self.settings.max_photos_per_event)
+
+    @asynccontextmanager
+    async def upload_turn(self, user_id: int, *, waited_seconds: float) -> AsyncIterator[None]:
+        """Read an account's files in the block, once it is its turn.
+
+        `waited_seconds` is what the sender has waited for already. Raises Unavailable.
+        """
+        async with self.uploads.turn(f"account {user_id}", waited_seconds=waited_seconds):
+            with OPEN_UPLOADS.track_inprogress():
+                yield
+
+    def file_body(self, request: Request) -> RequestBody:
+        """Read the request's body as a photo."""
+        return RequestBody(
+            request.receive,
+            max_bytes=self.settings.max_photo_bytes,
+            stall_seconds=self.settings.upload_stall_seconds,
+            too_large=file_too_large,
+        )
+
+    def parts(
+        self,
+        request: Request,
+        *,
+        max_bytes: int,
+        max_files: int = 1,
+        least_bytes_per_second: int = MIN_BYTES_PER_SECOND,
+    ) -> MultipartReader:
         """Read the request's body part by part. Raises MalformedMultipart."""
         body = RequestBody(
             request.receive,
             max_bytes=max_bytes,
             stall_seconds=self.settings.upload_stall_seconds,
+            least_bytes_per_second=least_bytes_per_second,
         )
-        return MultipartReader(body, request.headers.get("content-type", ""))
+        return MultipartReader(
+            body, request.headers.get("content-type", ""), max_parts=max_files + MAX_FIELDS
+        )
 
 
-def make_context(settings: IngestSettings, resources: Resources, face_check: FaceCheck) -> Context:
+def make_context(
+    settings: IngestSettings,
+    resources: Resources,
+    limiter: Limiter,
+    *,
+    face_check: FaceCheck,
+    accounts: Accounts,
+) -> Context:
     """Put together what the settings say."""
     return Context(
         settings=settings,
         resources=resources,
         face_check=face_check,
-        uploads=_admission(settings, at_once=settings.max_concurrent_uploads),
-        selfies=_admission(settings, at_once=settings.max_concurrent_selfies),
-    )
-
-
-def _admission(settings: IngestSettings, *, at_once: int) -> Admission:
-    return Admission(
-        at_once=at_once,
-        waiting=settings.max_waiting_requests,
-        patience_seconds=settings.admission_patience_seconds,
+        anonymous_face_check=face_check.for_anonymous(),
+        trial_face_check=face_check.for_trial(),
+        accounts=accounts,
+        limiter=limiter,
+        uploads=queue_of(settings, "uploads", at_once=settings.max_concurrent_uploads),
+        selfies=SelfieTurns.of(settings),
+        progress=EventsProgress(resources.database),
+        room=Room(resources.store, kept_free_bytes=settings.kept_free_bytes),
+        holdings=Holdings(resources.database),
     )
 
 

@@ -4,7 +4,9 @@ multipart/form-data (RFC 7578), without ever holding a part whole.
 """
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from starlette.types import Receive
 
 from libs.common.errors import InvalidInput, TooLarge
 from libs.common.settings import MEGABYTE
+from services.ingest.content_disposition import Disposition, parse_disposition
 
 
 class BrokenBody(InvalidInput):
@@ -25,22 +28,48 @@ class BodyTooLarge(TooLarge):
     """The body is larger than the route takes."""
 
 
+#: A phone in a field sends more than this; what is waited for on our side is not counted.
+MIN_BYTES_PER_SECOND = 512
+
+
 class RequestBody:
     """Reads the raw ASGI stream; nothing is spooled, a chunk is gone when it was read."""
 
-    def __init__(self, receive: Receive, *, max_bytes: int, stall_seconds: float) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        max_bytes: int,
+        stall_seconds: float,
+        least_bytes_per_second: int = MIN_BYTES_PER_SECOND,
+        too_large: Callable[[int], TooLarge] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`too_large` makes the error of a body above the limit; BodyTooLarge else.
+
+        Fewer bytes a second than `least_bytes_per_second`, for as long as a client may stall, are
+        as good as none.
+        """
         self._receive = receive
+        self._too_large = too_large or body_too_large
         self._max_bytes = max_bytes
         self._stall_seconds = stall_seconds
+        self._least_bytes_per_second = least_bytes_per_second
+        self._clock = clock
         self._read_bytes = 0
         self._ended = False
+        #: Seconds waited for the client, and what came meanwhile, since that was last judged.
+        self._waited_seconds = 0.0
+        self._came_bytes = 0
 
     async def read(self) -> bytes:
         """Return the next chunk, b"" at the end.
 
-        Raises BrokenBody when the client goes away or stalls, BodyTooLarge above the limit.
+        Raises BrokenBody when the client goes away, stalls, or sends next to nothing,
+        BodyTooLarge above the limit.
         """
         while not self._ended:
+            asked = self._clock()
             try:
                 async with asyncio.timeout(self._stall_seconds):
                     message = await self._receive()
@@ -54,10 +83,25 @@ class RequestBody:
             chunk: bytes = message.get("body", b"")
             self._read_bytes += len(chunk)
             if self._read_bytes > self._max_bytes:
-                raise body_too_large(self._max_bytes)
+                raise self._too_large(self._max_bytes)
+            self._judge_pace(self._clock() - asked, len(chunk))
             if chunk:
                 return chunk
         return b""
+
+    def _judge_pace(self, waited_seconds: float, came_bytes: int) -> None:
+        """Give up clients that send a byte now and then to hold one of the places for ever."""
+        self._waited_seconds += waited_seconds
+        self._came_bytes += came_bytes
+        if self._ended or self._waited_seconds < self._stall_seconds:
+            return
+        if self._came_bytes < self._least_bytes_per_second * self._waited_seconds:
+            msg = (
+                f"Fewer than {self._least_bytes_per_second} bytes a second arrived, so the upload"
+                " was given up. Send it again over a better connection."
+            )
+            raise BrokenBody(msg)
+        self._waited_seconds, self._came_bytes = 0.0, 0
 
 
 def check_announced_size(content_length: str | None, *, max_bytes: int) -> None:
@@ -86,14 +130,6 @@ class MalformedMultipart(BrokenBody):
 
 
 @dataclass(frozen=True, slots=True)
-class PartHead:
-    """A part begins. `filename` is as sent, None for a plain field."""
-
-    name: str
-    filename: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class PartEnd:
     """A part ends."""
 
@@ -104,7 +140,8 @@ class FormEnd:
 
 
 #: Bytes are a piece of the present part's content.
-Event = PartHead | bytes | PartEnd | FormEnd
+#: A part begins with what it says of itself.
+Event = Disposition | memoryview | PartEnd | FormEnd
 
 
 class MultipartDecoder:
@@ -161,21 +198,25 @@ class MultipartDecoder:
         self._header_value.clear()
 
     def _on_headers_finished(self) -> None:
-        kind, options = parse_options_header(self._disposition)
-        name = options.get(b"name")
-        if kind != b"form-data" or name is None:
+        disposition = parse_disposition(self._disposition)
+        if disposition is None:
             raise MalformedMultipart("a part has no name")
-        self._events.append(PartHead(name.decode("utf-8", "replace"), options.get(b"filename")))
+        self._events.append(disposition)
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(data[start:end])
+        self._events.append(memoryview(data)[start:end])
 
 
 class MultipartReader:
-    """The parts of a body, one after the other; a part that is not read is skipped."""
+    """The parts of a body, one after the other; a part that is not read is skipped.
 
-    def __init__(self, body: RequestBody, content_type: str) -> None:
+    They have a greatest number: 100,000 empty ones, in 5 MB, cost two seconds of the process.
+    """
+
+    def __init__(self, body: RequestBody, content_type: str, *, max_parts: int) -> None:
         self._body = body
+        self._max_parts = max_parts
+        self._parts = 0
         self._decoder = MultipartDecoder(content_type)
         self._events: deque[Event] = deque()
         self._in_part = False
@@ -188,7 +229,10 @@ class MultipartReader:
         """
         while not self._ended:
             event = await self._next_event()
-            if isinstance(event, PartHead):
+            if isinstance(event, Disposition):
+                self._parts += 1
+                if self._parts > self._max_parts:
+                    raise MalformedMultipart(f"it has more than {self._max_parts} parts")
                 self._in_part = True
                 return Part(event, self)
             if isinstance(event, PartEnd):
@@ -196,12 +240,12 @@ class MultipartReader:
             self._ended = isinstance(event, FormEnd)
         return None
 
-    async def read_piece(self) -> bytes:
+    async def read_piece(self) -> bytes | memoryview:
         """Return the next bytes of the present part, b"" at its end."""
         if not self._in_part:
             return b""
         event = await self._next_event()
-        if isinstance(event, bytes):
+        if isinstance(event, memoryview):
             return event
         self._in_part = False
         return b""
@@ -218,23 +262,14 @@ class MultipartReader:
 class Part:
     """One field or file; readable until the next part is asked for."""
 
-    def __init__(self, head: PartHead, reader: MultipartReader) -> None:
+    def __init__(self, head: Disposition, reader: MultipartReader) -> None:
         self.name = head.name
         self.filename = head.filename
         self._reader = reader
 
-    async def read(self) -> bytes:
+    async def read(self) -> bytes | memoryview:
         """Return the next piece of the content, b"" at its end."""
         return await self._reader.read_piece()
-
-    async def read_prefix(self, max_bytes: int) -> bytes:
-        """Return the content's beginning: `max_bytes` or a little more, less only at its end."""
-        pieces: list[bytes] = []
-        size = 0
-        while size < max_bytes and (piece := await self.read()):
-            pieces.append(piece)
-            size += len(piece)
-        return b"".join(pieces)
 
 
 def multipart_form(field: str, *, repeated: bool = False) -> dict[str, Any]:
@@ -247,4 +282,12 @@ def multipart_form(field: str, *, repeated: bool = False) -> dict[str, Any]:
     }
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    }
+
+
+def raw_body() -> dict[str, Any]:
+    """What OpenAPI says of a body that is a file."""
+    file = {"type": "string", "format": "binary"}
+    return {
+        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": file}}}
     }

@@ -22,3 +22,11 @@ OBJECTS_CLEANED = Counter(
     "Deleted photos, selfies, events and accounts whose objects were removed.",
     ["kind"],
 )
+ARCHIVES_SENDING = Gauge("findme_archives_sending", "Archives of photos that are being sent.")
+ARCHIVES_BROKEN = Counter(
+    "findme_archives_broken_total",
+    "Archives that broke off, as a photo of theirs could not be read.",
+)
+ARCHIVE_RETRIES = Counter(
+    "findme_archive_retries_total", "Photos of archives that had to be read again."
+)

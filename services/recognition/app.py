@@ -1,6 +1,7 @@
 """The recognition service: settings, resources, workers, consumers."""
 
 import os
+import re
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection
@@ -14,13 +15,15 @@ from libs.common.resources import Resources
 from libs.common.storage.fetches import Fetches
 from libs.common.web.health import Check
 from libs.common.web.service_app import Dependency, build_app
+from libs.common.workers.imported import Imported
+from libs.common.workers.privileges import WithoutRoot
 from services.recognition.consumers import Consumers, consuming, forgetting
-from services.recognition.engine.engines import make_engine
-from services.recognition.engine.face_engine import PROFILES, EngineFactory
+from services.recognition.engine.detect.selfie_check import VERSION
+from services.recognition.engine.face_engine import PROFILES, Engine, EngineFactory
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.open import (
     WorkerPools,
-    local_engine,
+    local_provider,
     open_index,
     open_worker_pools,
 )
@@ -31,13 +34,16 @@ from services.recognition.people import routes as people_routes
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.photos.analyze_photo import Analyzer
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
+from services.recognition.photos.thumbnails import Thumbnails
 from services.recognition.recovery.collect_dead_letter import collecting
 from services.recognition.recovery.reconcile import Reconciler
 from services.recognition.reindex.feeder import Feeder, ReindexLimits
 from services.recognition.rekognition_rounds.batching import BatchLimits
 from services.recognition.rekognition_rounds.rounds import Rounds
 from services.recognition.selfies import routes
+from services.recognition.selfies.check_lines import CheckLines
 from services.recognition.selfies.index_selfie import SelfieIndexer
+from services.recognition.selfies.kept_checks import KeptChecks
 from services.recognition.settings import RecognitionSettings
 
 #: The only process on its data folder: after a crash it takes its own leases and claims back
@@ -45,6 +51,8 @@ from services.recognition.settings import RecognitionSettings
 LONE_REPLICA = "standalone"
 #: Whose owner does what one replica is to do for all.
 LEADERS_PARTITION = 0
+
+ROUTERS = [routes.router, people_routes.router]
 
 
 def create_app(
@@ -62,12 +70,14 @@ def create_app(
     `keeps_messages` is False where the bus forgets with its process: then all unfinished
     work is published again at the start, however young.
     """
-    factory = engine_factory or partial(
-        make_engine,
-        local_engine(settings),
-        model_dir=settings.findme_model_dir,
-        detector_model=settings.face_detector_model,
-        pixel_limit=settings.pixel_limit,
+    factory = engine_factory or WithoutRoot(
+        partial(
+            Imported[..., Engine]("services.recognition.engine.engines", "make_engine"),
+            local_provider(settings),
+            model_dir=settings.findme_model_dir,
+            detector_model=settings.face_detector_model,
+            pixel_limit=settings.pixel_limit,
+        )
     )
     replica = _replica_name() if keeps_messages else LONE_REPLICA
 
@@ -81,6 +91,12 @@ def create_app(
             PeopleFinder(database, PROFILES.get(settings.face_recognizer_provider)) as people,
         ):
             app.state.pool = workers.engine
+            app.state.kept_checks = kept_checks = KeptChecks(
+                database,
+                made_by=f"{index.name} {VERSION} by {PROFILES[local_provider(settings)].name}",
+                seconds=settings.selfie_check_kept_seconds,
+            )
+            app.state.check_lines = CheckLines(workers.engine)
             app.state.index = index
             app.state.people = people
             partitions = PartitionOwner(
@@ -108,6 +124,7 @@ def create_app(
                 await feeder.start_over()
 
             background.start("reconciler", reconciler.run)
+            background.start("kept checks", kept_checks.run)
             background.start("reindexing", feeder.run)
             background.start("forgetting", (await forgetting(bus, index)).run)
             background.start("dead letters", (await collecting(bus, topology, database)).run)
@@ -128,11 +145,13 @@ def create_app(
         "recognition",
         settings=settings,
         resources=resources,
-        routers=[routes.router, people_routes.router],
+        routers=ROUTERS,
         start=start,
         # The face check works with what it is sent. All else is the consumers', who wait.
         needs=(),
         tells={Dependency.DATABASE, Dependency.PRIMARY, Dependency.STORE, Dependency.BUS},
+        # Our own services', for which nothing is read without their token.
+        streamed=re.compile(r"[A-Z]+ /internal/.*"),
     )
 
 
@@ -163,6 +182,7 @@ def _analyzer(
             lease_seconds=2 * settings.analyze_timeout_seconds,
             replica_lease_seconds=settings.partition_lease_seconds,
         ),
+        thumbnails=Thumbnails(resources.store),
     )
 
 

@@ -10,31 +10,33 @@ from libs.common.database.connections import DatabaseUnavailable
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import Exhausted, lacks
-from libs.common.messaging.bus.protocol import Bus, Delivery, Intake, Subscription
+from libs.common.messaging.bus.protocol import Batches, Bus, Delivery, Intake, Subscription
 from libs.common.messaging.bus.subscriptions import LastingSubscription, stop_all
 from libs.common.messaging.bus.topology import Topology
 from libs.common.messaging.messages import (
     EventDeleted,
     PhotoAnalyzed,
+    PhotoDeleted,
     PhotoUploaded,
     RematchRequested,
     SelfieDeleted,
+    SelfieUnindexed,
     SelfieUploaded,
 )
 from libs.common.web.stopping import Stopping
 from services.recognition.indexes.face_index import FaceIndex
-from services.recognition.matching.match import match_photo, rematch_event
+from services.recognition.matching.match import match_photos, rematch_event
 from services.recognition.partitions.owner import PartitionOwner
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
 from services.recognition.rekognition_rounds.rounds import Rounds
-from services.recognition.selfies.index_selfie import SelfieIndexer, match_selfie
+from services.recognition.selfies.index_selfie import SelfieIndexer, find_selfie, match_selfie
 
 #: What every replica forgets, whoever owns the event's partition now.
-FORGOTTEN = (f"{SelfieDeleted.topic}.*", f"{EventDeleted.topic}.*")
+FORGOTTEN = tuple(f"{kind.topic}.*" for kind in (SelfieDeleted, PhotoDeleted, EventDeleted))
 
 
 class Consumers:
-    """The handlers of the analyze lanes and the match partitions."""
+    """The handlers of the analyze lanes, with their selfies, and the match partitions."""
 
     def __init__(
         self,
@@ -56,41 +58,56 @@ class Consumers:
         }
 
     async def analyze(self, delivery: Delivery) -> None:
-        """Handle a message of an analyze lane."""
-        max_attempts = self._topology.analyze[0].retry.max_attempts
+        """Handle a message of an analyze lane, or of the selfies beside them."""
+        last_attempt = delivery.attempt >= self._topology.analyze[0].retry.max_attempts
         with _waiting():
+            if delivery.topic == SelfieUnindexed.topic:
+                await find_selfie(
+                    SelfieUnindexed.decode(delivery.body),
+                    last_attempt=last_attempt,
+                    using=self._indexer,
+                )
+                return
             await analyze_photo(
                 PhotoUploaded.decode(delivery.body),
                 delivery_attempt=delivery.attempt,
-                last_attempt=delivery.attempt >= max_attempts,
+                last_attempt=last_attempt,
                 is_repeat=delivery.is_repeat,
                 using=self._analyzer,
             )
 
     async def match(self, delivery: Delivery) -> None:
         """Handle a message of a match partition."""
-        topic, _, _ = delivery.routing_key.rpartition(".")
-        handler = self._by_topic.get(topic)
+        handler = self._by_topic.get(delivery.topic)
         if handler is None:
             msg = f"no handler for {delivery.routing_key}"
             raise PermanentError(msg)
         with _waiting():
             await handler(delivery)
 
+    @property
+    def photos_together(self) -> Batches:
+        """How photos are handled that wait in a match partition next to each other."""
+        return Batches(PhotoAnalyzed.topic, self._photos_analyzed)
+
     async def _photo_analyzed(self, delivery: Delivery) -> None:
-        message = PhotoAnalyzed.decode(delivery.body)
+        await self._match_photos([PhotoAnalyzed.decode(delivery.body)])
+
+    async def _photos_analyzed(self, deliveries: Sequence[Delivery]) -> None:
+        await self._match_photos([PhotoAnalyzed.decode(delivery.body) for delivery in deliveries])
+
+    async def _match_photos(self, messages: Sequence[PhotoAnalyzed]) -> None:
         if self._rounds is not None:
-            await self._rounds.photo_analyzed(message)
+            await self._rounds.photos_analyzed(messages)
         else:
-            await match_photo(message, using=self._indexer.matcher)
+            await match_photos(messages, using=self._indexer.matcher)
 
     async def _selfie_uploaded(self, delivery: Delivery) -> None:
         message = SelfieUploaded.decode(delivery.body)
-        last_attempt = delivery.attempt >= self._topology.match[0].retry.max_attempts
         if self._rounds is not None:
-            await self._rounds.selfie_uploaded(message, last_attempt=last_attempt)
+            await self._rounds.selfie_uploaded(message)
         else:
-            await match_selfie(message, last_attempt=last_attempt, using=self._indexer)
+            await match_selfie(message, using=self._indexer)
 
     async def _selfie_deleted(self, delivery: Delivery) -> None:
         message = SelfieDeleted.decode(delivery.body)
@@ -161,7 +178,10 @@ async def consuming(
             )
             running.append(subscription)
             background.start(f"lane {lane.name}", subscription.run)
-        background.start("match partitions", partial(partitions.run, consumers.match))
+        background.start(
+            "match partitions",
+            partial(partitions.run, consumers.match, consumers.photos_together),
+        )
         running.append(partitions)
         if rounds is not None:
             background.start("match events", rounds.tasks.run)
@@ -176,9 +196,11 @@ async def forgetting(bus: Bus, index: FaceIndex) -> LastingSubscription:
     """Drop what was deleted from the index's memory; after a gap nothing in it is trusted."""
 
     async def handle(delivery: Delivery) -> None:
-        topic, _, _ = delivery.routing_key.rpartition(".")
-        if topic == EventDeleted.topic:
+        if delivery.topic == EventDeleted.topic:
             index.forget(EventDeleted.decode(delivery.body).event_id)
+        elif delivery.topic == PhotoDeleted.topic:
+            photo = PhotoDeleted.decode(delivery.body)
+            index.forget_photo(photo.event_id, photo.photo_id)
         else:
             message = SelfieDeleted.decode(delivery.body)
             index.forget(message.event_id, message.selfie_id)

@@ -10,6 +10,27 @@ ANALYZE_SECONDS = Histogram(
 )
 WORKERS = Gauge("findme_workers", "Worker processes that analyse photos.")
 WORKERS_BUSY = Gauge("findme_workers_busy", "Worker processes with a photo in hand.")
+WORKERS_WAITING = Gauge(
+    "findme_workers_waiting",
+    "Pictures that wait for a worker, by share: photos, selfies, visitors.",
+    ["share"],
+)
+WORKERS_WAITED = Histogram(
+    "findme_workers_waited_seconds",
+    "Seconds a picture waited for a worker, by share: photos, selfies, visitors.",
+    ["share"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
+)
+WORKERS_WAIT_ESTIMATE = Gauge(
+    "findme_workers_wait_estimate_seconds",
+    "Seconds that one more picture would wait for a worker, by share: photos, selfies, visitors.",
+    ["share"],
+)
+THUMBNAILS = Counter(
+    "findme_thumbnails_total",
+    "Thumbnails made while photos were analysed, by outcome: kept, left (to media), failed.",
+    ["outcome"],
+)
 FACES_PER_PHOTO = Histogram(
     "findme_faces_per_photo", "Faces found in a photo.", buckets=(0, 1, 2, 3, 5, 8, 13, 21, 50)
 )
@@ -31,6 +52,10 @@ REINDEX_WAITING = Gauge(
 )
 ENGINE_CALLS = Counter(
     "findme_engine_calls_total", "Images given to the face engine, by operation.", ["operation"]
+)
+CHECKS_REUSED = Counter(
+    "findme_selfie_checks_reused_total",
+    "Checks of selfies that were answered by an earlier one of the same picture.",
 )
 PEOPLE_SECONDS = Histogram(
     "findme_people_seconds",
@@ -82,6 +107,8 @@ ERASED = Counter(
 # There from the start: of a counter that appears with its first failure, no rate shows it.
 for _outcome in ("analyzed", "failed"):
     PHOTOS.labels(_outcome)
+for _outcome in ("kept", "left", "failed"):
+    THUMBNAILS.labels(_outcome)
 for _outcome in ("indexed", "failed", "skipped"):
     SELFIES_INDEXED.labels(_outcome)
 for _kind in ("claimed", "taken_over", "given_back", "lost"):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import tasks
 from libs.common.database.database import Database
 
 log = structlog.get_logger(__name__)
@@ -36,11 +37,10 @@ async def renewed(
                     async with attempt as unit:
                         await renew(unit.connection)
             except Exception as error:  # noqa: BLE001 - the next one may be taken
-                log.warning("claim_not_renewed", error=str(error))
+                log.warning("claim_not_renewed", error=error)
 
     renewing = asyncio.create_task(keep_renewing())
     try:
         yield
     finally:
-        renewing.cancel()
-        await asyncio.wait([renewing])
+        await tasks.end(renewing)

@@ -1,14 +1,24 @@
 """Settings of the recognition service."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from libs.common.settings import MEGABYTE, CommonSettings
+from libs.common.setting_files import FileOrVariableSettings
+from libs.common.settings import MEGABYTE, CommonSettings, HttpUrl
 
 
-class RecognitionSettings(CommonSettings):
+class DetectorSettings(FileOrVariableSettings):
+    """Which detector is taken; operators' commands look for it too."""
+
+    face_detector_model: Path | None = Field(
+        default=None,
+        description="A YuNet model file; the model folder's or the packaged one when unset.",
+    )
+
+
+class RecognitionSettings(CommonSettings, DetectorSettings):
     """How many photos are analysed at once, by which engine, and how long work may take."""
 
     port: int = Field(default=8002, ge=0, le=65535, description="Port to listen on.")
@@ -30,19 +40,17 @@ class RecognitionSettings(CommonSettings):
     findme_model_dir: Path | None = Field(
         default=None, description="Folder of model files; the user's cache when unset."
     )
-    face_detector_model: Path | None = Field(
-        default=None, description="A YuNet model file; the model folder's when unset."
-    )
     max_photo_megapixels: float = Field(
-        default=100, gt=0, description="Larger images are refused before decoding."
+        default=210, gt=0, description="Larger images are refused before decoding."
     )
+    max_selfie_mb: int = Field(default=25, ge=1, description="Largest selfie, in MB.")
     aws_concurrent_requests: int = Field(
         default=10, ge=1, le=1000, description="Calls of Rekognition at the same time, per process."
     )
     rekognition_region: str | None = Field(
         default=None, description="Region of Rekognition, if another than AWS_REGION."
     )
-    rekognition_endpoint_url: str | None = Field(
+    rekognition_endpoint_url: Annotated[str | None, HttpUrl] = Field(
         default=None, description="Rekognition's address when it is not AWS's own."
     )
     aws_rekognition_collection_prefix: str = Field(
@@ -65,6 +73,13 @@ class RecognitionSettings(CommonSettings):
         default=60,
         gt=0,
         description="So long after its last renewal, a selfie's claim may be taken over.",
+    )
+    selfie_check_kept_seconds: float = Field(
+        default=600,
+        ge=0,
+        le=3600,
+        description="So long is kept what a check found in a picture, hidden by the picture, for"
+        " the upload of the same; 0: not at all.",
     )
     partition_lease_seconds: float = Field(
         default=10, gt=0, description="A dead replica's match partitions are taken over after this."

@@ -52,6 +52,11 @@ async def test_what_was_backed_up_during_uploads_is_found_in_an_empty_place(
             "/api/upload-selfie", headers=guest.headers, files={"file": selfie}
         )
         sent.raise_for_status()
+        await stack.world.scalar(
+            "INSERT INTO mails (user_id, recipient, template, language, useless_at)"
+            f" VALUES ({guest.id}, 'a@example.org', 'photos_available', 'en', now() + '1 day')"
+            " RETURNING id"
+        )
         await upload(stack, photographer, event_id, range(6))
         uploading = asyncio.create_task(upload(stack, photographer, event_id, range(6, 24)))
         manifest = await back_up(folder, here, Quiet())
@@ -66,6 +71,10 @@ async def test_what_was_backed_up_during_uploads_is_found_in_an_empty_place(
     assert restored.objects == manifest.object_count >= 6 + 1
     async with running_stack(there.database_url, **settings_for(there)) as stack:
         await finished(stack)
+        assert await stack.world.scalar("SELECT count(*) FROM sessions") == 0
+        # It has been sent since the backup, for all that is known.
+        assert await stack.world.scalar("SELECT status FROM mails") == "dead"
+        await stack.world.log_in(guest.id)
         found_there = await listed(stack, guest)
         names = await stack.world.scalar("SELECT array_agg(original_filename) FROM photos")
         assert len(names) == manifest.rows["photos"]

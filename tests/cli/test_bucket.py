@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.bucket import RULE_IS_NEW, RULE_IS_THERE, RULES_ARE_KEPT
 from libs.common.storage.s3 import open_s3_store
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.s3 import S3Bucket
 from tests.support.stores import use_credentials
 
@@ -26,7 +28,7 @@ def findme_bucket(s3: S3Bucket, folder: Path, **environment: str) -> tuple[int, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     return run.returncode, (run.stdout + run.stderr).strip()
 
@@ -42,12 +44,22 @@ async def test_the_bucket_is_made_once(
         for _ in ("first", "again")
     ]
     assert run == [
-        (0, f"The bucket {name} is made."),
-        (0, f"The bucket {name} is there already."),
+        (0, f"The bucket {name} is made.\n{RULE_IS_NEW}"),
+        (0, f"The bucket {name} is there already.\n{RULE_IS_THERE}"),
     ]
     use_credentials(s3, monkeypatch)
     async with open_s3_store(name, endpoint_url=s3.endpoint_url, region=region) as store:
         await store.check()
+        rules = await store._client.get_bucket_lifecycle_configuration(Bucket=name)
+        assert [rule["AbortIncompleteMultipartUpload"] for rule in rules["Rules"]] == [
+            {"DaysAfterInitiation": 7}
+        ]
+        off = [rule | {"Status": "Disabled"} for rule in rules["Rules"]]
+        await store._client.put_bucket_lifecycle_configuration(
+            Bucket=name, LifecycleConfiguration={"Rules": off}
+        )
+        _, told = await asyncio.to_thread(findme_bucket, s3, tmp_path, **environment)
+        assert RULES_ARE_KEPT in told
         await store._client.delete_bucket(Bucket=name)
 
 

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.polling import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -14,7 +16,7 @@ def findme(*arguments: str, folder: Path, **environment: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 

@@ -61,7 +61,7 @@ async def test_while_it_is_down_the_process_is_not_ready_and_says_which_and_why(
         with pytest.raises(BackgroundTaskDown) as caught:
             await background.check()
 
-    assert str(caught.value) == "not running: reconciler (ZeroDivisionError: a bad row)"
+    assert str(caught.value) == "not running: reconciler (ZeroDivisionError)"
 
 
 async def test_tasks_are_ended_in_reverse_order() -> None:

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from libs.common.setting_files import WrongSettings
 from libs.common.settings import CommonSettings, sqlalchemy_url
 from services.gallery.settings import GallerySettings
 from services.ingest.settings import IngestSettings
@@ -28,7 +28,7 @@ def test_another_database_is_refused() -> None:
 
 
 def test_a_short_secret_is_refused_with_the_command_that_makes_one() -> None:
-    with pytest.raises(ValidationError, match="openssl rand"):
+    with pytest.raises(WrongSettings, match="openssl rand"):
         settings(secret_key="short")
 
 
@@ -53,13 +53,13 @@ def test_retry_delays_that_cannot_be_waited_for_are_refused(
     delays: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETRY_DELAYS_SECONDS", delays)
-    with pytest.raises(ValidationError, match="retry_delays_seconds"):
+    with pytest.raises(WrongSettings, match="RETRY_DELAYS_SECONDS"):
         settings()
 
 
 @pytest.mark.parametrize(("size", "overflow"), [(1, 0), (2, 1), (3, 0)])
 def test_too_few_connections_are_refused_with_who_keeps_some(size: int, overflow: int) -> None:
-    with pytest.raises(ValidationError, match=r"allow 4 connections or more: the outbox relay"):
+    with pytest.raises(WrongSettings, match=r"allow 4 connections or more: the outbox relay"):
         settings(db_pool_size=size, db_max_overflow=overflow)
     assert settings(db_pool_size=2, db_max_overflow=2).db_scans_at_once == 1
 
@@ -71,7 +71,7 @@ def test_proxies_are_everybody_or_addresses_and_networks(proxies: str) -> None:
 
 @pytest.mark.parametrize("proxies", ["gateway", "10.0.0.0/33", "10.0.0.1/8", "127.0.0.1,*", ""])
 def test_proxies_that_no_address_could_be_are_refused(proxies: str) -> None:
-    with pytest.raises(ValidationError, match=r"must be \* or addresses and networks"):
+    with pytest.raises(WrongSettings, match=r"must be \* or addresses and networks"):
         settings(forwarded_allow_ips=proxies)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 
 from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
+from libs.common.web.http_protocol import HttpProtocol
 from libs.common.web.serve import server_config
 from services.gallery.settings import GallerySettings
 from standalone.app import common_settings
@@ -62,29 +62,29 @@ def test_connections_are_left_for_readiness_and_requests_whatever_reads_lists(
     assert not starved, "\n".join(starved)
 
 
-async def scheme_behind(proxy: str, settings: CommonSettings) -> str:
+def scheme_behind(proxy: str, settings: CommonSettings) -> str:
     """What a service takes for the guest's scheme when a proxy at that address says https."""
-    app = FastAPI()
-
-    @app.get("/scheme")
-    async def scheme(request: Request) -> str:
-        return request.url.scheme
-
-    config = server_config(app, settings)
+    config = server_config(FastAPI(), settings)
     config.load()
-    transport = httpx.ASGITransport(config.loaded_app, client=(proxy, 40_000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://findme.test") as client:
-        answer = await client.get("/scheme", headers={"X-Forwarded-Proto": "https"})
-    return str(answer.json())
+    protocol = config.http_protocol_class
+    assert issubclass(protocol, HttpProtocol)
+    assert protocol.forwarded is not None
+    scope = {
+        "scheme": "http",
+        "client": (proxy, 40_000),
+        "headers": [(b"x-forwarded-proto", b"https")],
+    }
+    protocol.forwarded.believe(scope)
+    return str(scope["scheme"])
 
 
-async def test_services_behind_a_gateway_believe_that_the_guest_came_by_https() -> None:
-    seen = {where: await scheme_behind(A_PROXY, settings) for where, settings in deployed()}
+def test_services_behind_a_gateway_believe_that_the_guest_came_by_https() -> None:
+    seen = {where: scheme_behind(A_PROXY, settings) for where, settings in deployed()}
     assert set(seen.values()) == {"https"}, seen
 
 
-async def test_unless_told_otherwise_only_a_proxy_on_the_same_machine_is_believed() -> None:
+def test_unless_told_otherwise_only_a_proxy_on_the_same_machine_is_believed() -> None:
     settings = CommonSettings(database_url="postgresql://localhost/findme", secret_key=SECRET)
-    assert await scheme_behind("127.0.0.1", settings) == "https"
-    assert await scheme_behind(A_PROXY, settings) == "http"
+    assert scheme_behind("127.0.0.1", settings) == "https"
+    assert scheme_behind(A_PROXY, settings) == "http"
     assert StandaloneSettings().forwarded_allow_ips == settings.forwarded_allow_ips

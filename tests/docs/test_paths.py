@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "RUNBOOK.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    *sorted(path.relative_to(PROJECT).as_posix() for path in (PROJECT / "docs").rglob("*.md")),
+)
 PACKAGES = ("backup", "benchmarks", "cli", "demo", "libs", "services", "standalone", "tests")
-FOLDERS = (*PACKAGES, "deploy", "requirements", ".ci")
+FOLDERS = (*PACKAGES, "clients", "deploy", "docs", "requirements", ".ci")
 #: On the operator's machine only.
 MADE_BY_OPERATORS = "deploy/compose/secrets"
 
@@ -59,7 +64,7 @@ def test_a_path_that_a_document_names_is_there(document: str, path: str) -> None
     if "/" in path:
         assert is_there(path), f"{document} names {path}"
     else:
-        assert any(is_there(f"{folder}/**/{path}") for folder in PACKAGES), (
+        assert any(is_there(f"{folder}/**/{path}") for folder in (*PACKAGES, "clients/watcher")), (
             f"{document} names {path}"
         )
 
@@ -71,5 +76,8 @@ def test_a_module_that_a_document_names_is_there(document: str, module: str) -> 
 
 
 def test_the_documents_name_paths_at_all() -> None:
-    assert {document for document, _ in named_paths()} >= {"README.md", "ARCHITECTURE.md"}
+    assert {document for document, _ in named_paths()} >= {
+        "ARCHITECTURE.md",
+        "docs/develop/tour.md",
+    }
     assert len(named_modules()) > 5

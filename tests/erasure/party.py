@@ -1,5 +1,6 @@
 """An event whose guests send selfies and whose photographer uploads, through the real services."""
 
+import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ import httpx
 from sqlalchemy import text
 
 from libs.common.web.auth import Role
+from services.recognition.engine.face_engine import to_bytes
 from tests.support.all_services import AllServices
 from tests.support.people import Person
 from tests.support.polling import eventually
@@ -20,6 +22,8 @@ from tests.support.traces import Needle, find_traces
 
 #: Calls of a paid service, for the bill; and the keys of what an older backup must not bring back.
 KEPT_TABLES = frozenset({"aws_usage", "erasures"})
+#: Who did what to whom, by ids alone.
+TABLES_OF_NUMBERS = frozenset({"audit"})
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,26 @@ class Party(Rows):
             files=pictures,
         )
 
+    async def begin_upload(self, event_id: int) -> str:
+        """A photo of which the second half never comes; return the upload's id."""
+        said = {"event_id": str(event_id), "filename": "half.jpg"}
+        pairs = [
+            f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items()
+        ]
+        answer = await self.services.client.post(
+            "/api/uploads",
+            headers=self.photographer.headers
+            | {
+                "Tus-Resumable": "1.0.0",
+                "Upload-Length": "2000",
+                "Upload-Metadata": ",".join(pairs),
+                "Content-Type": "application/offset+octet-stream",
+            },
+            content=bytes(1000),
+        )
+        assert answer.status_code == 201, answer.text
+        return str(answer.headers["Location"].rpartition("/")[2])
+
     async def settled(self) -> None:
         """Wait until nothing is on its way, and no transaction is open."""
         await eventually(self._is_settled)
@@ -82,9 +106,11 @@ class Party(Rows):
             SELECT (SELECT count(*) FROM outbox WHERE next_attempt_at <= now())
                  + (SELECT count(*) FROM face_removals)
                  + (SELECT count(*) FROM external_collections c
-                    WHERE NOT EXISTS (SELECT FROM events e WHERE e.id = c.event_id))
+                    WHERE NOT EXISTS (SELECT FROM events e
+                                      WHERE e.id = c.event_id AND e.erased_at IS NULL))
                  + (SELECT count(*) FROM photos WHERE processing_status IN ('queued', 'analyzed'))
                  + (SELECT count(*) FROM selfies s JOIN memberships m USING (user_id)
+                    JOIN events e ON e.id = m.event_id AND e.expires_at > now()
                     WHERE NOT EXISTS (SELECT 1 FROM selfie_indexes i WHERE i.selfie_id = s.id
                                       AND i.event_id = m.event_id
                                       AND i.status IN ('done', 'failed')))
@@ -122,7 +148,7 @@ class Party(Rows):
 
     async def all_of_selfies(self, guest: Person, number: int) -> list[Needle]:
         """Everything by which a guest's selfies could be known."""
-        needles: list[Needle] = [alone(embedding_of(number)).tobytes()]
+        needles: list[Needle] = [to_bytes(alone(embedding_of(number)))]
         async with self.database.read() as connection:
             for row in await connection.execute(
                 text(
@@ -140,7 +166,12 @@ class Party(Rows):
 
     async def traces(self, needles: Sequence[Needle]) -> list[str]:
         """Where any of it is still found: in tables, in the store, at the service."""
-        found = await find_traces(self.database, needles, ids_may_be_in=KEPT_TABLES)
+        found = await find_traces(
+            self.database,
+            needles,
+            ids_may_be_in=KEPT_TABLES,
+            numbers_may_be_in=TABLES_OF_NUMBERS,
+        )
         words = [str(needle) for needle in needles if not isinstance(needle, bytes)]
         found += [f"store: {key}" for key in await self._keys_with(words)]
         if self.server is not None:

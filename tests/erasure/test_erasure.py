@@ -19,6 +19,7 @@ async def test_nothing_is_left_of_a_selfie_an_account_or_an_event(party: Party) 
     # Nobody is in photos of both: their faces could not be told apart.
     for one, people in ((event, ([1, 2], [2, 3], [5, 6])), (other, ([12, 13], [14, 15]))):
         assert (await party.upload(one, *people)).json()["enqueued"] == len(people)
+    begun = await party.begin_upload(event)
     await party.settled()
     listed = (await party.call("GET", "/api/my-photos", ann)).json()
     assert len(listed) == 1
@@ -27,12 +28,22 @@ async def test_nothing_is_left_of_a_selfie_an_account_or_an_event(party: Party) 
 
     of_selfie = await party.all_of_selfies(ann, 1)
     of_account = await party.all_of_account(bob, 2)
-    of_event = await party.all_of_event(event)
+    of_event = [*await party.all_of_event(event), begun]
     # What is looked for can be found.
     for needles, tables in (
         (of_selfie, {"selfies", "selfie_indexes", "matches"}),
         (of_account, {"users", "memberships", "selfies", "selfie_indexes", "matches"}),
-        (of_event, {"events", "photos", "faces", "upload_digests", "memberships"}),
+        (
+            of_event,
+            {
+                "events",
+                "photos",
+                "faces",
+                "upload_digests",
+                "memberships",
+                "resumable_uploads",
+            },
+        ),
     ):
         found = await party.traces(needles)
         assert tables <= {place.partition(".")[0] for place in found}

@@ -17,11 +17,13 @@ from libs.common.storage.folder import FolderStore
 from services.ingest.photos import repository as uploaded_photos
 from services.ingest.selfies import repository as uploaded_selfies
 from services.media.renditions.rendition_pool import RenditionPool
+from services.recognition.engine.face_engine import to_bytes
 from services.recognition.matching import repository as stored_matches
 from services.recognition.photos import repository
 from services.recognition.selfies import repository as selfie_repository
 from tests.erasure.party import Party
 from tests.support.gate import Gate
+from tests.support.locks import someone_waits
 from tests.support.people import Person
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rekognition.picture_engine import alone
@@ -67,7 +69,7 @@ async def delete_account(party: Party, scene: Scene, number: int) -> list[Needle
 
 async def delete_event(party: Party, scene: Scene, number: int) -> list[Needle]:
     needles = await party.all_of_event(scene.event)
-    needles += [embedding_of(person).tobytes() for person in range(number, number + 3)]
+    needles += [to_bytes(embedding_of(person)) for person in range(number, number + 3)]
     needles += [f"user:{scene.goes.id}:"] if party.server else []
     await succeed(party.call("DELETE", f"/api/admin/events/{scene.event}", party.admin))
     return needles
@@ -87,12 +89,7 @@ async def finished_or_waiting(
     """Wait until the deletion is through, or waits for a transaction that is held."""
 
     async def is_either() -> bool:
-        return deletion.done() or bool(
-            await party.scalar(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND wait_event_type = 'Lock'"
-            )
-        )
+        return deletion.done() or await someone_waits(party.database)
 
     await eventually(is_either)
 
@@ -208,7 +205,7 @@ async def test_a_rendition_that_was_just_made(
 @pytest.mark.parametrize("party", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("name", "after", "status"),
-    [("find_recent_upload", True, 404), ("add_photo", False, 404), ("add_photo", True, 200)],
+    [("find_earlier_photo", True, 404), ("add_photo", False, 404), ("add_photo", True, 200)],
     ids=["before its object", "before its row", "before its commit"],
 )
 async def test_a_photo_that_was_just_uploaded(
@@ -248,4 +245,4 @@ async def test_a_selfie_that_was_just_sent(
 
     await race(party, gate, send(), delete_account, here, 11)
     assert answers[0].status_code == status
-    assert await party.traces([alone(embedding_of(12)).tobytes()]) == []
+    assert await party.traces([to_bytes(alone(embedding_of(12)))]) == []

@@ -4,13 +4,14 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Self
 
 import httpx
 
-from libs.common.web.auth import Principal, Role, Tokens
+from libs.common.signing_keys import SigningKeys
+from libs.common.web.auth import Principal, Role
 from tests.faults.truth import Guest, Photo
+from tests.support.people import bearer, issue_token
 from tests.support.tiny_jpeg import tiny_jpeg
 
 GIVE_UP_SECONDS = 120.0
@@ -23,18 +24,18 @@ Request = tuple[str, dict[str, tuple[str, bytes]]]
 
 
 class Clients:
-    """Uploads through ingest's API; 503, or no answer at all, means: again."""
+    """Uploads through ingest's API; 503, 507 or no answer at all means: again."""
 
     def __init__(self, url: str, secret: str, photographer_id: int) -> None:
         # As many connections as there are clients: none waits for another one's answer.
         self._client = httpx.AsyncClient(
             base_url=url, timeout=HANG_UP_SECONDS, limits=httpx.Limits(max_connections=None)
         )
-        self._tokens = Tokens(secret)
+        self._keys = SigningKeys(secret)
         self._photographer = Principal(photographer_id, Role.PHOTOGRAPHER)
         #: Of users who logged in; tokens for the others are made here.
         self.headers: dict[int, dict[str, str]] = {}
-        #: Requests that were made again, and how many of them had been answered 503.
+        #: Requests that were made again, and how many of them had been answered so.
         self.resent = self.refused = 0
         #: The longest that an answer took, and one that was 503, in seconds.
         self.longest = self.longest_refusal = 0.0
@@ -68,8 +69,8 @@ class Clients:
 
     async def _until_accepted(self, request: Callable[[], Request], principal: Principal) -> None:
         deadline = time.monotonic() + GIVE_UP_SECONDS
-        token = self._tokens.issue(principal, lifetime=timedelta(hours=1))
-        headers = self.headers.get(principal.user_id) or {"Authorization": f"Bearer {token}"}
+        token = issue_token(principal.user_id, principal.role, keys=self._keys)
+        headers = self.headers.get(principal.user_id) or bearer(token)
         while True:
             path, files = request()
             began = time.monotonic()
@@ -82,7 +83,7 @@ class Clients:
                 self.longest = max(self.longest, took)
                 if answer.is_success:
                     return
-                assert answer.status_code == 503, answer.text
+                assert answer.status_code in {503, 507}, answer.text
                 self.refused += 1
                 self.longest_refusal = max(self.longest_refusal, took)
                 problem = answer.text

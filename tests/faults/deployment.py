@@ -78,6 +78,8 @@ async def deployed(
         "RETRY_DELAYS_SECONDS": ",".join(map(str, RETRY_DELAYS_SECONDS)),
         "PHOTO_QUEUE_WORKERS": "2",
         "SCRIPTED_LOG": str(calls_log),
+        # Few guests send many selfies here.
+        "LIMITS_SCALE": "100",
         **environment,
     }
     settings = _settings(names)

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import aio_pika
-import numpy as np
 from sqlalchemy import text
 
 from libs.common.database.database import Database
 from libs.common.messaging.bus.rabbitmq.layout import layout
 from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Topology
+from services.recognition.engine.face_engine import to_bytes
 from tests.faults.truth import Truth
 from tests.support.engine_calls import EngineCall
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.scripted_engine import embedding_of
 
 Rows = list[Any]
@@ -96,11 +97,11 @@ async def queue_depths(amqp_url: str, topology: Topology) -> dict[str, int]:
     """
     depths = {}
     async with (
-        await aio_pika.connect(amqp_url, timeout=10) as connection,
+        await aio_pika.connect(amqp_url, timeout=PATIENCE_SECONDS) as connection,
         connection.channel() as channel,
     ):
         for queue in layout(topology).queues:
-            found = await channel.declare_queue(queue.name, passive=True, timeout=30)
+            found = await channel.declare_queue(queue.name, passive=True, timeout=PATIENCE_SECONDS)
             depths[queue.name] = found.declaration_result.message_count or 0
     return {name: depth for name, depth in depths.items() if depth}
 
@@ -226,4 +227,4 @@ def _selfie_differences(state: State, truth: Truth) -> list[str]:
 
 
 def _embedding(person: int) -> bytes:
-    return np.asarray(embedding_of(person), "<f4").tobytes()
+    return to_bytes(embedding_of(person))

@@ -26,6 +26,10 @@ async def add_selfie(world: World, guest: Guest) -> None:
     await world.selfie(guest.user_id, guest.selfie_script(0))
 
 
-async def add_photo(world: World, photo: Photo, *, publish: bool = True) -> int:
+async def add_photo(
+    world: World, photo: Photo, *, publish: bool = True, in_bulk: bool = False
+) -> int:
     """Store a photo, queued unless told otherwise; return its id."""
-    return await world.photo(photo.event_id, photo.script, name=photo.name, publish=publish)
+    return await world.photo(
+        photo.event_id, photo.script, name=photo.name, publish=publish, in_bulk=in_bulk
+    )

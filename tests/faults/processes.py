@@ -12,6 +12,7 @@ from typing import Self
 
 import httpx
 
+from libs.common import tasks
 from tests.support.polling import eventually
 from tests.support.services import GuardedProcess, free_port
 
@@ -130,8 +131,7 @@ class Service:
 
     async def _let_go(self) -> None:
         if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.gather(self._supervisor, return_exceptions=True)
+            await tasks.end(self._supervisor)
 
 
 class Fleet:

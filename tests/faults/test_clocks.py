@@ -80,7 +80,9 @@ async def a_party(deployment: Deployment, rng: random.Random, size: Size, *, ahe
                 await clients.send_selfie(guest)
             for photo in truth.photos:
                 await clients.upload(photo)
-        state = await deployment.settled(photos=len(truth.photos), selfies=len(guests), timeout=60)
+        state = await deployment.settled(
+            photos=len(truth.photos), selfies=len(guests), timeout=PATIENCE_SECONDS
+        )
         longest = time.monotonic() - began
         assert differences(state, truth) == []
         await is_told_how_long_photos_are_seen(deployment, at_gallery, tokens[0][1], event_id)
@@ -147,7 +149,7 @@ async def see_their_photos(
 
 async def latency(replica: Service) -> tuple[float, float]:
     """How many photos a replica has matched, and the seconds that they took in all."""
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
         exposed = (await client.get(f"{replica.url}/metrics")).text
     samples = {
         sample.name: sample.value

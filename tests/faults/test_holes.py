@@ -21,7 +21,7 @@ from tests.faults.population import add_guests, add_photo, add_selfie
 from tests.faults.processes import Service
 from tests.faults.sizes import short_and_long
 from tests.faults.truth import Photo, Truth, invent_photos
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.silent_postgres import SilentPostgres
 
 #: Instead of 5, 10 and 5 s; the relay's lock is given up after 10 s all the same.
@@ -243,7 +243,7 @@ async def shared_again(deployment: Deployment, *replicas: Service) -> None:
 
 async def gauge(service: Service, name: str, **labels: str) -> float:
     """What the process tells Prometheus."""
-    async with httpx.AsyncClient(timeout=10) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
         answer = await client.get(f"{service.url}/metrics")
     [value] = [
         sample.value

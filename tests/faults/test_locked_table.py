@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 from sqlalchemy.engine import make_url
 
+from libs.common import tasks
 from tests.faults.clients import HANG_UP_SECONDS, Clients
 from tests.faults.deployment import SECRET, Deployment
 from tests.faults.oracle import differences
@@ -19,6 +20,7 @@ from tests.faults.population import add_guests
 from tests.faults.processes import Service
 from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.postgres import plain_url
 
 READY = "ready"
@@ -95,7 +97,7 @@ async def test_uploads_that_wait_for_a_locked_table_leave_ingest_ready(
 async def locked(deployment: Deployment) -> AsyncIterator[None]:
     """Nobody else reads or writes photos for the length of the block."""
     url = plain_url(make_url(deployment.fleet.environment["DATABASE_URL"]))
-    session = await asyncpg.connect(url, timeout=30)
+    session = await asyncpg.connect(url, timeout=PATIENCE_SECONDS)
     try:
         async with session.transaction():
             await session.execute("LOCK TABLE photos IN ACCESS EXCLUSIVE MODE")
@@ -120,5 +122,4 @@ async def looked_at(service: Service) -> AsyncIterator[Counter[str]]:
     try:
         yield looks
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        await tasks.end(looking)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 
+from libs.common import tasks
 from libs.common.messaging.bus.open import open_bus
 from libs.common.messaging.bus.topology import Queue
 from libs.common.messaging.messages import PhotoAnalyzed
@@ -17,7 +18,7 @@ from tests.faults.oracle import differences
 from tests.faults.population import add_guests, add_photo, add_selfie
 from tests.faults.sizes import short_and_long
 from tests.faults.truth import Photo, Truth, invent_photos
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.scripted_engine import ScriptedEngine
 
 
@@ -68,8 +69,7 @@ async def relay_alone(deployment: Deployment) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            relay.cancel()
-            await asyncio.gather(relay, return_exceptions=True)
+            await tasks.end(relay)
 
 
 async def sent(deployment: Deployment) -> None:
@@ -99,10 +99,12 @@ async def purge(deployment: Deployment, queues: Sequence[Queue]) -> int:
     """Empty the queues as an operator's slip would; return how many messages are lost."""
     lost = 0
     async with (
-        await aio_pika.connect(deployment.amqp_url, timeout=10) as connection,
+        await aio_pika.connect(deployment.amqp_url, timeout=PATIENCE_SECONDS) as connection,
         connection.channel() as channel,
     ):
         for queue in queues:
-            purged = await (await channel.get_queue(queue.name, ensure=False)).purge(timeout=10)
+            purged = await (await channel.get_queue(queue.name, ensure=False)).purge(
+                timeout=PATIENCE_SECONDS
+            )
             lost += purged.message_count or 0
     return lost

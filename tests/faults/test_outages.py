@@ -14,7 +14,7 @@ from tests.faults.processes import Service
 from tests.faults.proxy import StoreProxy
 from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres
 
 OUTAGE_SECONDS = sum(IN_PROCESS_RETRY_DELAYS_SECONDS) + 4
@@ -38,7 +38,7 @@ async def test_a_selfie_whose_replica_dies_over_it_is_indexed_by_another(
         await add_selfie(deployment.world, guest)
         # What the dead replica had done is unknown: this once, the selfie is computed again.
         await (await replica_at_work(deployment, replicas, calls=2 * number)).kill()
-        await deployment.settled(photos=0, selfies=number + 1, timeout=60)
+        await deployment.settled(photos=0, selfies=number + 1, timeout=PATIENCE_SECONDS)
         await deployment.fleet.all_up()
     await all_home(deployment, Truth(guests=guests))
     assert len(deployment.calls()) == 2 * times
@@ -92,7 +92,7 @@ async def all_home(deployment: Deployment, truth: Truth) -> None:
     state = await deployment.settled(
         photos=len(truth.photos),
         selfies=sum(len(guest.event_ids) for guest in truth.guests),
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert differences(state, truth) == []
     await deployment.fleet.stop()

@@ -6,6 +6,7 @@ import time
 import httpx
 
 from libs.common.face_check import FACE_CHECK_PATH
+from libs.common.signing_keys import SigningKeys
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, internal_token
 from tests.faults.clients import Clients
 from tests.faults.deployment import SECRET, Deployment
@@ -81,7 +82,7 @@ async def told(services: list[Service], dependency: str, *, ok: bool) -> bool:
 
 
 async def checks_a_face(recognition: Service) -> bool:
-    headers = {INTERNAL_TOKEN_HEADER: internal_token(SECRET)}
+    headers = {INTERNAL_TOKEN_HEADER: internal_token(SigningKeys(SECRET))}
     async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
         answer = await client.post(
             f"{recognition.url}{FACE_CHECK_PATH}",

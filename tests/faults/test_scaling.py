@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
+from libs.common import tasks
 from libs.common.messaging.bus.topology import BUCKETS, bucket_of
 from tests.faults.deployment import Deployment
 from tests.faults.oracle import State, differences, handled_concurrently, indexed_again
@@ -13,7 +14,7 @@ from tests.faults.population import add_guests, add_photo, add_selfie
 from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.engine_calls import EngineCall
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 STALL_SECONDS = 5.0
 #: A photo for each partition in turn: at most this long without work for any of them.
@@ -42,13 +43,12 @@ async def test_scaling_from_1_to_4_to_2_stalls_no_partition_and_doubles_no_work(
         await asyncio.gather(*(replica.stop() for replica in fleet.services[:2]))
         await further_photos_done(deployment, photos)
     finally:
-        load.cancel()
-        await asyncio.gather(load, return_exceptions=True)
+        await tasks.end(load)
 
     state = await deployment.settled(
         photos=len(truth.photos),
         selfies=sum(len(guest.event_ids) for guest in guests),
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     await fleet.stop()
     assert differences(state, truth) == []

@@ -65,8 +65,9 @@ async def test_a_full_store_is_waited_for_by_those_who_upload(
 ) -> None:
     with small_disk(tmp_path / "store") as disk:
         objects = disk.path / "objects"
+        # To the disk's last byte.
         async with deployed(
-            database_url, amqp_url, tmp_path, PHOTO_STORE_DIR=str(objects)
+            database_url, amqp_url, tmp_path, PHOTO_STORE_DIR=str(objects), KEPT_FREE_MB="0"
         ) as deployment:
             truth = await uploaded_while_full(deployment, disk, rng, times)
             await all_home(deployment, truth)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import asyncpg
 from sqlalchemy.engine import make_url
 
+from libs.common import tasks
 from tests.faults.proxy import StoreProxy
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres, plain_url
 from tests.support.postgres_gate import PostgresGate
 from tests.support.rabbitmq import RabbitMQ, alarms
@@ -37,7 +38,9 @@ class Shared:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[asyncpg.Connection]:
         """Past the gate, to the services' database."""
-        connection = await asyncpg.connect(plain_url(make_url(self.database_url)), timeout=30)
+        connection = await asyncpg.connect(
+            plain_url(make_url(self.database_url)), timeout=PATIENCE_SECONDS
+        )
         try:
             yield connection
         finally:
@@ -114,7 +117,9 @@ async def no_connections_left(shared: Shared) -> AsyncIterator[None]:
     try:
         with suppress(asyncpg.TooManyConnectionsError):
             while True:
-                taken.append(await asyncpg.connect(plain_url(shared.postgres.url), timeout=30))
+                taken.append(
+                    await asyncpg.connect(plain_url(shared.postgres.url), timeout=PATIENCE_SECONDS)
+                )
         yield
     finally:
         await asyncio.gather(*(connection.close() for connection in taken))
@@ -138,9 +143,7 @@ async def sessions_ended(shared: Shared) -> AsyncIterator[None]:
         yield
     finally:
         assert not ending.done(), "the sessions were not ended all along"
-        ending.cancel()
-        with suppress(asyncio.CancelledError):
-            await ending
+        await tasks.end(ending)
 
 
 @asynccontextmanager

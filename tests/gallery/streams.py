@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
+from libs.common import tasks
 from tests.support.polling import PATIENCE_SECONDS, eventually
 
 
@@ -51,5 +52,4 @@ async def open_stream(
         try:
             yield stream
         finally:
-            collecting.cancel()
-            await asyncio.gather(collecting, return_exceptions=True)
+            await tasks.end(collecting)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from prometheus_client import REGISTRY
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,16 +16,18 @@ from libs.common.database.tables import match_overrides, memberships, photos, se
 from libs.common.database.transactions import UnitOfWork
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.gallery import Gallery
-from tests.gallery.world import World
+from tests.gallery.world import NOON, World
+from tests.support.locks import someone_waits
 from tests.support.people import Person
 from tests.support.polling import eventually
 
-GUEST = {"username": "ada", "email": "ada@example.org", "password": "Secret-123"}
+UNKNOWN = "Event code not found. Check it with whoever gave it to you."
+GUEST = {"username": "ada", "email": "ada@example.org", "password": "Quiet-Lake-12"}
 
 
 @dataclass
 class Venue:
-    """An event with two photos, its photographer, a guest in both, and an admin."""
+    """An event with three photos, its photographer, a guest in two of them, and an admin."""
 
     world: World
     photographer: Person
@@ -32,6 +35,7 @@ class Venue:
     guest: Person
     admin: Person
     first: int
+    middle: int
     last: int
 
     async def ask(self, method: str, path: str, person: Person, json: object) -> httpx.Response:
@@ -44,9 +48,9 @@ async def venue(world: World) -> Venue:
     event_id = await world.event(photographer, code="GALA")
     guest = await world.person(joined=event_id)
     selfie_id = await world.selfie(guest)
-    first, last = await world.photo(event_id), await world.photo(event_id)
+    first, middle, last = [await world.photo(event_id) for _ in range(3)]
     await world.match(guest, event_id, [first, last], selfie_id)
-    return Venue(world, photographer, event_id, guest, await world.admin(), first, last)
+    return Venue(world, photographer, event_id, guest, await world.admin(), first, middle, last)
 
 
 @contextlib.asynccontextmanager
@@ -58,15 +62,6 @@ async def another_transaction(world: World, statement: str) -> AsyncIterator[Asy
         await connection.execute(text(statement))
         yield connection
         await connection.execute(text("RESET deadlock_timeout"))
-
-
-async def is_waited_for(world: World) -> bool:
-    return bool(
-        await world.scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        )
-    )
 
 
 def conflicts() -> float:
@@ -92,7 +87,8 @@ OTHERS = {
     "delete photos": ("photos WHERE id = {last}", "photos WHERE id = {first}"),
     "delete selfies": ("selfies", "users WHERE id = {guest}"),
     "delete account": ("selfies", "users WHERE id = {guest}"),
-    "delete event": ("photos WHERE id = {last}", "photos WHERE id = {first}"),
+    # Whichever end its plan begins at.
+    "delete event": ("photos WHERE id = {middle}", "photos WHERE id IN ({first}, {last})"),
     "threshold": ("events", "matching_settings"),
     "code": ("events", None),
     "verdict": ("photos WHERE id = {last}", "events"),
@@ -101,7 +97,7 @@ OTHERS = {
 BODIES: dict[str, object] = {
     "show": {"show_in_general": True},
     "threshold": {"value": 90},
-    "code": {"event_code": "BALL"},
+    "code": {"event_code": "BALL26"},
     "guest added": {},
 }
 
@@ -110,6 +106,7 @@ BODIES: dict[str, object] = {
 async def test_a_request_that_a_deadlock_ended_is_made_again(venue: Venue, what: str) -> None:
     names = {
         "first": venue.first,
+        "middle": venue.middle,
         "last": venue.last,
         "event_id": venue.event_id,
         "guest": venue.guest.id,
@@ -130,7 +127,7 @@ async def test_a_request_that_a_deadlock_ended_is_made_again(venue: Venue, what:
         asking = asyncio.create_task(
             venue.ask(method, path.format(**names), getattr(venue, role), body)
         )
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await other.execute(text(then))
         await other.rollback()
     answer = await asking
@@ -146,18 +143,38 @@ async def test_two_who_delete_the_same_photos_do_not_wait_for_each_other(venue: 
     ) as other:
         path = f"/api/photos?photo_ids={venue.last},{venue.first}"
         asking = asyncio.create_task(venue.ask("DELETE", path, venue.photographer, None))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         # The request holds none of the later ones while it waits.
         await other.execute(text(f"SELECT 1 FROM photos WHERE id = {venue.last} FOR UPDATE NOWAIT"))
         await other.rollback()
     assert (await asking).json()["deleted_count"] == 2
 
 
+async def test_another_time_zone_locks_photos_in_their_order_and_the_event_after_them(
+    venue: Venue,
+) -> None:
+    # The rows come in the other order.
+    for photo_id in (venue.last, venue.middle, venue.first):
+        await venue.world.change(photos, photo_id, taken_at=NOON.replace(tzinfo=None))
+    async with another_transaction(
+        venue.world, f"SELECT 1 FROM photos WHERE id = {venue.first} FOR UPDATE"
+    ) as other:
+        path = f"/api/photographer/events/{venue.event_id}/settings"
+        change = {"event_code": "BALL26", "time_zone": "Europe/Paris", "name": "Ball"}
+        asking = asyncio.create_task(venue.ask("PATCH", path, venue.photographer, change))
+        await eventually(lambda: someone_waits(venue.world.database))
+        for wanted in (f"photos WHERE id = {venue.last}", "events"):
+            await other.execute(text(f"SELECT 1 FROM {wanted} FOR UPDATE NOWAIT"))
+        await other.rollback()
+    changed = (await asking).json()
+    assert change.items() <= changed.items()
+
+
 class EventEnds(Passwords):
     """The event is deleted while a password is hashed."""
 
     def __init__(self, venue: Venue) -> None:
-        super().__init__(at_once=1)
+        super().__init__(at_once=1, hasher=Argon2Hasher())
         self.venue = venue
 
     async def hash(self, password: str) -> str:
@@ -171,7 +188,7 @@ class EventEnds(Passwords):
     ("path", "status", "detail"),
     [
         ("/api/register-with-event-code", 400, "This event code is not valid."),
-        ("/api/register-invite", 404, "Event code not found"),
+        ("/api/register-invite", 404, UNKNOWN),
     ],
 )
 async def test_an_event_that_is_deleted_while_a_guest_registers_is_an_unknown_code(
@@ -190,10 +207,10 @@ async def test_an_event_that_is_deleted_while_a_guest_joins_is_an_unknown_code(
     late = await venue.world.person()
     async with another_transaction(venue.world, "DELETE FROM events") as deleting:
         asking = asyncio.create_task(venue.ask("POST", "/api/join-event", late, "GALA"))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await deleting.commit()
     answer = await asking
-    assert (answer.status_code, answer.json()) == (404, {"detail": "Event code not found"})
+    assert (answer.status_code, answer.json()) == (404, {"detail": UNKNOWN})
     assert await venue.world.rows(memberships) == []
 
 
@@ -211,7 +228,7 @@ async def test_a_selfie_that_changes_while_its_guest_joins_is_matched_if_it_is_t
         if arrives:
             await venue.world.insert_selfie(venue.guest, unit=UnitOfWork(other))
         asking = asyncio.create_task(venue.ask("POST", "/api/join-event", venue.guest, "BALL"))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await other.commit()
     assert (await asking).status_code == 200
     there = [row["id"] for row in await venue.world.rows(selfies)]
@@ -227,7 +244,7 @@ async def test_a_guest_whose_account_is_deleted_while_they_join_is_asked_to_log_
     deletion = f"DELETE FROM users WHERE id = {venue.guest.id}"
     async with another_transaction(venue.world, deletion) as deleting:
         asking = asyncio.create_task(venue.ask("POST", "/api/join-event", venue.guest, "BALL"))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await deleting.commit()
     assert (await asking).status_code == 401
 
@@ -244,7 +261,7 @@ async def test_a_photographer_who_is_deleted_while_they_get_an_event_is_unknown(
     deletion = f"DELETE FROM users WHERE id = {leaving.id}"
     async with another_transaction(venue.world, deletion) as deleting:
         asking = asyncio.create_task(venue.ask(method, path, venue.admin, body))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await deleting.commit()
     answer = await asking
     expected = {"detail": f"There is no photographer with the id {leaving.id}."}
@@ -269,7 +286,7 @@ async def test_a_verdict_on_what_is_deleted_meanwhile_is_about_nothing(
     async with another_transaction(venue.world, deletion) as deleting:
         path = f"/api/my-photos/{venue.last}/its-me"
         asking = asyncio.create_task(venue.ask("POST", path, venue.guest, None))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await deleting.commit()
     assert (await asking).status_code == 404
     assert await venue.world.rows(match_overrides) == []
@@ -281,8 +298,8 @@ async def test_selfies_of_an_account_that_is_deleted_meanwhile_are_not_found(
     deletion = f"DELETE FROM users WHERE id = {venue.guest.id}"
     async with another_transaction(venue.world, deletion) as deleting:
         asking = asyncio.create_task(venue.ask("DELETE", "/api/my-selfie", venue.guest, None))
-        await eventually(lambda: is_waited_for(venue.world))
+        await eventually(lambda: someone_waits(venue.world.database))
         await deleting.commit()
     assert (await asking).status_code == 404
     assert await venue.world.rows(selfies) == []
-    assert len(await venue.world.rows(photos)) == 2
+    assert len(await venue.world.rows(photos)) == 3

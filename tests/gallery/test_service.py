@@ -34,7 +34,7 @@ async def world(database_url: str, amqp_url: str) -> AsyncIterator[World]:
     async with (
         Database.open(settings) as database,
         open_bus(amqp_url, topology) as bus,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client,
     ):
         yield World(database, create_app(settings), client, bus)
 

@@ -9,13 +9,18 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import Table, delete, update
 
+from libs.common.database.database import Database
 from libs.common.database.tables import faces, outbox
 from libs.common.messaging.bus.protocol import Bus
 from libs.common.messaging.messages import Message
+from libs.common.resources import Resources
 from libs.common.web.auth import Role
+from services.recognition.engine.face_engine import EMBEDDED
 from tests.support.people import Person
 from tests.support.rows import Rows
 
+#: What the first admin is made with.
+SETUP_TOKEN = "a token that the start prints"
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -26,6 +31,12 @@ class World(Rows):
     app: FastAPI
     client: httpx.AsyncClient
     bus: Bus
+
+    @property
+    def services_database(self) -> Database:
+        """The service's own connections, on its role; `database` is the test's."""
+        resources: Resources = self.app.state.resources
+        return resources.database
 
     async def photographer(self) -> Person:
         return await self.person(Role.PHOTOGRAPHER)
@@ -42,9 +53,11 @@ class World(Rows):
         show_in_general: bool | None = None,
         status: str = "done",
         error: str | None = None,
+        note: str | None = None,
     ) -> int:
         return await self.insert_photo(
             event_id,
+            processing_note=note,
             photographer_id=photographer and photographer.id,
             uploaded_at=uploaded_at,
             show_in_general=show_in_general,
@@ -65,7 +78,7 @@ class World(Rows):
             "width": 0.5,
             "height": 0.375,
             "confidence": 0.75,
-            "engine": "embedded",
+            "engine": EMBEDDED.name,
         }
         return await self.insert(faces, face)
 

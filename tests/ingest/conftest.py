@@ -1,6 +1,7 @@
 """An ingest service on a private database and store; its messages stay in the outbox."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from libs.common.web.auth import Role
 from services.ingest.app import create_app
 from services.ingest.settings import IngestSettings
 from tests.support.http_server import calling
+from tests.support.own_role import with_own_role
 from tests.support.people import bearer, issue_token
 from tests.support.settings import settings_of
 from tests.support.world import World
@@ -36,8 +38,15 @@ class ScriptedRecognition(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.refused: set[bytes] = set()
+        #: Of each picture that was asked about, whether by somebody unknown.
+        self.asked_anonymously: list[bool] = []
+        #: How long its line is, where it refuses everybody.
+        self.busy_seconds: int | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked_anonymously.append(request.url.params.get("anonymous") == "true")
+        if self.busy_seconds is not None:
+            return httpx.Response(503, headers={"Retry-After": str(self.busy_seconds)})
         is_refused = await request.aread() in self.refused
         verdict = FaceVerdict(valid=not is_refused, reason=NO_FACE if is_refused else None)
         return httpx.Response(200, json=verdict.model_dump(mode="json"))
@@ -113,7 +122,13 @@ async def store(settings: IngestSettings) -> ObjectStore:
 
 
 @asynccontextmanager
-async def running_ingest(settings: IngestSettings, store: ObjectStore) -> AsyncIterator[Ingest]:
+async def running_ingest(
+    settings: IngestSettings,
+    store: ObjectStore,
+    *,
+    gallery_of: Callable[[Resources], FastAPI] | None = None,
+) -> AsyncIterator[Ingest]:
+    """Start the service; with `gallery_of` it reaches the gallery, else nobody answers there."""
     topology = findme_topology()
     async with (
         Database.open(settings, name="test") as database,
@@ -121,8 +136,23 @@ async def running_ingest(settings: IngestSettings, store: ObjectStore) -> AsyncI
     ):
         resources = Resources(database=database, bus=bus, store=store, topology=topology)
         recognition = ScriptedRecognition()
-        app = create_app(settings, resources, recognition_transport=recognition)
-        async with calling(app) as client:
+        async with contextlib.AsyncExitStack() as stack:
+            to_gallery = None
+            if gallery_of is not None:
+                theirs = await stack.enter_async_context(
+                    with_own_role(resources, settings, "gallery")
+                )
+                other = gallery_of(theirs)
+                await stack.enter_async_context(other.router.lifespan_context(other))
+                to_gallery = httpx.ASGITransport(other, raise_app_exceptions=False)
+            own = await stack.enter_async_context(with_own_role(resources, settings, "ingest"))
+            app = create_app(
+                settings,
+                own,
+                recognition_transport=recognition,
+                gallery_transport=to_gallery,
+            )
+            client = await stack.enter_async_context(calling(app))
             yield Ingest(app, client, settings, resources, World(database, store), recognition)
 
 

@@ -1,10 +1,11 @@
 import asyncio
 
+import pytest
 from sqlalchemy import delete, func, update
 
-from libs.common.database.tables import photos, upload_digests
+from libs.common.database.tables import events, photos, upload_digests
 from libs.common.storage.protocol import ObjectStore
-from services.ingest.photos.repository import DUPLICATE_WINDOW
+from services.ingest.photos.rules import DUPLICATE_WINDOW
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, new_gallery, running_ingest
 from tests.support.image_files import image_file, large_jpeg
@@ -57,7 +58,54 @@ async def test_a_duplicate_does_not_prolong_the_window(gallery: Gallery) -> None
     assert (await gallery.upload(("a.jpg", image_file()))).json()["enqueued"] == 1
 
 
-async def test_a_deleted_photo_can_be_uploaded_again_at_once(gallery: Gallery) -> None:
+async def test_in_an_event_that_wants_it_the_same_bytes_are_one_photo_for_its_whole_life(
+    gallery: Gallery,
+) -> None:
+    await set_rule(gallery, "event")
+    [first] = (await gallery.upload(("a.jpg", image_file()))).json()["jobs"]
+    await age_digests(gallery, seconds=300 * 86_400)
+
+    [again] = (await gallery.upload(("a.jpg", image_file()))).json()["jobs"]
+
+    assert again == first | {"status": "duplicate"}
+    assert len(await gallery.ingest.photos()) == len(await gallery.ingest.objects()) == 1
+
+
+async def test_a_second_copy_that_was_asked_for_is_a_photo_of_its_own(gallery: Gallery) -> None:
+    await set_rule(gallery, "event")
+    for expected in range(1, 4):
+        kept = await gallery.upload(("a.jpg", image_file()), params={"duplicates": "keep"})
+        assert kept.json()["enqueued"] == 1
+        assert len(await gallery.ingest.photos()) == expected
+
+
+async def test_an_event_knows_the_copy_that_is_left_of_two(gallery: Gallery) -> None:
+    [first] = (await gallery.upload(("a.jpg", image_file()))).json()["jobs"]
+    await set_rule(gallery, "event")
+    [second] = (
+        await gallery.upload(("a.jpg", image_file()), params={"duplicates": "keep"})
+    ).json()["jobs"]
+    await delete_photo(gallery, second["photo_id"])
+
+    [third] = (await gallery.upload(("a.jpg", image_file()))).json()["jobs"]
+    assert third == first | {"status": "duplicate"}
+
+    await delete_photo(gallery, first["photo_id"])
+    assert (await gallery.upload(("a.jpg", image_file()))).json()["enqueued"] == 1
+
+
+async def test_a_rule_for_duplicates_that_there_is_not_is_refused(gallery: Gallery) -> None:
+    answer = await gallery.upload(("a.jpg", image_file()), params={"duplicates": "drop"})
+
+    assert answer.status_code == 422
+    assert not await gallery.ingest.photos()
+
+
+@pytest.mark.parametrize("rule", [None, "window", "event"])
+async def test_a_deleted_photo_can_be_uploaded_again_at_once(
+    gallery: Gallery, rule: str | None
+) -> None:
+    await set_rule(gallery, rule)
     await gallery.upload(("a.jpg", image_file()))
     async with gallery.ingest.resources.database.unit_of_work() as unit:
         await unit.connection.execute(delete(photos))
@@ -65,8 +113,9 @@ async def test_a_deleted_photo_can_be_uploaded_again_at_once(gallery: Gallery) -
     assert (await gallery.upload(("a.jpg", image_file()))).json()["enqueued"] == 1
 
 
+@pytest.mark.parametrize("rule", ["window", "event"])
 async def test_twenty_uploads_at_once_over_two_replicas_make_one_photo(
-    settings: IngestSettings, store: ObjectStore
+    settings: IngestSettings, store: ObjectStore, rule: str
 ) -> None:
     content = large_jpeg(300_000)
     async with (
@@ -74,6 +123,7 @@ async def test_twenty_uploads_at_once_over_two_replicas_make_one_photo(
         running_ingest(settings, store) as two,
     ):
         gallery = await new_gallery(one)
+        await set_rule(gallery, rule)
         replicas = [gallery, Gallery(two, gallery.event_id, gallery.photographer_id)]
 
         answers = await asyncio.gather(
@@ -86,6 +136,18 @@ async def test_twenty_uploads_at_once_over_two_replicas_make_one_photo(
         assert len({job["job_id"] for job in jobs}) == 1
         assert len(await one.photos()) == len(await one.objects()) == 1
         assert len(await one.messages()) == 1
+
+
+async def set_rule(gallery: Gallery, rule: str | None) -> None:
+    async with gallery.ingest.resources.database.unit_of_work() as unit:
+        await unit.connection.execute(
+            update(events).where(events.c.id == gallery.event_id).values(duplicates=rule)
+        )
+
+
+async def delete_photo(gallery: Gallery, photo_id: int) -> None:
+    async with gallery.ingest.resources.database.unit_of_work() as unit:
+        await unit.connection.execute(delete(photos).where(photos.c.id == photo_id))
 
 
 async def age_digests(gallery: Gallery, *, seconds: float) -> None:

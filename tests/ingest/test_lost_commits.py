@@ -18,6 +18,7 @@ from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Ingest, new_gallery, running_ingest
 from tests.support.conflicts import OneDeadlock
 from tests.support.image_files import image_file
+from tests.support.locks import someone_waits
 from tests.support.lossy_postgres import Loss, LossyPostgres
 from tests.support.polling import eventually
 
@@ -90,7 +91,7 @@ async def test_a_photo_whose_commit_comes_late_is_waited_for(
 
     upload = asyncio.create_task(gallery.upload(("a.jpg", PHOTO)))
     await eventually(lambda: postgres.lost == 1)
-    await someone_waits(lossy)
+    await eventually(lambda: someone_waits(lossy.world.database))
     postgres.release()
     answer = await upload
 
@@ -172,7 +173,7 @@ async def test_a_selfie_whose_commit_was_made_keeps_its_object(
     sending = asyncio.create_task(send_selfie(lossy, user_id, add=True))
     await eventually(lambda: postgres.lost == 1)
     if loss is Loss.LATER:
-        await someone_waits(lossy)
+        await eventually(lambda: someone_waits(lossy.world.database))
     postgres.release()
 
     assert await sending == 200
@@ -210,17 +211,3 @@ async def test_a_selfie_of_which_nobody_can_say_whether_it_is_recorded_keeps_its
 
 async def is_recorded(ingest: Ingest) -> bool:
     return bool((await rows(ingest))[0])
-
-
-async def someone_waits(ingest: Ingest) -> None:
-    """Wait until a transaction waits for another one's end."""
-
-    async def is_waiting() -> bool:
-        return bool(
-            await ingest.world.scalar(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-        )
-
-    await eventually(is_waiting)

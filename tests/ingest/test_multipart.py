@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.byte_source import read_prefix
 from services.ingest.request_body import MalformedMultipart, MultipartReader, Part, RequestBody
 
 BOUNDARY = b"----boundary7"
+MANY = 1000
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
@@ -38,7 +40,7 @@ async def content_of(part: Part) -> bytes:
 
 
 async def contents_of(chunks: Sequence[bytes]) -> list[bytes]:
-    reader = MultipartReader(body_of(chunks), CONTENT_TYPE)
+    reader = MultipartReader(body_of(chunks), CONTENT_TYPE, max_parts=MANY)
     contents = []
     while part := await reader.next_part():
         contents.append(await content_of(part))
@@ -78,7 +80,7 @@ async def test_a_body_of_single_bytes_gives_the_same_parts() -> None:
 async def test_a_part_that_is_not_read_to_its_end_is_skipped() -> None:
     body = form(b"a" * 1000, b"b" * 10)
     reader = MultipartReader(
-        body_of([body[i : i + 100] for i in range(0, 2000, 100)]), CONTENT_TYPE
+        body_of([body[i : i + 100] for i in range(0, 2000, 100)]), CONTENT_TYPE, max_parts=MANY
     )
 
     first = await reader.next_part()
@@ -94,11 +96,13 @@ async def test_a_part_that_is_not_read_to_its_end_is_skipped() -> None:
 
 async def test_a_prefix_and_the_rest_make_the_whole() -> None:
     body = form(bytes(range(256)) * 10)
-    reader = MultipartReader(body_of([body[i : i + 64] for i in range(0, 4000, 64)]), CONTENT_TYPE)
+    reader = MultipartReader(
+        body_of([body[i : i + 64] for i in range(0, 4000, 64)]), CONTENT_TYPE, max_parts=MANY
+    )
     part = await reader.next_part()
     assert part is not None
 
-    prefix = await part.read_prefix(1000)
+    prefix = await read_prefix(part, 1000)
 
     assert 1000 <= len(prefix) < 1064
     assert prefix + await content_of(part) == bytes(range(256)) * 10
@@ -109,7 +113,7 @@ async def test_names_are_handed_on_as_they_were_sent() -> None:
         b"--" + BOUNDARY + b"\r\nContent-Disposition: form-data; name=files; filename="
         b'"a;b \xf0\x9f\x8e\x89.jpg"\r\n\r\nx\r\n--' + BOUNDARY + b"--\r\n"
     )
-    part = await MultipartReader(body_of([body]), CONTENT_TYPE).next_part()
+    part = await MultipartReader(body_of([body]), CONTENT_TYPE, max_parts=MANY).next_part()
 
     assert part is not None
     assert part.filename == "a;b 🎉.jpg".encode()
@@ -120,7 +124,7 @@ async def test_a_plain_field_has_no_filename() -> None:
         b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="watcher_id"\r\n\r\n7'
         b"\r\n--" + BOUNDARY + b"--\r\n"
     )
-    part = await MultipartReader(body_of([body]), CONTENT_TYPE).next_part()
+    part = await MultipartReader(body_of([body]), CONTENT_TYPE, max_parts=MANY).next_part()
 
     assert part is not None
     assert (part.name, part.filename) == ("watcher_id", None)
@@ -148,4 +152,14 @@ async def test_a_malformed_body_is_named_as_such(body: bytes) -> None:
 )
 def test_a_body_of_another_type_is_refused_unread(content_type: str) -> None:
     with pytest.raises(MalformedMultipart):
-        MultipartReader(body_of([]), content_type)
+        MultipartReader(body_of([]), content_type, max_parts=MANY)
+
+
+async def test_a_form_has_a_greatest_number_of_parts() -> None:
+    part = b'--xx\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    body = part * 4 + b"--xx--\r\n"
+    reader = MultipartReader(body_of([body]), "multipart/form-data; boundary=xx", max_parts=3)
+    for _ in range(3):
+        assert await reader.next_part() is not None
+    with pytest.raises(MalformedMultipart, match="more than 3 parts"):
+        await reader.next_part()

@@ -48,6 +48,50 @@ async def test_a_client_that_stalls_is_given_up() -> None:
         await source.read()
 
 
+class Clock:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def dripping(clock: Clock, *, came_bytes: int, seconds: float) -> RequestBody:
+    """A client that sends so much in so many seconds, and never stops."""
+
+    async def receive() -> dict[str, Any]:
+        clock.now += seconds
+        return chunk(b"a" * came_bytes)
+
+    return RequestBody(receive, max_bytes=10**9, stall_seconds=60, clock=clock)
+
+
+async def test_a_client_that_sends_next_to_nothing_is_given_up_though_it_never_stalls() -> None:
+    source = dripping(Clock(), came_bytes=1, seconds=6)
+
+    for _ in range(9):
+        assert await source.read()
+    with pytest.raises(BrokenBody, match="Fewer than 512 bytes a second"):
+        await source.read()
+
+
+async def test_a_slow_client_is_waited_for() -> None:
+    source = dripping(Clock(), came_bytes=6 * 512, seconds=6)
+
+    for _ in range(50):
+        assert await source.read()
+
+
+async def test_what_we_wait_for_ourselves_is_not_held_against_a_client() -> None:
+    clock = Clock()
+    source = dripping(clock, came_bytes=1, seconds=0)
+
+    for _ in range(5):
+        assert await source.read()
+        clock.now += 3600  # the store is slow, say
+
+
 async def test_a_body_above_its_limit_is_not_read_on() -> None:
     source = body(chunk(b"a" * 60), chunk(b"a" * 60))
     await source.read()

@@ -1,11 +1,13 @@
 import asyncio
+import contextlib
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from libs.common.database.tables import matches, memberships, selfie_indexes, selfies
+from libs.common.consent import VERSION
+from libs.common.database.tables import consents, matches, memberships, selfie_indexes, selfies
 from libs.common.errors import Unavailable
 from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.web.auth import Role
@@ -15,7 +17,8 @@ from services.ingest.selfies.receive_selfie import SelfieFace
 from tests.ingest.conftest import NO_FACE, Ingest
 from tests.support.http_server import calling
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size
-from tests.support.people import SECRET
+from tests.support.people import KEYS
+from tests.support.raw_files import cr3
 
 SELFIE = image_file(seed=1)
 URL = "/api/upload-selfie"
@@ -69,6 +72,26 @@ async def test_a_first_selfie_is_stored_and_announced_in_every_joined_event(
         )
         for event_id in event_ids
     ]
+
+
+async def test_a_selfie_is_a_consent_to_the_present_text_and_to_no_other(ingest: Ingest) -> None:
+    user_id, _ = await guest_of(ingest, 1)
+
+    async def send(**params: str) -> httpx.Response:
+        headers = ingest.headers(user_id, Role.PARTICIPANT) | {"Accept-Language": "fr-CH"}
+        file = {"file": ("me.jpg", SELFIE, "image/jpeg")}
+        return await ingest.client.post(URL, params=params, headers=headers, files=file)
+
+    outdated = await send(consent_version="2020-01-01")
+    assert outdated.status_code == 409
+    assert "/api/consent" in outdated.json()["detail"]
+    assert await rows(ingest, selfies) == await rows(ingest, consents) == []
+
+    # The second is a client's that knows of no consent.
+    for params in ({"consent_version": VERSION, "language": "en"}, {}):
+        assert (await send(**params)).status_code == 200
+    given = [(one.user_id, one.version, one.language) for one in await rows(ingest, consents)]
+    assert given == [(user_id, VERSION, "en"), (user_id, VERSION, "fr")]
 
 
 async def test_a_new_selfie_takes_the_old_one_with_its_matches_and_embeddings(
@@ -177,14 +200,33 @@ async def test_a_selfie_that_replaces_takes_all_others(ingest: Ingest) -> None:
     assert topics.count("selfie.deleted") == 3
 
 
+#: 38 bytes of WebP that would be 832 MB in a decoder's hands.
+LOSSLESS_10_000 = b"RIFF\x1e\0\0\0WEBPVP8L\x11\0\0\0\x2f\x0f\xe7\xc3\x09" + bytes(13)
 BAD_SELFIES = [
     (b"", "empty"),
     (b"<html>", "HTML files are not taken. Send a photo, as JPEG"),
     (SELFIE[:20], "cut off"),
     (png_of_claimed_size(60_000, 60_000), "pixels"),
-    (large_jpeg(5 * 1024 * 1024 + 1), "larger than 5 MB"),
-    (large_jpeg(15 * 1024 * 1024), "larger than 5 MB"),
+    (png_of_claimed_size(5_001, 5_000), "at most 25 million"),
+    (LOSSLESS_10_000, "10000 x 10000 pixels; at most 25 million"),
+    (large_jpeg(25 * 1024 * 1024 + 1), "larger than 25 MB"),
+    (large_jpeg(30 * 1024 * 1024), "larger than 25 MB"),
+    (cr3(), "A camera's raw file cannot be taken as a selfie"),
 ]
+
+
+async def test_a_selfie_of_twenty_five_megapixels_is_taken(ingest: Ingest) -> None:
+    user_id, _ = await guest_of(ingest, 0)
+
+    assert (await upload(ingest, user_id, png_of_claimed_size(5_000, 5_000))).status_code == 200
+
+
+async def test_a_selfie_may_be_an_avif(ingest: Ingest) -> None:
+    user_id, _ = await guest_of(ingest, 0)
+
+    answer = await upload(ingest, user_id, image_file("AVIF", size=(320, 240)))
+
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(("content", "reason"), BAD_SELFIES, ids=lambda value: str(value)[:16])
@@ -274,7 +316,7 @@ async def test_recognition_is_asked_with_the_bytes_and_our_token(ingest: Ingest)
     assert answer.status_code == 200
     assert (asked.method, asked.url.path, asked.content) == ("POST", FACE_CHECK_PATH, SELFIE)
     assert asked.headers["content-type"] == "application/octet-stream"
-    assert verify_internal_token(asked.headers[INTERNAL_TOKEN_HEADER], SECRET)
+    assert verify_internal_token(asked.headers[INTERNAL_TOKEN_HEADER], KEYS)
 
 
 async def test_recognitions_no_is_the_guests_answer(ingest: Ingest) -> None:
@@ -329,3 +371,26 @@ async def matched_selfie(ingest: Ingest, user_id: int, event_id: int, *, photos:
     await ingest.world.index(selfie_id, event_id, user_id, status="done")
     await ingest.world.match(user_id, event_id, photo_ids, selfie_id)
     return selfie_id
+
+
+async def test_only_visitors_without_an_account_are_checked_behind_the_others(
+    ingest: Ingest,
+) -> None:
+    user_id, _ = await guest_of(ingest, 0)
+
+    await upload(ingest, user_id)
+    await ingest.client.post("/api/validate-selfie", files={"file": SELFIE})
+
+    assert ingest.recognition.asked_anonymously == [False, True]
+
+
+async def test_visitors_who_take_all_their_turns_take_none_of_a_guest_s(ingest: Ingest) -> None:
+    user_id, _ = await guest_of(ingest, 0)
+    context = ingest.app.state.context
+
+    async with contextlib.AsyncExitStack() as visitors:
+        for number in range(ingest.settings.max_concurrent_selfies):
+            turn = context.selfies.checked_of_strangers.turn(f"address {number}")
+            await visitors.enter_async_context(turn)
+
+        assert (await upload(ingest, user_id)).status_code == 200

@@ -6,12 +6,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from libs.common.database.database import Database
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import Role
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, Ingest, new_gallery, running_ingest
 from tests.support.image_files import image_file
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.silent_postgres import SilentPostgres
 
 PHOTO = image_file(seed=1)
@@ -41,7 +42,7 @@ async def behind(
 
 async def upload(gallery: Gallery, *names: str) -> int:
     """The answer's status, which must come while nobody answers."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         photos = [(name, image_file(seed=seed)) for seed, name in enumerate(names)]
         return (await gallery.upload(*photos)).status_code
 
@@ -88,7 +89,7 @@ async def test_a_photo_of_a_lost_commit_waits_for_no_further_connection_of_the_p
     )
     async with running_ingest(few, store) as ingest, AsyncExitStack() as held:
         gallery = await new_gallery(ingest)
-        database = ingest.resources.database
+        database: Database = ingest.app.state.resources.database
         for _ in range(few.db_connections - 1):
             await held.enter_async_context(database.read())
         postgres.lose_replies_from(b"COMMIT;")
@@ -140,7 +141,7 @@ async def test_a_selfie_is_answered_although_the_database_says_nothing(
 ) -> None:
     user_id = await behind.world.user()
     postgres.lose_replies_from(b"COMMIT;")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         answer = await behind.client.post(
             "/api/upload-selfie",
             headers=behind.headers(user_id, Role.PARTICIPANT),

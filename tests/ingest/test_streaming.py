@@ -17,7 +17,7 @@ from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, new_gallery, running_ingest
 from tests.support.http_server import serving
 from tests.support.image_files import image_file, large_jpeg
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres
 
 BOUNDARY = "frontier"
@@ -191,7 +191,9 @@ async def test_many_photos_of_one_request_are_answered_in_their_order(
 
 @asynccontextmanager
 async def client(gallery: Gallery, url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, headers=gallery.headers, timeout=60) as http:
+    async with httpx.AsyncClient(
+        base_url=url, headers=gallery.headers, timeout=PATIENCE_SECONDS
+    ) as http:
         yield http
 
 

@@ -1,11 +1,11 @@
 from libs.common.errors import InvalidInput, Unavailable
-from services.ingest.photos.store_photo import Kept
-from services.ingest.photos.upload_photos import (
+from services.ingest.photos.outcomes import (
     MAX_NAMED_FILES,
     Rejected,
     error_if_nothing_kept,
     summary,
 )
+from services.ingest.photos.store_photo import Kept
 
 QUEUED = Kept("a.jpg", "queued", "a1", 1)
 DUPLICATE = Kept("b.jpg", "duplicate", "b1", 2)

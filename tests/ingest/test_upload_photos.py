@@ -5,21 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
+from libs.common.database import tables
 from libs.common.database.tables import users
+from libs.common.messaging.bus.topology import PHOTOS_AHEAD
 from libs.common.storage.keys import photo_key
-from libs.common.storage.protocol import ObjectStore, StoreUnavailable
+from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import Role
 from libs.common.web.errors import DEFAULT_RETRY_AFTER_SECONDS
 from services.ingest.settings import IngestSettings
 from tests.ingest.conftest import Gallery, Ingest, new_gallery, running_ingest
+from tests.support.full_store import FullStore
 from tests.support.image_files import image_file, large_jpeg, png_of_claimed_size
 from tests.support.stores import opened
 
 
 async def test_a_photo_is_stored_recorded_and_announced(gallery: Gallery) -> None:
-    content = image_file(size=(64, 48), orientation=6, taken="2026:06:01 18:30:05")
+    content = image_file(size=(64, 48), orientation=6, taken="2026:06:01 18:30:05+02:00")
 
     answer = await gallery.upload(("DCIM/IMG 1.JPG", content))
 
@@ -43,6 +46,7 @@ async def test_a_photo_is_stored_recorded_and_announced(gallery: Gallery) -> Non
     assert (photo.event_id, photo.photographer_id) == (gallery.event_id, gallery.photographer_id)
     assert (photo.width, photo.height) == (48, 64)
     assert photo.taken_at.isoformat() == "2026-06-01T18:30:05"
+    assert photo.taken_at_offset == 120
     assert photo.sha256 == hashlib.sha256(content).digest()
     assert (photo.crc32, photo.size_bytes) == (zlib.crc32(content), len(content))
     key = photo_key(gallery.event_id, photo.filename)
@@ -54,10 +58,34 @@ async def test_a_photo_is_stored_recorded_and_announced(gallery: Gallery) -> Non
                 "version": 1,
                 "event_id": gallery.event_id,
                 "photo_id": photo.id,
+                "seen_by_all": True,
                 "reindex_for": None,
+                "in_bulk": False,
             },
         )
     ]
+
+
+async def test_photos_of_an_event_of_which_many_wait_leave_others_first_ones_first(
+    gallery: Gallery,
+) -> None:
+    async def upload(count: int) -> None:
+        for number in range(count):
+            await gallery.upload((f"{number}.jpg", large_jpeg(9_000 + number)))
+
+    async def are_in_bulk() -> list[bool]:
+        return [body["in_bulk"] for _, body in await gallery.ingest.messages()]
+
+    await upload(PHOTOS_AHEAD + 2)
+    assert await are_in_bulk() == [False] * PHOTOS_AHEAD + [True] * 2
+    async with gallery.ingest.resources.database.unit_of_work() as unit:
+        await unit.connection.execute(
+            update(tables.photos).values(processing_status="done").where(tables.photos.c.id > 0)
+        )
+        await unit.connection.execute(delete(tables.outbox))
+        await unit.connection.execute(delete(tables.upload_digests))
+    await upload(1)
+    assert await are_in_bulk() == [False]
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
@@ -285,28 +313,22 @@ async def test_only_the_events_photographer_and_admins_may_upload(
     assert await status(gallery.url, ingest.headers(admin, Role.ADMIN)) == 200
 
 
-class FullStore:
-    """A store whose disk is full."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._store, name)
-
-    def create(self, key: str, *, content_type: str) -> object:
-        raise StoreUnavailable("The photo store is full.")
-
-
-async def test_an_upload_by_an_account_that_is_gone_is_refused_and_leaves_nothing(
+async def test_an_upload_by_an_account_that_goes_meanwhile_is_refused_and_leaves_nothing(
     gallery: Gallery,
 ) -> None:
     ingest = gallery.ingest
     admin = await ingest.world.user("admin")
+    # Known to be logged in, as they were a moment ago.
+    ingest.app.state.accounts.sessions._kept_seconds = 3600.0
+    nowhere = gallery.url.replace(str(gallery.event_id), str(gallery.event_id + 1000))
+    answer = await ingest.client.post(nowhere, headers=ingest.headers(admin, Role.ADMIN))
+    assert answer.status_code == 404
     await ingest.world.execute(delete(users).where(users.c.id == admin))
+    # Of an event without a photographer the uploader's name is on the photos.
+    event_id = await ingest.world.event()
 
     answer = await ingest.client.post(
-        gallery.url,
+        gallery.url.replace(str(gallery.event_id), str(event_id)),
         headers=ingest.headers(admin, Role.ADMIN),
         files=[("files", ("a.jpg", image_file(), "image/jpeg"))],
     )
@@ -336,5 +358,5 @@ async def test_what_happened_is_counted(gallery: Gallery) -> None:
     exposition = (await gallery.ingest.client.get("/metrics")).text
 
     for outcome in ("enqueued", "duplicate", "refused"):
-        assert f'findme_uploads_total{{outcome="{outcome}"}}' in exposition
+        assert f'findme_uploads_total{{outcome="{outcome}",way="form"}}' in exposition
     assert "findme_open_uploads 0.0" in exposition

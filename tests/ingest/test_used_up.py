@@ -23,7 +23,9 @@ async def on_small_disk(
 ) -> AsyncIterator[tuple[Gallery, SmallDisk]]:
     with small_disk(tmp_path / "disk") as disk:
         store = await FolderStore.open(disk.path / "objects")
-        async with running_ingest(settings, store) as ingest:
+        # To its last byte.
+        to_the_end = settings.model_copy(update={"kept_free_mb": 0})
+        async with running_ingest(to_the_end, store) as ingest:
             yield await new_gallery(ingest), disk
 
 
@@ -38,7 +40,7 @@ async def test_a_full_store_is_said_and_keeps_nothing(
 
     answer = await gallery.upload(("a.jpg", photo))
 
-    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert (answer.status_code, "retry-after" in answer.headers) == (507, True)
     assert "The photo store is full." in answer.json()["detail"]
     if not but_bytes:
         selfie = await gallery.ingest.client.post(
@@ -46,7 +48,7 @@ async def test_a_full_store_is_said_and_keeps_nothing(
             headers=gallery.ingest.headers(guest, Role.PARTICIPANT),
             files={"file": ("me.jpg", SELFIE, "image/jpeg")},
         )
-        assert selfie.status_code == 503
+        assert selfie.status_code == 507
         assert "The photo store is full." in selfie.json()["detail"]
     assert await gallery.ingest.objects() == {}
     assert await gallery.ingest.photos() == []

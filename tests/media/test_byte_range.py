@@ -30,6 +30,23 @@ def test_another_tag_gets_the_bytes(header: str) -> None:
     assert _choose(if_none_match=header) == WHOLE
 
 
+@pytest.mark.parametrize("header", ['"abc"', '"x", "abc"', 'W/"x" ,"abc"', "*", " * "])
+def test_the_object_that_a_client_has_is_gone_on_with(header: str) -> None:
+    assert _choose(if_match=header) == WHOLE
+    assert _choose(if_match=header, range="bytes=5-") == Answer(206, 5, SIZE)
+    assert _choose(if_match=header, if_none_match='"abc"').status == 304
+
+
+@pytest.mark.parametrize(
+    "header", ["", '"x"', "abc", 'W/"abc"', '"x", W/"abc"', 'W/"x"abc"', '"ABC"']
+)
+def test_another_object_than_the_client_has_is_not_gone_on_with(header: str) -> None:
+    refused = Answer(412, 0, 0)
+    assert _choose(if_match=header) == refused
+    assert _choose(if_match=header, range="bytes=5-") == refused
+    assert _choose(if_match=header, if_none_match='"abc"') == refused
+
+
 @pytest.mark.parametrize(
     ("header", "start", "end"),
     [
@@ -105,4 +122,4 @@ def test_whatever_is_asked_the_answer_lies_within_the_object(
 
 @given(st.text(max_size=50))
 def test_no_header_breaks_the_choice(header: str) -> None:
-    _choose(if_none_match=header, range=header, if_range=header)
+    _choose(if_match=header, if_none_match=header, range=header, if_range=header)

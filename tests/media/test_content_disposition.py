@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.media.responses.object_response import content_disposition
+from services.media.responses.headers import content_disposition
 
 
 @pytest.mark.parametrize(

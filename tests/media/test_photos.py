@@ -1,14 +1,19 @@
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import func, update
 
+from libs.common.database.tables import events, photos
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.protocol import ObjectInfo
-from libs.common.web.auth import TOKEN_COOKIE, Role
+from libs.common.web.auth import Role
+from libs.common.web.session_cookie import TOKEN_COOKIE
 from services.media.settings import MediaSettings
-from tests.media.world import Photo, World, running_world
+from tests.media.world import Photo, World, cached_seconds, running_world
 from tests.support.people import Person
+from tests.support.rows import NEXT_MONTH
 from tests.support.settings import settings_of
 
 #: Above what is sent at once, and no multiple of a piece.
@@ -17,6 +22,10 @@ LARGE = bytes(range(256)) * 4000 + b"end"
 
 def _paths(photo: Photo) -> list[str]:
     return [f"/api/photo/{photo.id}", f"/api/image/{photo.filename}"]
+
+
+def until(moment: datetime) -> float:
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 async def _guest_and_photo(
@@ -38,7 +47,7 @@ async def test_a_guest_gets_the_photo_by_id_and_by_filename(any_world: World) ->
             assert answer.content == data
             assert answer.headers["content-length"] == str(len(data))
             assert answer.headers["content-type"] == "image/jpeg"
-            assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+            assert cached_seconds(answer) == pytest.approx(until(NEXT_MONTH), abs=60)
             assert answer.headers["etag"] == (await any_world.store.stat(photo.key)).etag
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["content-disposition"] == 'inline; filename="IMG_1.jpg"'
@@ -77,6 +86,68 @@ async def test_nobody_else_learns_that_the_photo_exists(world: World) -> None:
             assert refused.json() == missing.json() == {"detail": "Photo not found"}
 
 
+async def test_a_hidden_photo_is_served_to_those_whom_it_shows_and_to_no_other_guest(
+    world: World,
+) -> None:
+    photographer = await world.person(Role.PHOTOGRAPHER)
+    event = await world.event(photographer)
+    shown, other = [await world.person(joined=event) for _ in range(2)]
+    photo = await world.photo(event)
+    await world.execute(photos.update().values(show_in_general=False))
+    await world.match(shown, event, [photo.id], await world.insert_selfie(shown))
+
+    for path in _paths(photo):
+        for person, status in ((shown, 200), (photographer, 200), (other, 404)):
+            answer = await world.client.get(path, headers=person.headers)
+            assert answer.status_code == status
+
+
+async def test_where_the_photographer_selects_the_other_photos_are_served_to_nobody(
+    world: World,
+) -> None:
+    guest, photo = await _guest_and_photo(world)
+    selected = await world.photo(photo.event_id)
+    for path in _paths(photo):
+        assert (await world.client.get(path, headers=guest.headers)).status_code == 200
+    await world.execute(
+        photos.update().where(photos.c.id == selected.id).values(show_in_general=True)
+    )
+
+    for path in _paths(photo):
+        assert (await world.client.get(path, headers=guest.headers)).status_code == 404
+    for path in _paths(selected):
+        assert (await world.client.get(path, headers=guest.headers)).status_code == 200
+
+
+async def test_from_its_events_end_on_a_photo_is_served_to_who_runs_it_alone(world: World) -> None:
+    photographer = await world.person(Role.PHOTOGRAPHER)
+    admin = await world.person(Role.ADMIN)
+    photo = await world.photo(await world.event(photographer))
+    guest, stranger = await world.person(joined=photo.event_id), await world.person()
+    await world.execute(update(events).values(expires_at=func.now()))
+
+    for path in _paths(photo):
+        for person, status in ((guest, 410), (stranger, 404), (photographer, 200), (admin, 200)):
+            answer = await world.client.get(path, headers=person.headers)
+            assert answer.status_code == status
+    await world.execute(update(events).values(erasure_began_at=func.now()))
+    for path in _paths(photo):
+        for person in (guest, photographer, admin):
+            assert (await world.client.get(path, headers=person.headers)).status_code == 410
+
+
+async def test_a_guests_browser_keeps_no_photo_beyond_its_events_end(world: World) -> None:
+    photographer = await world.person(Role.PHOTOGRAPHER)
+    ends_at = datetime.now(UTC) + timedelta(hours=1)
+    photo = await world.photo(await world.event(photographer, expires_at=ends_at))
+    guest = await world.person(joined=photo.event_id)
+
+    for path in _paths(photo):
+        for person, seconds in ((guest, until(ends_at)), (photographer, 365 * 24 * 60 * 60)):
+            answer = await world.client.get(path, headers=person.headers)
+            assert cached_seconds(answer) == pytest.approx(seconds, abs=60)
+
+
 async def test_without_a_token_the_answer_asks_to_log_in(world: World) -> None:
     photo = await world.photo(await world.event())
 
@@ -95,12 +166,14 @@ async def test_a_deleted_photo_is_gone_at_once(world: World) -> None:
         assert (await world.client.get(path, headers=guest.headers)).status_code == 404
 
 
-async def test_a_photo_whose_bytes_are_lost_is_not_found(any_world: World) -> None:
+async def test_a_photo_whose_bytes_are_lost_is_said_to_be_lost(any_world: World) -> None:
     guest, photo = await _guest_and_photo(any_world)
     await any_world.store.delete(photo.key)
 
     for path in _paths(photo):
-        assert (await any_world.client.get(path, headers=guest.headers)).status_code == 404
+        answer = await any_world.client.get(path, headers=guest.headers)
+        assert answer.status_code == 410
+        assert answer.json()["detail"].startswith("This photo's file is lost.")
 
 
 async def test_a_photo_that_goes_away_before_its_first_byte_is_a_clean_not_found(
@@ -125,11 +198,14 @@ async def test_a_photo_that_goes_away_before_its_first_byte_is_a_clean_not_found
             assert answer.json() == {"detail": "object not found"}
 
 
-@pytest.mark.parametrize("path", ["/api/image/a%00b", f"/api/photo/{2**63 - 1}", "/api/image/%2e"])
-async def test_an_odd_name_is_just_not_found(world: World, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/image/a%00b", 422), (f"/api/photo/{2**63 - 1}", 404), ("/api/image/%2e", 404)],
+)
+async def test_an_odd_name_is_just_not_found(world: World, path: str, status: int) -> None:
     admin = await world.person(Role.ADMIN)
 
-    assert (await world.client.get(path, headers=admin.headers)).status_code == 404
+    assert (await world.client.get(path, headers=admin.headers)).status_code == status
 
 
 async def test_head_tells_what_get_would(any_world: World) -> None:
@@ -142,6 +218,8 @@ async def test_head_tells_what_get_would(any_world: World) -> None:
         assert head.status_code == 200
         assert head.content == b""
         assert _lasting(head) == _lasting(get)
+        # Its age runs down by the second between the two.
+        assert 0 <= cached_seconds(head) - cached_seconds(get) < 60
 
 
 async def test_a_second_visit_costs_no_bytes(any_world: World) -> None:
@@ -154,7 +232,7 @@ async def test_a_second_visit_costs_no_bytes(any_world: World) -> None:
     assert answer.status_code == 304
     assert answer.content == b""
     assert answer.headers["etag"] == etag
-    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert cached_seconds(answer) == pytest.approx(until(NEXT_MONTH), abs=60)
 
 
 async def test_a_range_is_a_part_of_the_photo(any_world: World) -> None:
@@ -238,5 +316,5 @@ def _lasting(answer: httpx.Response) -> dict[str, str]:
     return {
         name: value
         for name, value in answer.headers.items()
-        if name not in {"date", "x-request-id"}
+        if name not in {"date", "x-request-id", "cache-control"}
     }

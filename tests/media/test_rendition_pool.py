@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from PIL import Image
 from prometheus_client import REGISTRY
 
 from libs.common.errors import Unavailable
-from services.media.renditions.rendition_pool import RenditionPool
-from services.media.renditions.rendition_worker import CannotDecode
+from services.media.renditions.decoding import CannotDecode
+from services.media.renditions.rendition_pool import AHEAD, RenditionPool
 from tests.media.world import jpeg
 from tests.support.polling import eventually
 from tests.support.worker_processes import workers
@@ -129,7 +130,7 @@ async def test_a_worker_at_its_limit_of_memory_calls_no_picture_damaged(
     assert await pool.render(picture, 400)
     for worker in workers():
         at_its_limit = worker.memory_info().vms
-        worker.rlimit(psutil.RLIMIT_AS, (at_its_limit, at_its_limit))
+        _limit_address_space(worker, at_its_limit)
 
     assert await pool.render(large, 400)
 
@@ -147,10 +148,35 @@ async def test_a_photo_that_takes_too_long_is_given_up_and_the_next_is_made(
         os.close(descriptor)
 
 
-def test_no_more_than_the_limit_have_a_place() -> None:
+async def test_no_more_than_the_limit_have_a_turn() -> None:
     pool = _pool()
-    with pool.place(), pytest.raises(Unavailable), pool.place():
+    async with pool.turn("preview"):
+        with pytest.raises(Unavailable):
+            async with pool.turn("thumbnail"):
+                raise AssertionError
+
+    async with pool.turn("preview"):
         pass
 
-    with pool.place():
-        pass
+
+async def test_a_thumbnail_does_not_wait_behind_all_previews() -> None:
+    pool = RenditionPool(workers=1, queue_limit=100, timeout_seconds=60, max_pixels=10**8)
+    had: list[str] = []
+
+    async def have(kind: str) -> None:
+        async with pool.turn(kind):
+            had.append(kind)
+            await asyncio.sleep(0)
+
+    previews = [asyncio.create_task(have("preview")) for _ in range(50)]
+    await asyncio.sleep(0)
+    await asyncio.gather(have("thumbnail"), *previews)
+
+    # Two rounds have begun when it comes.
+    assert had.index("thumbnail") <= 2 * (1 + AHEAD) + 1
+
+
+def _limit_address_space(process: psutil.Process, limit_bytes: int) -> None:
+    command = ["prlimit", f"--pid={process.pid}", f"--as={limit_bytes}"]
+    # As the worker's own user: who is another one needs a capability that containers lack.
+    subprocess.run(command, check=True, user=process.uids().real, group=process.gids().real)

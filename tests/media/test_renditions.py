@@ -16,10 +16,13 @@ from sqlalchemy import text
 from libs.common.messaging.messages import PhotoDeleted
 from libs.common.storage import keys
 from libs.common.storage.folder import FolderStore
+from services.media.app import FETCHES_AT_ONCE
 from services.media.renditions import renditions
+from services.media.renditions.rendition_pool import AHEAD
 from services.media.renditions.renditions import Failure
 from services.media.settings import MediaSettings
 from tests.media.world import World, jpeg, running_world
+from tests.support import tattling
 from tests.support.polling import eventually
 from tests.support.settings import settings_of
 
@@ -50,7 +53,7 @@ async def test_a_rendition_is_made_at_the_first_request_and_kept(
     assert _size(first) == size
     assert second.content == first.content
     assert first.headers["content-type"] == "image/webp"
-    assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert first.headers["cache-control"].startswith("private, max-age=")
     assert first.headers["etag"] == second.headers["etag"]
     assert await any_world.store.get(photo.rendition_key(name)) == first.content
     assert _count(name, "made") == made + 1
@@ -113,6 +116,75 @@ async def test_when_too_many_wait_the_rest_is_asked_to_come_back(
             assert _size(answer) == (1200, 900)
 
 
+async def test_who_waits_for_a_turn_has_fetched_nothing_and_has_no_connection(
+    database_url: str, tmp_path: Path
+) -> None:
+    may_go_on = asyncio.Event()
+    fetched: list[str] = []
+
+    class HeldStore(FolderStore):
+        """Holds whoever wants an original."""
+
+        @asynccontextmanager
+        async def local_file(self, key: str) -> AsyncIterator[Path]:
+            fetched.append(key)
+            await may_go_on.wait()
+            async with super().local_file(key) as path:
+                yield path
+
+    settings = settings_of(
+        MediaSettings,
+        database_url,
+        rendition_workers=1,
+        rendition_queue_limit=100,
+        db_pool_size=4,
+        db_max_overflow=0,
+    )
+    store = await HeldStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world:
+        event = await world.event()
+        photos = [await world.photo(event, jpeg()) for _ in range(AHEAD + 5)]
+        waiting = [
+            asyncio.create_task(world.client.get(world.link(photo.rendition_key("preview"))))
+            for photo in photos
+        ]
+        await eventually(lambda: len(fetched) == min(1 + AHEAD, FETCHES_AT_ONCE))
+        await eventually(
+            lambda: REGISTRY.get_sample_value("findme_renditions_in_hand") == len(photos)
+        )
+        # Neither those that have a turn nor those that wait for one keep a connection.
+        async with world.database.read(), world.database.read(), world.database.read():
+            may_go_on.set()
+        assert {_size(answer) for answer in await asyncio.gather(*waiting)} == {(1200, 900)}
+
+
+async def test_no_worker_waits_until_a_rendition_is_kept(database_url: str, tmp_path: Path) -> None:
+    may_go_on = asyncio.Event()
+    held: list[str] = []
+
+    class SlowStore(FolderStore):
+        """Holds the first rendition that is put."""
+
+        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+            if key.endswith(".webp") and not held:
+                held.append(key)
+                await may_go_on.wait()
+            await super().put(key, data, content_type=content_type)
+
+    settings = settings_of(MediaSettings, database_url, rendition_workers=1)
+    store = await SlowStore.open(tmp_path / "store")
+    async with running_world(settings, store) as world:
+        event = await world.event()
+        first, other = [await world.photo(event, jpeg()) for _ in range(2)]
+        waiting = asyncio.create_task(world.client.get(world.link(first.rendition_key("preview"))))
+        await eventually(lambda: held)
+
+        answer = await world.client.get(world.link(other.rendition_key("preview")))
+        may_go_on.set()
+
+        assert _size(answer) == _size(await waiting) == (1200, 900)
+
+
 async def test_no_worker_waits_for_a_slow_store(database_url: str, tmp_path: Path) -> None:
     slow: set[str] = set()
     may_go_on = asyncio.Event()
@@ -144,8 +216,7 @@ async def test_no_worker_waits_for_a_slow_store(database_url: str, tmp_path: Pat
 
 async def test_a_photo_that_cannot_be_decoded_has_no_rendition_and_says_why(world: World) -> None:
     event = await world.event()
-    whole = jpeg()
-    for data in (b"no picture at all", whole[: len(whole) // 2], b""):
+    for data in (b"no picture at all", jpeg()[:500], b""):
         photo = await world.photo(event, data)
 
         answer = await world.client.get(world.link(photo.rendition_key("preview")))
@@ -227,7 +298,7 @@ async def test_a_photo_that_cannot_be_decoded_is_decoded_once_and_not_at_every_r
 async def test_a_photo_that_could_not_be_decoded_is_tried_again_by_other_decoders_or_later(
     world: World, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo = await world.photo(await world.event(), jpeg()[:1000])
+    photo = await world.photo(await world.event(), jpeg()[:500])
     link = world.link(photo.rendition_key("thumbnail"))
     assert (await world.client.get(link)).status_code == 404
     # As if what is able to decode now could read the same bytes.
@@ -403,3 +474,38 @@ async def test_a_photo_whose_object_is_not_what_was_uploaded_says_that_and_not_d
     await world.store.put(photo.key, jpeg(), content_type="image/jpeg")
     monkeypatch.setattr(renditions, "GIVEN_UP_FOR", timedelta(0))
     assert _size(await world.client.get(link)) == (400, 300)
+
+
+async def test_no_note_outlives_its_picture_where_the_store_fails_in_between(
+    database_url: str, tmp_path: Path
+) -> None:
+    class FailingStore(FolderStore):
+        """Deletes no more than one object; the database goes away before."""
+
+        deleted = 0
+
+        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+            await super().put(key, data, content_type=content_type)
+            if key.endswith(".json") and not self.deleted:
+                await world.execute(text("ALTER TABLE photos RENAME TO photos_away"))
+
+        async def delete(self, key: str) -> None:
+            self.deleted += 1
+            if self.deleted > 1:
+                raise OSError(errno.EIO, "input/output error")
+            await super().delete(key)
+
+    store = await FailingStore.open(tmp_path / "store")
+    async with running_world(settings_of(MediaSettings, database_url), store) as world:
+        data = tattling.tiff(6, compression="jpeg")
+        photo = await world.photo(
+            await world.event(strip_metadata=True), data, content_type="image/tiff"
+        )
+        link = world.link(photo.guest_copy_key)
+        assert (await world.client.get(link)).status_code == 500
+        await world.execute(text("ALTER TABLE photos_away RENAME TO photos"))
+
+        answer = await world.client.get(link)
+
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "image/jpeg"

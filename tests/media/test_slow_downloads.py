@@ -15,8 +15,11 @@ from prometheus_client import REGISTRY
 
 from libs.common.storage.folder import FolderStore
 from libs.common.storage.s3 import open_s3_store
-from services.media.responses import object_response
-from services.media.responses.object_response import ONE_SEND_BYTES, Downloads, Part
+from services.media.responses import downloads as turns
+from services.media.responses.delivery import Delivery, DeliveryMode
+from services.media.responses.downloads import Downloads, Part
+from services.media.responses.object_response import ONE_SEND_BYTES
+from services.media.responses.sources import Source
 from services.media.settings import MediaSettings
 from tests.faults.sizes import short_and_long
 from tests.media.world import Photo, World, jpeg, running_world
@@ -123,7 +126,7 @@ async def test_clients_that_keep_up_leave_connections_and_parts_to_others(
 ) -> None:
     """Also those whose clients are still waited for."""
     use_credentials(s3, monkeypatch)
-    monkeypatch.setattr(object_response, "PATIENCE_SECONDS", 3600)
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 3600)
     pool = 4
     async with (
         world_on_s3(database_url, s3, pool) as world,
@@ -142,7 +145,7 @@ async def test_clients_that_keep_up_leave_connections_and_parts_to_others(
 async def test_a_folder_streams_to_more_clients_than_s3_has_connections(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_response, "PATIENCE_SECONDS", 3600)
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 3600)
     settings = settings_of(MediaSettings, database_url, s3_pool_size=1)
     store = await FolderStore.open(tmp_path / "store")
     async with running_world(settings, store) as world, served(world) as on, unread(on, 3):
@@ -156,21 +159,24 @@ class WatchedDownloads(Downloads):
 
     @contextlib.asynccontextmanager
     async def reading(
-        self, key: str, start: int, end: int, *, is_midway: bool = False
+        self, source: Source, start: int, end: int, *, is_midway: bool = False
     ) -> AsyncIterator[Part]:
         self.midway += is_midway
-        async with super().reading(key, start, end, is_midway=is_midway) as part:
+        async with super().reading(source, start, end, is_midway=is_midway) as part:
             yield part
 
 
 class SlowStore(FolderStore):
     """Gives nothing of an object while its gate is closed."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, *, is_read_only: bool = False) -> None:
+        super().__init__(root, is_read_only=is_read_only)
         self.gate = asyncio.Event()
         self.gate.set()
         self.waiting = 0
+
+    def open_file(self, key: str) -> None:
+        """As of a store whose objects are no files."""
 
     async def read(
         self, key: str, *, start: int = 0, end: int | None = None
@@ -186,13 +192,13 @@ class SlowStore(FolderStore):
 async def test_who_gets_no_turn_comes_back_and_who_has_begun_waits_for_it(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_response, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(object_response, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.05)
     await FolderStore.open(tmp_path / "store")
     store = SlowStore(tmp_path / "store")
-    downloads = WatchedDownloads(store, streams=0, parts=1)
+    downloads = WatchedDownloads(streams=0, parts=1)
     async with running_world(settings_of(MediaSettings, database_url), store) as world:
-        world.app.state.downloads = downloads
+        world.app.state.delivery = Delivery(DeliveryMode.STREAM, store, downloads)
         async with served(world) as on, unread(on, 2) as clients:
             for client in clients:
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -226,7 +232,7 @@ async def test_who_never_reads_is_cut_off(world: World) -> None:
 async def test_who_reads_slowly_gets_all_of_it_and_the_store_is_not_held_meanwhile(
     world: World, tmp_path: Path
 ) -> None:
-    with patch.object(object_response, "PATIENCE_SECONDS", 0.01):
+    with patch.object(turns, "PATIENCE_SECONDS", 0.01):
         async with served(world) as on, unread(on, 10) as clients:
             received = [await client.read(15) for client in clients]
             assert set(received) == {b"HTTP/1.1 200 OK"}
@@ -238,7 +244,7 @@ async def test_who_reads_slowly_gets_all_of_it_and_the_store_is_not_held_meanwhi
 
 async def test_a_range_is_sent_to_a_slow_client_as_to_any_other(world: World) -> None:
     first, last = 1000, len(LARGE) - 1000
-    with patch.object(object_response, "PATIENCE_SECONDS", 0.01):
+    with patch.object(turns, "PATIENCE_SECONDS", 0.01):
         async with served(world) as on, clients_of(on.url, 1) as (client,):
             wanted = {"Range": f"bytes={first}-{last}"}
             await client.get(on.path, on.guest.headers | wanted)
@@ -252,7 +258,7 @@ async def test_a_photo_that_is_deleted_under_a_slow_client_ends_there(
 ) -> None:
     store = await FolderStore.open(tmp_path / "store")
     async with running_world(settings_of(MediaSettings, database_url), store) as world:
-        with patch.object(object_response, "PATIENCE_SECONDS", 0.01):
+        with patch.object(turns, "PATIENCE_SECONDS", 0.01):
             async with served(world) as on, unread(on, 1) as (client,):
                 assert await client.read(15) == b"HTTP/1.1 200 OK"
                 # An open file could be read on to its end.

@@ -12,9 +12,10 @@ from libs.common.resources import Resources, open_resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.support.engine_pools import lent_pools
+from tests.support.own_role import with_own_role
 from tests.support.rows import Rows
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.settings import settings_of
+from tests.support.settings import of_all_services, settings_of
 from tests.support.world import World
 
 
@@ -31,7 +32,7 @@ def settings(database_url: str, tmp_path: Path) -> RecognitionSettings:
 
 @pytest.fixture
 async def resources(settings: RecognitionSettings) -> AsyncIterator[Resources]:
-    async with open_resources(settings, name="test") as resources:
+    async with open_resources(of_all_services(settings), name="test") as resources:
         yield resources
 
 
@@ -51,8 +52,11 @@ async def rows(settings: RecognitionSettings) -> AsyncIterator[Rows]:
 async def running_recognition(
     settings: RecognitionSettings, resources: Resources, *, keeps_messages: bool = True
 ) -> AsyncIterator[FastAPI]:
-    async with lent_pools(ScriptedEngine, settings) as pools:
-        app = create_app(settings, resources, pools=pools, keeps_messages=keeps_messages)
+    async with (
+        lent_pools(ScriptedEngine, settings) as pools,
+        with_own_role(resources, settings, "recognition") as its,
+    ):
+        app = create_app(settings, its, pools=pools, keeps_messages=keeps_messages)
         async with app.router.lifespan_context(app):
             yield app
 

@@ -10,7 +10,8 @@ from libs.common.resources import Resources
 from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.support.engine_pools import lent_pools
-from tests.support.odd_engines import OneSided
+from tests.support.odd_engines import PROVIDERS, OneSided
+from tests.support.own_role import with_own_role
 from tests.support.world import World
 
 
@@ -23,9 +24,13 @@ async def running_engine(
     keeps_messages: bool = True,
 ) -> AsyncIterator[FastAPI]:
     """A recognition service with the engine."""
-    own = settings.model_copy(update={"face_recognizer_provider": engine})
-    async with lent_pools(partial(OneSided, name=engine), own) as pools:
-        app = create_app(own, resources, pools=pools, keeps_messages=keeps_messages)
+    provider = PROVIDERS[engine]
+    own = settings.model_copy(update={"face_recognizer_provider": provider})
+    async with (
+        lent_pools(partial(OneSided, provider=provider), own) as pools,
+        with_own_role(resources, own, "recognition") as its,
+    ):
+        app = create_app(own, its, pools=pools, keeps_messages=keeps_messages)
         async with app.router.lifespan_context(app):
             yield app
 

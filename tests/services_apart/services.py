@@ -14,7 +14,7 @@ from libs.common.settings import CommonSettings
 from libs.common.web.auth import Role
 from services.gallery.accounts.rules import NewAccount
 from standalone.operators import add_account, add_event
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.services import free_port
 from tests.support.small_event import PASSWORD
 
@@ -51,7 +51,11 @@ def running_services(
     with ExitStack() as stack:
         processes = {}
         for name in SERVICES:
-            own = environment | {"PORT": str(ports[name]), "RECOGNITION_URL": urls["recognition"]}
+            own = environment | {
+                "PORT": str(ports[name]),
+                "RECOGNITION_URL": urls["recognition"],
+                "GALLERY_URL": urls["gallery"],
+            }
             processes[name] = stack.enter_context(service(name, own, logs / f"{name}.log"))
         yield urls, processes
 
@@ -63,7 +67,7 @@ def migrate(environment: dict[str, str]) -> None:
 
 
 async def wait_until_ready(urls: dict[str, str], logs: Path) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
 
         async def ready() -> bool:
             try:

@@ -5,6 +5,7 @@ from pathlib import Path
 from demo.scenario import Place, run_scenario
 from tests.services_apart.services import make_event, migrate, running_services, wait_until_ready
 from tests.support.gateway import GatewayTransport
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import free_port
 from tests.support.small_event import PASSWORD, SmallEvent
 
@@ -38,7 +39,7 @@ def test_a_service_without_its_queues_refuses_to_start_and_names_the_command(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert started.returncode != 0
     assert "findme migrate" in started.stderr

@@ -1,4 +1,7 @@
+import io
+import re
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -8,14 +11,17 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from PIL import Image
 
 from demo.api import Api
 from demo.command import make_place
 from demo.scenario import Place, run_scenario
 from demo.server import Server, running_server
+from standalone.postgres import embedded_postgres
 from standalone.settings import StandaloneSettings
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.small_event import PASSWORD, SmallEvent
+from tests.support.terminal import at_a_terminal
 
 
 async def place_on(server: Server, data_dir: Path, run: str) -> Place:
@@ -50,12 +56,16 @@ async def test_every_guest_gets_their_photos_and_a_second_start_still_has_them(
                 base_url=server.url, timeout=PATIENCE_SECONDS
             ) as anonymous:
                 photo = await anonymous.get(listed[0]["url"])
-                assert photo.content == next(
-                    path.read_bytes()
+                uploaded = next(
+                    path
                     for path in small_event.photos
                     if path.name == listed[0]["original_filename"]
                 )
-                assert photo.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+                # A copy without place and names, of the same pixels.
+                with Image.open(io.BytesIO(photo.content)) as copy, Image.open(uploaded) as whole:
+                    assert copy.tobytes() == whole.tobytes()
+                kept = photo.headers["Cache-Control"]
+                assert re.fullmatch(r"private, max-age=\d+, immutable", kept), kept
 
 
 async def test_kill_9_loses_nothing_and_the_next_start_says_what_it_found(
@@ -140,18 +150,22 @@ async def test_a_batch_with_bad_files_names_each_and_keeps_the_rest(
             assert {failed["filename"] for failed in answer["failed_uploads"]} == set(bad)
             assert answer["enqueued"] == 2
 
-            async def truncated() -> bool:
+            async def shown() -> bool:
                 photos = await photographer.get(f"/api/photographer/events/{place.event_id}/photos")
                 statuses = {
                     photo["original_filename"]: (
                         photo["processing_status"],
                         bool(photo["processing_error"]),
+                        bool(photo["processing_note"]),
                     )
                     for photo in photos
                 }
-                return statuses == {good.name: ("done", False), "cut.jpg": ("failed", True)}
+                return statuses == {
+                    good.name: ("done", False, False),
+                    "cut.jpg": ("done", False, True),
+                }
 
-            await eventually(truncated)
+            await eventually(shown)
 
 
 @pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -177,11 +191,47 @@ def test_a_second_start_on_the_same_folder_is_refused_in_one_sentence(data_dir: 
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
     assert second.returncode == 1
     assert "already running" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_a_terminal_is_told_what_the_first_admin_is_made_with_and_a_log_is_not(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """And where phones open it, with a QR code; "ready" is the last that one reads."""
+    printed = re.compile(r"setup token ([0-9a-f]{32}) ")
+    account = {"username": "boss", "email": "boss@example.com", "password": PASSWORD}
+    with running_server(data_dir) as server:
+        assert "There is no admin yet" in (log := server.log.read_text())
+        assert not re.search(r"\b[0-9a-f]{32}\b", log)
+        assert stat.S_IMODE(server.log.stat().st_mode) == 0o600
+        assert "Only this machine can open it" in log
+    ready = tmp_path / "ready"
+    with at_a_terminal(data_dir, "--host", "0.0.0.0", "--ready-file", str(ready)) as shown:
+        url = ready.read_text().strip()
+        lines = shown.strip().splitlines()
+        told = re.fullmatch(r"FindMe is ready at (http://\S+:\d+) \(Ctrl-C stops it\)", lines[-1])
+        assert told is not None, lines[-5:]
+        assert "//0.0.0.0" not in told[1]
+        assert f"Phones open {told[1]}" in lines
+        assert any(line.strip().count("█") > 15 for line in lines)
+        assert "choose a photo" in shown
+        assert "partition_claimed" not in shown
+        found = printed.search(shown)
+        assert found is not None
+        refused = httpx.post(f"{url}/api/register-admin", json=account, timeout=PATIENCE_SECONDS)
+        assert refused.status_code == 403
+        headers = {"X-Setup-Token": found[1]}
+        made = httpx.post(
+            f"{url}/api/register-admin", json=account, headers=headers, timeout=PATIENCE_SECONDS
+        )
+        assert made.status_code == 200, made.text
+    with running_server(data_dir) as server:
+        # Of the first start alone.
+        assert server.log.read_text().count("There is no admin yet") == 1
 
 
 def test_commands_make_accounts_and_events_without_a_running_server(data_dir: Path) -> None:
@@ -195,8 +245,10 @@ def test_commands_make_accounts_and_events_without_a_running_server(data_dir: Pa
         )
         return done.stdout
 
+    with embedded_postgres(data_dir):
+        pass  # as a server leaves it that ran before
     account = ["--email", "ann@example.com", "--password", PASSWORD]
     assert "has the id 1" in findme("photographer", "create", "--username", "ann", *account)
-    code = findme("event", "create", "--name", "Gala", "--photographer", "ann", "--code", "GALA")
-    assert "GALA" in code
+    code = findme("event", "create", "--name", "Gala", "--photographer", "ann", "--code", "GALA26")
+    assert "GALA26" in code
     assert "accounts" in findme("status")

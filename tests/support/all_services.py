@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from libs.common.resources import Resources, open_resources
 from services.gallery.app import create_app as create_gallery
@@ -20,8 +21,10 @@ from services.recognition.app import create_app as create_recognition
 from services.recognition.engine.face_engine import EngineFactory
 from services.recognition.settings import RecognitionSettings
 from standalone.app import gateway_app
+from tests.support.documented import DocumentedTransport
 from tests.support.engine_pools import lent_pools
-from tests.support.settings import settings_of
+from tests.support.polling import PATIENCE_SECONDS
+from tests.support.settings import of_all_services, settings_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class AllServices:
     client: httpx.AsyncClient
     resources: Resources
     recognition: FastAPI
+    #: All of them, and what is behind `client`.
+    apps: list[FastAPI]
+    gateway: Starlette
 
 
 @asynccontextmanager
@@ -43,31 +49,30 @@ async def running_services(
         RecognitionSettings, database_url, **common, photo_queue_workers=1, **recognition
     )
     async with (
-        open_resources(settings, name="test") as resources,
+        open_resources(of_all_services(settings), name="test") as resources,
         lent_pools(engine_factory, settings) as pools,
     ):
         recognises = create_recognition(settings, resources, pools=pools, keeps_messages=False)
+        gallery = create_gallery(settings_of(GallerySettings, database_url, **common), resources)
         ingest = create_ingest(
             settings_of(IngestSettings, database_url, **common),
             resources,
             recognition_transport=httpx.ASGITransport(recognises, raise_app_exceptions=False),
+            gallery_transport=httpx.ASGITransport(gallery, raise_app_exceptions=False),
         )
-        app = gateway_app(
-            {
-                "recognition": recognises,
-                "gallery": create_gallery(
-                    settings_of(GallerySettings, database_url, **common), resources
-                ),
-                "media": create_media(
-                    settings_of(MediaSettings, database_url, **common), resources
-                ),
-                "ingest": ingest,
-            }
-        )
+        services = {
+            "recognition": recognises,
+            "gallery": gallery,
+            "media": create_media(settings_of(MediaSettings, database_url, **common), resources),
+            "ingest": ingest,
+        }
+        app = gateway_app(services)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://test", timeout=30
+                transport=DocumentedTransport(app, [*services.values()]),
+                base_url="http://test",
+                timeout=PATIENCE_SECONDS,
             ) as client,
         ):
-            yield AllServices(client, resources, recognises)
+            yield AllServices(client, resources, recognises, [*services.values()], app)

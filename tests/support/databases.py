@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import asyncpg
+from sqlalchemy import make_url
 
 from libs.common.database.migrate import upgrade
-from tests.support.postgres import Postgres, plain_url, run_apart
+from libs.common.database.roles import GRANTS, ServiceRole
+from tests.support.polling import PATIENCE_SECONDS
+from tests.support.postgres import PASSWORD, Postgres, plain_url, run_apart
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,18 @@ def migrated_databases(server: Postgres) -> Iterator[Databases]:
     name = _unused_name()
     run_apart(_execute(server, f'CREATE DATABASE "{name}"'))
     try:
-        run_apart(upgrade(_url(server, name)))
+        url = _url(server, name)
+        roles = [ServiceRole.of_url(service, as_service(url, service)) for service in GRANTS]
+        run_apart(upgrade(url, roles=roles))
         yield Databases(server, name)
     finally:
         run_apart(_execute(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+def as_service(url: str, service: str) -> str:
+    """Return the database's URL for a service, which logs in as a role of its own."""
+    role = make_url(url).set(username=f"findme_{service}", password=PASSWORD)
+    return role.render_as_string(hide_password=False)
 
 
 def _unused_name() -> str:
@@ -64,7 +75,9 @@ def _url(server: Postgres, database: str) -> str:
 
 
 async def _execute(server: Postgres, statement: str) -> None:
-    connection = await asyncpg.connect(plain_url(server.url), timeout=10)
+    connection = await asyncpg.connect(
+        plain_url(server.url), timeout=PATIENCE_SECONDS, command_timeout=PATIENCE_SECONDS
+    )
     try:
         await connection.execute(statement)
     finally:

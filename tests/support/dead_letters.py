@@ -1,8 +1,8 @@
 """Reading what was given up, and giving up a message as a broker does."""
 
 import asyncio
-from contextlib import suppress
 
+from libs.common import tasks
 from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
 from libs.common.messaging.bus.topology import DEAD_LETTERS, DELIVERY_LIMIT, Queue
 from tests.support.handlers import Gate, Recorder
@@ -22,9 +22,7 @@ async def crash(subscription: Subscription) -> None:
     """Stop without the patience for the message in hand, as at the end of a grace period."""
     stopping = asyncio.create_task(subscription.stop())
     await asyncio.sleep(0)
-    stopping.cancel()
-    with suppress(asyncio.CancelledError):
-        await stopping
+    await tasks.end(stopping)
 
 
 async def crash_until_given_up(bus: Bus, queue: Queue) -> int:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from services.recognition.engine import thumbhash
 from services.recognition.engine.decode import PhotoScales
-from services.recognition.engine.face_engine import PhotoAnalysis
+from services.recognition.engine.face_engine import PhotoAnalysis, Purpose
 
 
 @dataclass(frozen=True)
 class DecodingEngine:
     """Decodes at both sizes."""
 
-    def analyze(self, path: Path) -> PhotoAnalysis:
+    def analyze(self, path: Path, purpose: Purpose = Purpose.SELFIE) -> PhotoAnalysis:
         photo = PhotoScales(path)
         assert photo.fine.any()
         return PhotoAnalysis(
@@ -20,4 +20,5 @@ class DecodingEngine:
             height=photo.photo.height,
             placeholder=thumbhash.encode(photo.base),
             faces=(),
+            note=photo.photo.note,
         )

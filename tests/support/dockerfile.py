@@ -84,7 +84,8 @@ def last(stages: dict[str, Stage], name: str, kind: str) -> Instruction | None:
 def follow(stages: dict[str, Stage], name: str, *, context: Path, root: Path, path: str) -> None:
     """Do a build stage's COPY and RUN steps as if `root` were the image's root.
 
-    `path` is the PATH of the commands. Raises CalledProcessError, with what the command wrote.
+    What it takes from other stages is built first, in folders beside. `path` is the PATH of the
+    commands. Raises CalledProcessError, with what the command wrote.
     """
     workdir = root
     for stage in lineage(stages, name):
@@ -94,8 +95,12 @@ def follow(stages: dict[str, Stage], name: str, *, context: Path, root: Path, pa
                 workdir.mkdir(parents=True, exist_ok=True)
             elif instruction.name == "COPY":
                 *sources, target = instruction.words
+                origin = context
+                if (other := instruction.flags.get("from")) is not None:
+                    origin = root.with_name(f"{root.name}-{other}")
+                    follow(stages, other, context=context, root=origin, path=path)
                 for source in sources:
-                    _copy(context / source, _inside(root, target, workdir), target)
+                    _copy(origin / source.lstrip("/"), _inside(root, target, workdir), target)
             elif instruction.name == "RUN":
                 command = [
                     str(_inside(root, word, workdir)) if word.startswith("/") else word

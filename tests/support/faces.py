@@ -9,9 +9,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
-_BESIDE = Path(__file__).resolve().parents[2].parent / "shared"
-_LABELLED = _BESIDE / "faces"
-_MODELS = _BESIDE / "models"
+from services.recognition.engine.detect.yunet import YuNetDetector
+from services.recognition.engine.models.files import PACKAGED_YUNET
+from services.recognition.engine.models.packaged import read_packaged
+from tests.support.beside import BESIDE
+
+_LABELLED = BESIDE / "faces"
 
 
 def astronaut() -> Image.Image:
@@ -25,12 +28,16 @@ def grace_hopper() -> Image.Image:
     return Image.open(path).convert("RGB")
 
 
-def yunet_model() -> Path:
-    """A detector's model file beside the repository; skips the test where there is none."""
-    files = sorted(_MODELS.glob("face_detection_yunet*.onnx"))
-    if not files:
-        pytest.skip(f"no face_detection_yunet*.onnx in {_MODELS}")
-    return files[-1]
+def yunet() -> YuNetDetector:
+    """The detector, of the packaged model."""
+    return YuNetDetector(yunet_model(), name="packaged")
+
+
+def yunet_model() -> bytes:
+    """The packaged detector."""
+    path = PACKAGED_YUNET.path()
+    assert path is not None
+    return read_packaged(path, PACKAGED_YUNET)
 
 
 @dataclass(frozen=True)

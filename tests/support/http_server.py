@@ -7,19 +7,24 @@ from collections.abc import AsyncIterator
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-from libs.common.web.http_protocol import patient_for
+from libs.common.web.at_once import AnswersAtOnce
+from libs.common.web.connection_bounds import ConnectionBounds
+from libs.common.web.http_protocol import HEAD_SECONDS, protocol_of
+from libs.common.web.lingering import LINGER_SECONDS
 from libs.common.web.serve import KEEP_ALIVE_SECONDS
 from libs.common.web.stalled import DEFAULT_STALL_SECONDS
+from tests.support.documented import DocumentedTransport
 
 
 @contextlib.asynccontextmanager
 async def calling(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Start the application and call it without a socket.
+    """Start the application and call it without a socket; answers must be as they are documented.
 
     The last error handler answers and raises on, for the server's log: here the answer counts.
     """
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = DocumentedTransport(app, [app], raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://test") as client,
@@ -28,7 +33,7 @@ async def calling(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """Serve a started application on a free port of 127.0.0.1, and yield its URL."""
     async with server_of(app) as server:
         yield url_of(server)
@@ -36,10 +41,13 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def server_of(
-    app: FastAPI,
+    app: ASGIApp,
     *,
     stall_seconds: float = DEFAULT_STALL_SECONDS,
     keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
+    head_seconds: float = HEAD_SECONDS,
+    linger_seconds: float = LINGER_SECONDS,
+    bounds: ConnectionBounds | None = None,
     send_buffer_bytes: int | None = None,
 ) -> AsyncIterator[uvicorn.Server]:
     """Serve a started application as production does, but for its process's signal handlers.
@@ -48,7 +56,13 @@ async def server_of(
     """
     config = uvicorn.Config(
         app,
-        http=patient_for(stall_seconds),
+        http=protocol_of(
+            stall_seconds=stall_seconds,
+            head_seconds=head_seconds,
+            linger_seconds=linger_seconds,
+            bounds=bounds,
+            at_hand=app if isinstance(app, AnswersAtOnce) else None,
+        ),
         ws="none",
         log_config=None,
         lifespan="off",

@@ -7,7 +7,9 @@ import pillow_heif
 import pyvips
 from PIL import Image, TiffImagePlugin
 
+from tests.support.bitmaps import run_lengths
 from tests.support.image_files import image_file
+from tests.support.raw_files import RAWS, SIZE, cr3, dng_with_its_directory_last, raf
 
 
 def with_brands(content: bytes, major: bytes, *compatible: bytes) -> bytes:
@@ -41,6 +43,8 @@ def taken_files() -> dict[str, bytes]:
         "tiff-cmyk.tif": image_file("TIFF", mode="CMYK"),
         "bigtiff.tif": _saved("TIFF", big_tiff=True),
         "bigtiff-packed.tif": _saved("TIFF", big_tiff=True, compression="tiff_lzw"),
+        "bitmap.bmp": image_file("BMP", seed=1),
+        "bitmap-palette.bmp": image_file("BMP", mode="P"),
         "heic.heic": heic,
         "heic-turned.heic": image_file("HEIF", orientation=6),
         "heic-10-bits.heic": _deep_heic(),
@@ -53,16 +57,22 @@ def taken_files() -> dict[str, bytes]:
         "avif-10-bits.avif": _deep_avif(),
         "avif-as-mif1.avif": with_brands(avif, b"mif1", b"miaf", b"avif"),
         "avif-of-two.avif": _saved("AVIF", save_all=True, append_images=[_picture()]),
+        "bigtiff-other-order.tif": big_endian_big_tiff(),
         # Names and declared types say nothing.
         "avif-by-another-name.heic": image_file("AVIF", seed=1),
     }
+
+
+def raw_files() -> dict[str, bytes]:
+    """Cameras' raw files, of which the JPEG in them is shown."""
+    return {name: made(SIZE) for name, made in RAWS.items()}
 
 
 def refused_files() -> dict[str, tuple[bytes, str]]:
     """Files whose formats are not taken, each with the name that its sender must read."""
     heic, avif = image_file("HEIF"), image_file("AVIF")
     return {
-        "bitmap.bmp": (_saved("BMP"), "BMP"),
+        "run-lengths.bmp": (run_lengths(), "BMP"),
         "photoshop.psd": (b"8BPS\0\1" + bytes(60), "Photoshop PSD"),
         "icon.ico": (_saved("ICO"), "ICO"),
         "jpeg2000.jp2": (_saved("JPEG2000"), "JPEG 2000"),
@@ -73,11 +83,15 @@ def refused_files() -> dict[str, tuple[bytes, str]]:
         "page.jpg": (b"<!DOCTYPE html><title>Log in</title>", "HTML"),
         "photos.zip": (b"PK\x03\x04" + bytes(60), "ZIP"),
         "film.mp4": (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(60), "MP4 video"),
-        "canon.cr3": (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(60), "Canon CR3"),
-        "canon.cr2": (b"II*\0\x10\0\0\0CR\2\0" + bytes(60), "Canon CR2"),
-        "fuji.raf": (b"FUJIFILMCCD-RAW 0201" + bytes(60), "Fujifilm RAF"),
-        "big-endian.tif": (b"MM\0+\0\x08\0\0" + bytes(60), "Big-endian BigTIFF"),
-        "adobe.dng": (_dng(), "DNG"),
+        "canon-small.cr3": (cr3((640, 480)), "Canon CR3"),
+        "fuji-small.raf": (raf((640, 480)), "Fujifilm RAF"),
+        "sigma.x3f": (b"FOVb" + bytes(60), "Sigma X3F"),
+        "adobe-without-jpeg.dng": (_dng(), "DNG"),
+        "float.tif": (_saved("TIFF", mode="F"), "floating-point"),
+        "lab.tif": (_saved("TIFF", mode="LAB"), "Lab"),
+        "32-bits.tif": (_saved("TIFF", mode="I"), "TIFF"),
+        "directory-last.dng": (dng_with_its_directory_last(), "raw file"),
+        "hasselblad.3fr": (_raw_of_another(), "These raw files"),
         "heic-as-miaf-only.heic": (with_brands(heic, b"miaf"), "HEIF without the brand mif1"),
         "hevc-only.heic": (with_brands(heic, b"hevc", b"msf1"), "HEIF without the brand mif1"),
         "h264.avci": (with_brands(heic, b"avci", b"mif1"), "H.264"),
@@ -91,9 +105,11 @@ def _picture() -> Image.Image:
     return Image.radial_gradient("L").resize((64, 48)).convert("RGB")
 
 
-def _saved(file_format: str, **options: object) -> bytes:
+def _saved(file_format: str, *, mode: str = "RGB", **options: object) -> bytes:
     file = io.BytesIO()
-    _picture().save(file, file_format, **options)
+    gray = _picture().convert("L")
+    image = Image.merge("LAB", [gray] * 3) if mode == "LAB" else _picture()
+    (image if mode in {"RGB", "LAB"} else gray.convert(mode)).save(file, file_format, **options)
     return file.getvalue()
 
 
@@ -111,6 +127,27 @@ def _deep_avif() -> bytes:
         .heifsave_buffer(compression="av1", bitdepth=10)
     )
     return content
+
+
+def big_endian_big_tiff() -> bytes:
+    """Return what tifffile and others write where the higher byte comes first."""
+    values = [(256, 3, 64), (257, 3, 48), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 16, 0)]
+    values += [(277, 3, 1), (278, 3, 48), (279, 16, 64 * 48)]
+    at = 16 + 8 + 20 * len(values) + 8
+    entries = b"".join(
+        struct.pack(">HHQ", tag, kind, 1)
+        + struct.pack(">H6x" if kind == 3 else ">Q", at if tag == 273 else value)
+        for tag, kind, value in values
+    )
+    head = b"MM" + struct.pack(">HHHQ", 43, 8, 0, 16)
+    pixels = _picture().convert("L").tobytes()
+    return head + struct.pack(">Q", len(values)) + entries + bytes(8) + pixels
+
+
+def _raw_of_another() -> bytes:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254], tags[271] = 1, "Hasselblad"
+    return _saved("TIFF", tiffinfo=tags)
 
 
 def _dng() -> bytes:

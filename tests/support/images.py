@@ -45,8 +45,8 @@ class Image:
         own = environment(dict(self.stages), self.name)
         own["PATH"] = f"{self._here('/opt/findme/venv/bin')}:{os.environ['PATH']}"
         own["PYTHONPATH"] = self._here(own["PYTHONPATH"])
-        if "FINDME_MODEL_DIR" in own:
-            own["FINDME_MODEL_DIR"] = self._here(own["FINDME_MODEL_DIR"])
+        for folder in {"FINDME_MODEL_DIR", "WEB_DIR"} & set(own):
+            own[folder] = self._here(own[folder])
         return own | {"HOST": "127.0.0.1", "LANG": "C.UTF-8"} | dict(given)
 
     @property

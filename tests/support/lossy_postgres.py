@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
+from libs.common import tasks
+
 _COMMIT = b"COMMIT;"
 PIECE_BYTES = 65536
 
@@ -60,9 +62,7 @@ class LossyPostgres:
             yield self
             self.release()
             for connection in list(self._connections):
-                connection.cancel()
-                with suppress(asyncio.CancelledError):
-                    await connection
+                await tasks.end(connection)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -13,10 +13,13 @@ GATEWAY = Path(__file__).parents[2] / "deploy" / "compose" / "gateway"
 
 
 @contextlib.contextmanager
-def running_gateway(urls: Mapping[str, str], folder: Path) -> Iterator[str]:
+def running_gateway(
+    urls: Mapping[str, str], folder: Path, *, objects: Path | None = None
+) -> Iterator[str]:
     """Run nginx with the real configuration, except for the addresses; yields its URL.
 
-    What it would write to /tmp goes to `folder`. Raises ServiceMissing without nginx.
+    What it would write to /tmp goes to `folder`; `objects` is the store's folder, where it has
+    one. Raises ServiceMissing without nginx.
     """
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if nginx is None:
@@ -27,6 +30,9 @@ def running_gateway(urls: Mapping[str, str], folder: Path) -> Iterator[str]:
     (config / "listen.conf").write_text(f"listen 127.0.0.1:{port};\n")
     addresses = [f"set ${service} {url};\n" for service, url in urls.items()]
     (config / "services.conf").write_text("".join(addresses))
+    (config / "objects_folder.conf").write_text(
+        f"set $objects_folder {objects or folder / 'none'};\n"
+    )
     main = config / "nginx.conf"
     main.write_text(main.read_text().replace("/tmp/", f"{folder}/"))
     # As root, nginx would give its workers to a user who may not enter the folder.

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
+from demo.server import temporary_data_dir
 from tests.support.s3 import S3Bucket
 from tests.support.small_event import SmallEvent, draw
 
@@ -44,12 +44,9 @@ def model_dir(run_folder: Path) -> Path:
 def new_data_dir(model_dir: Path) -> Iterator[Path]:
     """A data folder with nothing but models, outside of pytest's own folders.
 
-    Those are closed to other users whenever a pytest session starts, and PostgreSQL, which
-    refuses to run as root, would lose the way to its files.
+    Those are closed to other users whenever a pytest session starts.
     """
-    with TemporaryDirectory(prefix="findme-data-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with temporary_data_dir() as folder:
         (folder / "models").symlink_to(model_dir)
         yield folder
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support.monitoring import RULES
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import GuardedProcess, free_port
 
 
@@ -59,7 +60,7 @@ def running_prometheus(folder: Path, jobs: Mapping[str, str]) -> Iterator[Promet
         ],
         log=folder / "prometheus.log",
     )
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=PATIENCE_SECONDS) as client:
         server = Prometheus(f"http://127.0.0.1:{port}", client)
         try:
             process.wait_until(lambda: _is_ready(server), what="Prometheus")

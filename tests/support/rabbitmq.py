@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from tests.support.containers import ContainerServer
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import GuardedProcess, ServiceMissing, docker_answers, free_port
 
 AMQP_URL_VARIABLE = "FINDME_TEST_AMQP_URL"
@@ -201,16 +202,16 @@ def fresh_vhost(broker: RabbitMQ) -> Iterator[str]:
     name = f"findme-test-{uuid.uuid4().hex[:12]}"
     vhost = f"{broker.management_url}/api/vhosts/{quote(name)}"
     management = _management_client()
-    management.put(vhost, timeout=30).raise_for_status()
+    management.put(vhost, timeout=PATIENCE_SECONDS).raise_for_status()
     try:
         yield f"{broker.amqp_url}/{quote(name)}"
     finally:
-        management.delete(vhost, timeout=60).raise_for_status()
+        management.delete(vhost, timeout=PATIENCE_SECONDS).raise_for_status()
 
 
 def alarms(broker: RabbitMQ) -> set[str]:
     """Which alarms ring: memory, disk. Nobody may publish then."""
-    nodes = _management_client().get(f"{broker.management_url}/api/nodes", timeout=30)
+    nodes = _management_client().get(f"{broker.management_url}/api/nodes", timeout=PATIENCE_SECONDS)
     return {
         what
         for node in nodes.raise_for_status().json()
@@ -236,7 +237,9 @@ def is_up(broker: RabbitMQ) -> bool:
 @functools.cache
 def _management_client() -> httpx.Client:
     """One for the process: a new one reads the certificates of all authorities, in 30 ms."""
-    client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+    client = httpx.Client(
+        limits=httpx.Limits(max_keepalive_connections=0), timeout=PATIENCE_SECONDS
+    )
     atexit.register(client.close)
     return client
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres, plain_url
 
 
@@ -36,7 +36,7 @@ async def _set(server: Postgres, value: str) -> None:
 
 @asynccontextmanager
 async def _connected(server: Postgres) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(plain_url(server.url), timeout=30)
+    connection = await asyncpg.connect(plain_url(server.url), timeout=PATIENCE_SECONDS)
     try:
         yield connection
     finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Executable, Table, delete, insert, text
+from sqlalchemy import Executable, Table, delete, insert, text, update
 
 from libs.common.database.database import Database
 from libs.common.database.tables import (
@@ -17,13 +17,15 @@ from libs.common.database.tables import (
     photos,
     selfie_indexes,
     selfies,
+    sessions,
     users,
 )
 from libs.common.database.transactions import UnitOfWork
+from libs.common.rights.event_codes import code_key, code_look
 from libs.common.storage.keys import selfie_key
 from libs.common.web.auth import Role
-from services.gallery.events.rules import code_key
-from tests.support.people import Person, issue_token
+from services.gallery.accounts.names import email_key, username_key
+from tests.support.people import LIFETIME, Person, issue_token, session_of, subject_of
 
 #: When a test's events end unless it says otherwise.
 NEXT_MONTH = datetime.now(UTC) + timedelta(days=30)
@@ -43,16 +45,35 @@ class Rows:
     ) -> Person:
         """An account that is logged in, and has joined an event if told so."""
         name = f"{role.value}-{uuid.uuid4().hex[:12]}"
-        account = {
+        account: dict[str, object] = {
             "username": name,
             "email": f"{name}@example.org",
             "password_hash": "-",
             "user_type": role.value,
         }
-        user_id = await self.insert(users, account | values)
+        account |= values
+        keys = {
+            "username_key": username_key(str(account["username"])),
+            "email_key": email_key(str(account["email"])),
+        }
+        user_id = await self.insert(users, keys | account)
+        await self.log_in(user_id)
         if joined is not None:
             await self.join(user_id, joined)
         return Person(user_id, name, issue_token(user_id, role))
+
+    async def log_in(self, user_id: int) -> None:
+        """Write what makes `issue_token` good for the account."""
+        await self.execute(
+            update(users).where(users.c.id == user_id).values(subject=subject_of(user_id))
+        )
+        session = {
+            "id": session_of(user_id),
+            "user_id": user_id,
+            "label": "a test",
+            "expires_at": datetime.now(UTC) + LIFETIME,
+        }
+        await self.execute(insert(sessions).values(session))
 
     async def event(
         self,
@@ -60,14 +81,18 @@ class Rows:
         *,
         code: str | None = None,
         expires_at: datetime = NEXT_MONTH,
+        strip_metadata: bool = False,
     ) -> int:
+        """One whose guests get photos as they are: most photos of tests are no pictures."""
         code = code or uuid.uuid4().hex[:8].upper()
         event = {
             "name": f"Event {code}",
             "event_code": code,
             "code_key": code_key(code),
+            "code_look": code_look(code),
             "photographer_id": None if photographer is None else _id(photographer),
             "expires_at": expires_at,
+            "strip_metadata": strip_metadata,
         }
         return await self.insert(events, event)
 
@@ -159,7 +184,7 @@ class Rows:
         new_id: int = rows.scalar_one()
         return new_id
 
-    async def delete(self, table: Table, row_id: int) -> None:
+    async def delete(self, table: Table, row_id: object) -> None:
         await self.execute(delete(table).where(table.c.id == row_id))
 
     async def execute(

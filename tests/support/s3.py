@@ -14,6 +14,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import httpx
 
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.services import GuardedProcess, free_port
 
 S3_URL_VARIABLE = "FINDME_TEST_S3_URL"
@@ -82,6 +83,6 @@ def running_s3() -> Iterator[S3Server]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/moto-api/").is_success
+        return httpx.get(f"{url}/moto-api/", timeout=PATIENCE_SECONDS).is_success
     except httpx.TransportError:
         return False

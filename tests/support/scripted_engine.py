@@ -1,7 +1,7 @@
 """A face engine that does what the photo's text says, for tests that CPU would only blur.
 
 A photo's script is a line such as `people 1 7` (those people are in it), `people 3?` (somebody
-who is 80 of 100 like the third), `people` (nobody),
+who is 80 of 100 like the third), `people` (nobody), `sideways 1` (nobody can tell which way up),
 `bad no picture` (permanently undecodable), `crash` (kills the worker process), `spin` (never ends,
 and keeps a core busy) or `kill` (kills the worker's parent, the whole service). A second line may
 name the photo, for the log of calls.
@@ -19,8 +19,7 @@ import numpy.typing as npt
 
 from libs.common.errors import PermanentError
 from libs.common.workers.stages import stage
-from services.recognition.engine.face_engine import EMBEDDED, DetectedFace, PhotoAnalysis
-from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
+from services.recognition.engine.face_engine import EMBEDDED, DetectedFace, PhotoAnalysis, Purpose
 from tests.common.workers.obedient import spin
 from tests.support.engine_calls import logged_call
 from tests.support.tiny_jpeg import comment_of
@@ -35,7 +34,7 @@ class ScriptedEngine:
     seconds: float = 0.0
     log: Path | None = None
 
-    def analyze(self, path: Path) -> PhotoAnalysis:
+    def analyze(self, path: Path, purpose: Purpose = Purpose.SELFIE) -> PhotoAnalysis:
         text = comment_of(path.read_bytes())
         if self.log is None:
             with stage("detect"):
@@ -67,6 +66,8 @@ class ScriptedEngine:
                     height=0.3,
                     confidence=0.9,
                     embedding=embedding_of(int(word)) if word.isdecimal() else like(word),
+                    quality=0.0 if command == "sideways" else 1.0,
+                    is_aligned=command != "sideways",
                 )
                 for position, word in enumerate(words)
             ),
@@ -75,7 +76,14 @@ class ScriptedEngine:
 
 def embedding_of(person: int) -> npt.NDArray[np.float32]:
     """A unit vector of the person's own; any two people's are about 1.4 apart."""
-    vector = np.random.default_rng(person).standard_normal(EMBEDDING_SIZE)
+    vector = np.random.default_rng(person).standard_normal(EMBEDDED.embedding_size)
+    return unit(vector)
+
+
+def unit(
+    vector: npt.NDArray[np.float64] | npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """The same direction, of length 1."""
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 

@@ -1,6 +1,7 @@
 """Private processes for the tests: started on demand, on ports and folders of their own."""
 
 import contextlib
+import fcntl
 import functools
 import os
 import random
@@ -8,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -19,6 +22,9 @@ STOP_SECONDS = 30.0
 #: Below those that systems give to connections that go out: one of these, made while a server
 #: starts or is down, would take its port, and one to that port could even meet itself.
 PORTS = range(15000, 32000)
+_GIVEN: set[int] = set()
+#: The shared one is set to one seed in all processes, where Hypothesis is at work.
+_RANDOM = random.SystemRandom()
 
 
 class ServiceMissing(Exception):
@@ -130,12 +136,33 @@ def wait_until(is_ready: Callable[[], bool], *, what: str) -> None:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment."""
+    """Return a TCP port of 127.0.0.1 that nothing listens on, and that was given to nobody else."""
     while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        port = _RANDOM.choice(PORTS)
+        if reserve(port):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
+def reserve(port: int) -> bool:
+    """Keep a port for this process until it ends; False where it was given away before.
+
+    A server takes seconds to start, in which another process's tests would find its port free.
+    """
+    if port in _GIVEN:
+        return False
+    with contextlib.suppress(BlockingIOError):
+        fcntl.lockf(_ports_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        _GIVEN.add(port)
+        return True
+    return False
+
+
+@functools.cache
+def _ports_file() -> IO[str]:
+    """What all tests of this user lock a byte of for each port; closed, it would lose all locks."""
+    return Path(tempfile.gettempdir(), f"findme-tests-{os.geteuid()}.ports").open("w")
 
 
 def _is_gone(process: psutil.Process) -> bool:

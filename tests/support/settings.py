@@ -17,3 +17,10 @@ def settings_of(kind: type[S], database_url: str, **values: object) -> S:
         "secret_key": SECRET,
     }
     return kind.model_validate(common | values)
+
+
+def of_all_services(settings: CommonSettings) -> CommonSettings:
+    """What they have in common, for resources that all share: a service may only read objects."""
+    return CommonSettings.model_validate(
+        {name: getattr(settings, name) for name in CommonSettings.model_fields}
+    )

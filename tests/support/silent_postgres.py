@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy.engine import make_url
 
+from libs.common import tasks
 from tests.support.services import free_port
 
 PIECE_BYTES = 65536
@@ -62,9 +63,7 @@ class SilentPostgres:
             yield self
         finally:
             server.close()
-            for connection in self._connections:
-                connection.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
+            await tasks.end(*self._connections)
 
     def silence(self) -> int:
         """Make the connections of now silent for ever, and go on taking new ones; say how many."""

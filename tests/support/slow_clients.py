@@ -53,8 +53,10 @@ class SlowClient:
 
 
 @contextlib.asynccontextmanager
-async def clients_of(url: str, count: int) -> AsyncIterator[list[SlowClient]]:
-    """Connect so many clients for the length of the block."""
+async def clients_of(
+    url: str, count: int, *, source: str = "127.0.0.1"
+) -> AsyncIterator[list[SlowClient]]:
+    """Connect so many clients, from one address, for the length of the block."""
     address = urlsplit(url)
     clients: list[SlowClient] = []
     with contextlib.ExitStack() as stack:
@@ -62,6 +64,7 @@ async def clients_of(url: str, count: int) -> AsyncIterator[list[SlowClient]]:
             connection = stack.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             connection.setblocking(False)
+            connection.bind((source, 0))
             await asyncio.get_running_loop().sock_connect(
                 connection, (address.hostname, address.port)
             )

@@ -54,10 +54,12 @@ async def becomes_ready(app: FastAPI) -> None:
 
 
 def end_subscription(bus: InProcessBus, queue: str) -> None:
-    """End a consumer as an error that nobody thought of would."""
-    (subscription,) = (
+    """End a queue's consumers, or all listeners, as an error that nobody thought of would."""
+    found = [
         subscription
         for subscription in bus._subscriptions
         if subscription._task.get_name() == f"bus: {queue}"
-    )
-    subscription._task.cancel()
+    ]
+    assert found, queue
+    for subscription in found:
+        subscription._task.cancel()

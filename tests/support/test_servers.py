@@ -1,4 +1,5 @@
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support.databases import Databases
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres, accepts_connections
 from tests.support.rabbitmq import RabbitMQ, is_up
 from tests.support.s3 import S3Bucket
+from tests.support.services import free_port, reserve
 
 GUARD = Path(__file__).with_name("guard.py")
+ROOT = Path(__file__).parents[2]
 
 
 async def _tables(url: str) -> int:
@@ -56,7 +59,7 @@ async def test_a_killed_broker_comes_back(amqp_url: str, rabbitmq_faults: Rabbit
     rabbitmq_faults.kill()
     assert not is_up(rabbitmq_faults)
     rabbitmq_faults.start()
-    async with await aio_pika.connect(amqp_url, timeout=10) as connection:
+    async with await aio_pika.connect(amqp_url, timeout=PATIENCE_SECONDS) as connection:
         assert not connection.is_closed
 
 
@@ -70,6 +73,16 @@ def test_a_fresh_bucket_takes_objects(s3: S3Bucket) -> None:
     )
     client.put_object(Bucket=s3.bucket, Key="a/b", Body=b"bytes")
     assert client.get_object(Bucket=s3.bucket, Key="a/b")["Body"].read() == b"bytes"
+
+
+def test_a_port_is_given_to_one_process_alone() -> None:
+    port = free_port()
+    assert not reserve(port)
+    program = f"from tests.support.services import reserve; print(reserve({port}))"
+    other = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert other.stdout.strip() == "False"
 
 
 async def test_a_server_and_its_files_go_with_the_process_that_started_it(

@@ -13,6 +13,7 @@ from libs.common.rights.counted_matches import guest_photos
 from libs.common.storage.keys import photo_key, selfie_key
 from libs.common.storage.protocol import ObjectStore
 from libs.common.web.auth import Role
+from services.recognition.engine.face_engine import EMBEDDED
 from tests.support.rows import Rows, new_filename
 
 
@@ -26,7 +27,13 @@ class World(Rows):
         return (await self.person(Role(user_type))).id
 
     async def photo(
-        self, event_id: int, content: str | bytes, *, name: str = "photo.jpg", publish: bool = True
+        self,
+        event_id: int,
+        content: str | bytes,
+        *,
+        name: str = "photo.jpg",
+        publish: bool = True,
+        in_bulk: bool = False,
     ) -> int:
         """A stored photo that waits for analysis, with its message unless told otherwise."""
         filename = new_filename()
@@ -42,7 +49,7 @@ class World(Rows):
                 size_bytes=len(data),
             )
             if publish:
-                unit.publish(PhotoUploaded(event_id=event_id, photo_id=photo_id))
+                unit.publish(PhotoUploaded(event_id=event_id, photo_id=photo_id, in_bulk=in_bulk))
         return photo_id
 
     async def replace_photo(self, photo_id: int, data: bytes) -> None:
@@ -72,7 +79,7 @@ class World(Rows):
                 )
         return selfie_id
 
-    async def face(self, photo_id: int, event_id: int, *, engine: str = "embedded") -> int:
+    async def face(self, photo_id: int, event_id: int, *, engine: str = EMBEDDED.name) -> int:
         """The row of a photo's only face, without what it would be found by."""
         face = {
             "photo_id": photo_id,

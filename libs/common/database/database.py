@@ -9,6 +9,8 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from itertools import groupby
+from operator import itemgetter
 from typing import Self
 
 import structlog
@@ -153,14 +155,32 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def scan(self) -> AsyncIterator[AsyncConnection]:
-        """A patient connection like `read`'s, for what may take long: the faces of an event.
+    async def look(self) -> AsyncIterator[AsyncConnection]:
+        """A connection like `read`'s for a short look, of which one is kept beside all others.
+
+        For what must not wait behind requests: readiness, and whether those who watch still may.
+        """
+        async with self._connected(self._reading, is_look=True) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def single_statements(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit for statements that change something, each by itself.
+
+        They are not repeated, and send no messages.
+        """
+        async with self._connected(self._autocommit) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def scan(self, *, patient: bool = True) -> AsyncIterator[AsyncConnection]:
+        """A connection like `read`'s, for what may take long, or is asked for by many at once.
 
         Only so many are had at a time that others are never kept waiting by them, readiness
         above all (`CommonSettings.db_scans_at_once`). Raises DatabaseUnavailable when it is not
         one's turn for as long as one waits for a connection.
         """
-        async with self._turn(), self._connected(self._autocommit, patient=True) as connection:
+        async with self._turn(), self.read(patient=patient) as connection:
             yield connection
 
     @asynccontextmanager
@@ -192,8 +212,9 @@ class Database:
                 unit = UnitOfWork(connection)
                 yield unit
                 await outbox.append(connection, unit.messages)
-                for message, seconds in unit.later:
-                    await outbox.append(connection, [message], delay_seconds=seconds)
+                for seconds, waiting in groupby(unit.later, key=itemgetter(1)):
+                    later = [message for message, _ in waiting]
+                    await outbox.append(connection, later, delay_seconds=seconds)
                 unit.is_committing = True
         except DBAPIError as error:
             if not is_conflict(error):
@@ -307,7 +328,7 @@ async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         except DATABASE_ERRORS as error:
             if not is_session_lost(error):
                 raise
-            log.warning("connection_repeated", error=str(error))
+            log.warning("connection_repeated", error=error)
             connection = await stack.enter_async_context(engine.connect())
         yield connection
 

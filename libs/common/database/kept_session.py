@@ -7,6 +7,7 @@ from typing import Any, Self
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import tasks
 from libs.common.database.connections import DATABASE_ERRORS, DatabaseUnavailable, driver_of
 
 #: A session is asked so often whether it lives, and believed dead after so long without an
@@ -60,5 +61,4 @@ class KeptSession:
                 await asyncio.wait([task], timeout=PROOF_EVERY_SECONDS)
             await task
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await tasks.end(task)

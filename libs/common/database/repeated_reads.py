@@ -42,7 +42,7 @@ def _execute(
     except Exception as error:
         if not is_session_lost(error):
             raise
-        log.warning("read_repeated", error=str(error))
+        log.warning("read_repeated", error=error)
         connection.invalidate(error)
         # Without an end of what it calls a transaction SQLAlchemy makes no new connection.
         if (transaction := connection.get_transaction()) is not None:

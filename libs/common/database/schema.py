@@ -38,7 +38,7 @@ async def verify_schema(database: Database) -> None:
         if sqlstate(error) == _NO_SUCH_TABLE:
             found = None
         elif is_away(error):
-            log.warning("schema_not_verified", error=str(error))
+            log.warning("schema_not_verified", error=error)
             return
         else:
             raise

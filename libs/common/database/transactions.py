@@ -98,5 +98,5 @@ class Attempt:
         is_committing = self._unit is None or self._unit.is_committing
         self.was_lost = self._may_lose and not is_committing and is_session_lost(ended)
         if self.was_lost:
-            log.warning("transaction_repeated", error=str(ended))
+            log.warning("transaction_repeated", error=ended)
         return self.was_lost

@@ -5,13 +5,19 @@ taken can be decoded by recognition and by media; one that is known and not take
 its name, so that the photographer learns what to send instead.
 """
 
+import struct
 from dataclasses import dataclass
 from enum import Enum
+from io import BytesIO
 from typing import Final
 
-#: So many bytes of a file are enough to tell its format.
-SNIFF_BYTES: Final = 256
-TAKEN: Final = "JPEG, PNG, WebP, HEIC, AVIF, TIFF or GIF"
+from libs.common.images.reading import bmp, tiff
+from libs.common.images.reading.steps import Steps, read_from
+
+#: So many bytes of a file are enough to tell its format: a raw file's first directory is in them.
+SNIFF_BYTES: Final = 64 * 1024
+TAKEN_AS_SELFIE: Final = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF or BMP"
+TAKEN: Final = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP or a camera's raw file"
 
 
 class ImageFormat(Enum):
@@ -24,11 +30,39 @@ class ImageFormat(Enum):
     AVIF = ("AVIF", "avif", "image/avif")
     TIFF = ("TIFF", "tiff", "image/tiff")
     GIF = ("GIF", "gif", "image/gif")
+    BMP = ("BMP", "bmp", "image/bmp")
+    CR2 = ("Canon CR2", "cr2", "image/x-canon-cr2")
+    CR3 = ("Canon CR3", "cr3", "image/x-canon-cr3")
+    NEF = ("Nikon NEF", "nef", "image/x-nikon-nef")
+    ARW = ("Sony ARW", "arw", "image/x-sony-arw")
+    DNG = ("DNG", "dng", "image/x-adobe-dng")
+    RAF = ("Fujifilm RAF", "raf", "image/x-fuji-raf")
+    ORF = ("Olympus ORF", "orf", "image/x-olympus-orf")
+    RW2 = ("Panasonic RW2", "rw2", "image/x-panasonic-rw2")
 
     def __init__(self, title: str, extension: str, media_type: str) -> None:
         self.title = title
         self.extension = extension
         self.media_type = media_type
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is what a sensor saw, of which the JPEG in it is shown."""
+        return self in _RAWS
+
+
+_RAWS: Final = frozenset(
+    {
+        ImageFormat.CR2,
+        ImageFormat.CR3,
+        ImageFormat.NEF,
+        ImageFormat.ARW,
+        ImageFormat.DNG,
+        ImageFormat.RAF,
+        ImageFormat.ORF,
+        ImageFormat.RW2,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +82,17 @@ _SIGNATURES: Final[tuple[tuple[bytes, ImageFormat | RefusedFormat], ...]] = (
     (b"GIF87a", ImageFormat.GIF),
     (b"GIF89a", ImageFormat.GIF),
     # Canon's raw files before 2018 are TIFFs with a mark of their own.
-    (b"II*\0\x10\0\0\0CR", RefusedFormat("Canon CR2", _AS_JPEG)),
+    (b"II*\0\x10\0\0\0CR", ImageFormat.CR2),
     (b"II*\0", ImageFormat.TIFF),
     (b"MM\0*", ImageFormat.TIFF),
-    (b"II+\0", ImageFormat.TIFF),  # BigTIFF
-    # Pillow, which reads the headers, takes its numbers for small ones.
-    (b"MM\0+", RefusedFormat("Big-endian BigTIFF")),
-    (b"IIRO", RefusedFormat("Olympus ORF", _AS_JPEG)),
-    (b"IIRS", RefusedFormat("Olympus ORF", _AS_JPEG)),
-    (b"MMOR", RefusedFormat("Olympus ORF", _AS_JPEG)),
-    (b"IIU\0", RefusedFormat("Panasonic RW2", _AS_JPEG)),
-    (b"FUJIFILMCCD-RAW", RefusedFormat("Fujifilm RAF", _AS_JPEG)),
+    # BigTIFF.
+    (b"II+\0", ImageFormat.TIFF),
+    (b"MM\0+", ImageFormat.TIFF),
+    (b"IIRO", ImageFormat.ORF),
+    (b"IIRS", ImageFormat.ORF),
+    (b"MMOR", ImageFormat.ORF),
+    (b"IIU\0", ImageFormat.RW2),
+    (b"FUJIFILMCCD-RAW", ImageFormat.RAF),
     (b"FOVb", RefusedFormat("Sigma X3F", _AS_JPEG)),
     (b"\0MRM", RefusedFormat("Minolta MRW", _AS_JPEG)),
     (b"II\xbc", RefusedFormat("JPEG XR")),
@@ -77,8 +111,14 @@ _SIGNATURES: Final[tuple[tuple[bytes, ImageFormat | RefusedFormat], ...]] = (
     (b"7z\xbc\xaf\x27\x1c", RefusedFormat("7z", _NOT_A_PHOTO)),
     (b"\x1a\x45\xdf\xa3", RefusedFormat("WebM video", _NOT_A_PHOTO)),
 )
-_BMP: Final = RefusedFormat("BMP")
+#: Tags of TIFF (Adobe's DNG specification, TIFF 6.0) that raw files are told by.
+DNG_VERSION, SUBFILE_TYPE, _MAKE = 50706, 254, 271
+#: By how the maker's name begins.
+_RAW_TIFFS: Final = {b"NIKON": ImageFormat.NEF, b"SONY": ImageFormat.ARW}
+_OTHER_RAW: Final = RefusedFormat("These raw", _AS_JPEG)
 _SVG: Final = RefusedFormat("SVG")
+#: Where brands, or the beginning of a text, are looked for.
+_WORDS_BYTES: Final = 256
 _WEB_PAGE: Final = RefusedFormat("HTML", _NOT_A_PHOTO)
 _BY_RIFF_KIND: Final[dict[bytes, ImageFormat | RefusedFormat]] = {
     b"WEBP": ImageFormat.WEBP,
@@ -96,7 +136,7 @@ _CODED_BRANDS: Final[dict[bytes, ImageFormat | RefusedFormat]] = {
     **dict.fromkeys((b"vvic", b"vvis"), RefusedFormat("HEIF with H.266")),
     **dict.fromkeys((b"jpeg", b"jpgs"), RefusedFormat("HEIF with JPEG")),
     **dict.fromkeys((b"j2ki", b"j2is"), RefusedFormat("HEIF with JPEG 2000")),
-    b"crx ": RefusedFormat("Canon CR3", _AS_JPEG),
+    b"crx ": ImageFormat.CR3,
 }
 #: Brands of any HEIF, and of the subset that phones agree on; mostly the picture is HEVC.
 _GENERAL_BRANDS: Final = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
@@ -106,16 +146,20 @@ _ODD_HEIF: Final = RefusedFormat("HEIF without the brand mif1", _AS_JPEG)
 
 
 def sniff(prefix: bytes) -> ImageFormat | RefusedFormat | None:
-    """Return what a file is that begins so, None when nothing is known that does."""
+    """Return what a file is that begins so, None when nothing is known that does.
+
+    What comes behind the first SNIFF_BYTES does not count: nobody is to know more than others.
+    """
+    prefix = prefix[:SNIFF_BYTES]
     for signature, found in _SIGNATURES:
         if prefix.startswith(signature):
-            return found
+            return _of_tiff(prefix) if found is ImageFormat.TIFF else found
     if prefix[4:8] == b"ftyp":
         return _by_brands(prefix)
     if prefix.startswith(b"RIFF"):
         return _BY_RIFF_KIND.get(prefix[8:12])
-    if prefix.startswith(b"BM") and prefix[6:10] == bytes(4):
-        return _BMP
+    if prefix.startswith(b"BM") and int.from_bytes(prefix[14:18], "little") in bmp.HEADER_BYTES:
+        return ImageFormat.BMP
     return _markup(prefix)
 
 
@@ -125,22 +169,44 @@ def image_format(prefix: bytes) -> ImageFormat | None:
     return found if isinstance(found, ImageFormat) else None
 
 
+def _of_tiff(prefix: bytes) -> ImageFormat | RefusedFormat:
+    """Some cameras' raw files are TIFFs, whose first picture is but a small one."""
+    try:
+        return read_from(_raw_tiff(), BytesIO(prefix))
+    except (ValueError, ArithmeticError, struct.error):
+        return ImageFormat.TIFF  # its directory is elsewhere, or it is damaged
+
+
+def _raw_tiff() -> Steps[ImageFormat | RefusedFormat]:
+    layout, at = yield from tiff.head()
+    entries = yield from tiff.directory(at, layout)
+    if DNG_VERSION in entries:
+        return ImageFormat.DNG
+    kind = entries.get(SUBFILE_TYPE)
+    if kind is None or not (yield from tiff.number(kind, layout)) & 1:
+        return ImageFormat.TIFF
+    values = yield from tiff.values_of(entries, frozenset({_MAKE}), layout)
+    make = values[_MAKE][2] if _MAKE in values else b""
+    return next((raw for name, raw in _RAW_TIFFS.items() if make.startswith(name)), _OTHER_RAW)
+
+
 def _by_brands(prefix: bytes) -> ImageFormat | RefusedFormat:
     """The first brand that says how the picture is coded counts: the major one comes first."""
-    end = min(int.from_bytes(prefix[:4], "big"), SNIFF_BYTES)
+    end = min(int.from_bytes(prefix[:4], "big"), _WORDS_BYTES)
     major, compatible = prefix[8:12], [prefix[at : at + 4] for at in range(16, end, 4)]
     coded = [_CODED_BRANDS[brand] for brand in (major, *compatible) if brand in _CODED_BRANDS]
     if not coded and _GENERAL_BRANDS.isdisjoint((major, *compatible)):
         return _VIDEO
     found = coded[0] if coded else ImageFormat.HEIC
     is_whole = len(prefix) >= end  # else it is damaged, which its header will show
-    if is_whole and isinstance(found, ImageFormat) and _READABLE_BRANDS.isdisjoint(compatible):
+    is_heif = found in {ImageFormat.HEIC, ImageFormat.AVIF}
+    if is_whole and is_heif and _READABLE_BRANDS.isdisjoint(compatible):
         return _ODD_HEIF
     return found
 
 
 def _markup(prefix: bytes) -> RefusedFormat | None:
-    text = prefix[:SNIFF_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    text = prefix[:_WORDS_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return _WEB_PAGE
     return _SVG if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text else None

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.messaging.bus.protocol import OutgoingMessage
-from libs.common.messaging.bus.topology import bucket_of
+from libs.common.messaging.bus.topology import bucket_of, bulk_bucket_of
 
 #: PostgreSQL's largest BIGINT.
 MAX_ID = 2**63 - 1
@@ -59,8 +59,18 @@ class PhotoUploaded(Message):
 
     topic: ClassVar[str] = "photo.uploaded"
     photo_id: Id
+    #: Every guest of the event sees it from the start.
+    seen_by_all: bool = False
     #: The engine that is to analyse it although another one has; None for a new photo.
     reindex_for: str | None = None
+    #: It is not among the first that its event has waiting: other events' first ones pass it.
+    in_bulk: bool = False
+
+    @property
+    def routing_key(self) -> str:
+        """See `Message.routing_key`; photos in bulk go by numbers of their own, 16 to 31."""
+        bucket_for = bulk_bucket_of if self.in_bulk else bucket_of
+        return f"{self.topic}.{bucket_for(self.event_id):02d}"
 
 
 class PhotoAnalyzed(Message):
@@ -110,6 +120,8 @@ class PhotoVisibilityChanged(Message):
     topic: ClassVar[str] = "photo.changed"
     mandatory: ClassVar[bool] = False
     photo_id: Id
+    #: Every guest of the event saw it before, or sees it now.
+    seen_by_all: bool = False
 
 
 class PhotoDeleted(Message):
@@ -118,12 +130,27 @@ class PhotoDeleted(Message):
     topic: ClassVar[str] = "photo.deleted"
     photo_id: Id
     filename: str
+    #: Every guest of the event saw it.
+    seen_by_all: bool = False
+    #: The guests who were in it.
+    user_ids: tuple[Id, ...] = ()
 
 
 class SelfieUploaded(Message):
     """A guest's selfie waits to be indexed and matched in one event."""
 
     topic: ClassVar[str] = "selfie.uploaded"
+    user_id: Id
+    selfie_id: Id
+
+
+class SelfieUnindexed(Message):
+    """Of a selfie nothing is known that its event can find it by: its face is to be looked for.
+
+    That takes long, and what else is matched in the event does not wait for it.
+    """
+
+    topic: ClassVar[str] = "selfie.unindexed"
     user_id: Id
     selfie_id: Id
 
@@ -165,9 +192,15 @@ class EventChanged(Message):
     topic: ClassVar[str] = "event.changed"
     mandatory: ClassVar[bool] = False
 
+    #: Whom it was given to, if it was: others run it no more.
+    photographer_id: Id | None = None
+
 
 class EventDeleted(Message):
-    """An event's row is gone, and everything that hung on it; its objects go next."""
+    """An event is gone, or erased after its end, with everything that hung on it.
+
+    Its objects go next.
+    """
 
     topic: ClassVar[str] = "event.deleted"
 
@@ -190,6 +223,20 @@ class AccountDeleted(Message):
             cls(event_id=event_id, user_id=user_id)
             for event_id in sorted(set(event_ids) or {cls.no_event_id})
         ]
+
+
+class AccountChanged(Message):
+    """Logins of an account have ended: nobody may act by them from here on.
+
+    `ended_sessions` are those; `None` stands for all of the account.
+    """
+
+    topic: ClassVar[str] = "account.changed"
+    mandatory: ClassVar[bool] = False
+    #: Accounts are in many events: the message is about none of them.
+    event_id: Id = 0
+    user_id: Id
+    ended_sessions: tuple[uuid.UUID, ...] | None = None
 
 
 class RematchRequested(Message):

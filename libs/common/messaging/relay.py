@@ -12,9 +12,11 @@ import structlog
 from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 
+from libs.common import tasks
 from libs.common.database import outbox
 from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
+from libs.common.database.locks import AdvisoryLock
 from libs.common.database.outbox import OutboxRow
 from libs.common.messaging.bus.protocol import Bus, BusUnavailable, QueueFull
 from libs.common.telemetry import metrics, tracing
@@ -30,8 +32,7 @@ FIRST_HOLD_SECONDS = 0.25
 MAX_SET_ASIDE_SECONDS = 300.0
 #: Ids of refused rows in one line of the log.
 ROWS_TOLD = 20
-_LEADER_LOCK_ID = 0x46494E45
-_TRY_TO_LEAD = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK_ID})")
+_TRY_TO_LEAD = text(f"SELECT pg_try_advisory_lock({AdvisoryLock.RELAY:d})")
 #: A leader that PostgreSQL has not heard of for so long leads no more. It says something every
 #: second, and stops by itself when it is not answered for three.
 LEADER_IDLE_SECONDS = 10.0
@@ -71,7 +72,7 @@ class Relay:
                 await self._lead()
             except _PASSING_ERRORS as error:
                 backoff = next_backoff(backoff, lasted_seconds=time.monotonic() - begun)
-                log.warning("relay_interrupted", error=str(error), retry_in_seconds=backoff)
+                log.warning("relay_interrupted", error=error, retry_in_seconds=backoff)
                 await asyncio.sleep(backoff)
 
     async def _lead(self) -> NoReturn:
@@ -89,8 +90,7 @@ class Relay:
             self._wake.clear()
             while await self._publish_batch() == BATCH:
                 pass
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            await tasks.happens(self._wake, within_seconds=POLL_SECONDS)
 
     async def _publish_batch(self) -> int:
         """Publish one batch; return its size."""

@@ -5,12 +5,29 @@ who joined it (gallery's `events.repository.find_joined_event`), a photographer'
 changed (`photos.repository`), a guest's selfie (media's `selfies.routes`).
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
 from sqlalchemy import exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships
 from libs.common.errors import NotAllowed, NotFound
+from libs.common.rights.event_ends import EventState, is_erased, is_over
 from libs.common.web.auth import Principal, Role
+
+#: How an event's photographer wants bytes treated that come again: as a photo that is there if
+#: that came minutes ago, or whenever it came.
+EventDuplicates = Literal["window", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTarget:
+    """An event that is uploaded to: whose photos these are, and its rule for duplicates if any."""
+
+    photographer_id: int | None
+    duplicates: EventDuplicates | None
 
 
 async def is_enrolled(connection: AsyncConnection, user_id: int, event_id: int) -> bool:
@@ -23,21 +40,36 @@ async def is_enrolled(connection: AsyncConnection, user_id: int, event_id: int) 
     return found is not None
 
 
-async def require_event_owner(
-    connection: AsyncConnection, principal: Principal, event_id: int
-) -> None:
-    """Let through admins and the event's photographer.
+async def require_event_to_upload_to(
+    connection: AsyncConnection, principal: Principal, event_id: int, *, to_look: bool = False
+) -> UploadTarget:
+    """Let through admins and the event's photographer; return what uploads need of the event.
 
-    Raises NotFound when there is no such event, NotAllowed when it is somebody else's.
+    `to_look` also at one that has ended, for the grace period.
+
+    Raises NotFound when there is no such event, NotAllowed when it is somebody else's, EventOver
+    when nothing comes into it any more.
     """
     row = (
-        await connection.execute(select(events.c.photographer_id).where(events.c.id == event_id))
+        await connection.execute(
+            select(
+                events.c.photographer_id,
+                events.c.duplicates,
+                is_over().label("is_over"),
+                is_erased().label("is_erased"),
+            ).where(events.c.id == event_id)
+        )
     ).one_or_none()
     if row is None:
         raise NotFound("Event", event_id)
+    if principal.only_event_id not in (None, event_id):
+        msg = "This API key is for another event."
+        raise NotAllowed(msg)
     if principal.role is not Role.ADMIN and row.photographer_id != principal.user_id:
         msg = "This event belongs to another photographer."
         raise NotAllowed(msg)
+    EventState(row.is_over, row.is_erased).require_open(event_id, runs_event=to_look)
+    return UploadTarget(row.photographer_id, row.duplicates)
 
 
 async def may_view_event(connection: AsyncConnection, principal: Principal, event_id: int) -> bool:
@@ -54,12 +86,23 @@ async def may_view_event(connection: AsyncConnection, principal: Principal, even
     return bool(owned)
 
 
+async def photographers_of(
+    connection: AsyncConnection, event_ids: Collection[int]
+) -> dict[int, int | None]:
+    """Return who runs each of the events that there are."""
+    rows = await connection.execute(
+        select(events.c.id, events.c.photographer_id).where(events.c.id.in_(event_ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def main_event_id(connection: AsyncConnection, user_id: int) -> int | None:
-    """The participant's main event: the first one joined."""
+    """The participant's main event: the first one joined that is not over, if there is one."""
     found: int | None = await connection.scalar(
         select(memberships.c.event_id)
+        .join(events, events.c.id == memberships.c.event_id)
         .where(memberships.c.user_id == user_id)
-        .order_by(memberships.c.joined_at, memberships.c.event_id)
+        .order_by(is_over(), memberships.c.joined_at, memberships.c.event_id)
         .limit(1)
     )
     return found

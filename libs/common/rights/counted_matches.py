@@ -1,7 +1,8 @@
 """Which matches count as a guest's photos: the one rule that turns matches into what people see.
 
 A guest is in a photo when a selfie of theirs is at least as alike as the event's threshold
-asks, or the photographer or they themselves said so; never when the guest said "not me".
+asks, or the photographer or they themselves said so; never when the guest said "not me", or the
+photographer that it is not them.
 Matches down to `UNCERTAIN_BAND` below the threshold are kept, for those who ask for them.
 """
 
@@ -23,12 +24,14 @@ from libs.common.database.tables import (
     matches,
     matching_settings,
     memberships,
+    photos,
 )
 
 #: A match is kept from so far below the threshold (0..100).
 UNCERTAIN_BAND = 10.0
 
 NOT_ME = "not_me"
+NOT_THEM = "not_them"
 ADDED = "added"
 
 
@@ -44,7 +47,7 @@ def threshold_of(event_id: int | ColumnElement[int]) -> ScalarSelect[float]:
 
 
 def is_alike(
-    event_id: int, similarity: ColumnElement[float] = matches.c.similarity
+    event_id: int | ColumnElement[int], similarity: ColumnElement[float] = matches.c.similarity
 ) -> ColumnElement[bool]:
     """Whether a face is like a guest's selfie by the event's threshold."""
     return similarity >= threshold_of(event_id)
@@ -73,12 +76,33 @@ def was_said(*verdicts: str) -> ColumnElement[bool]:
 
 
 def was_denied() -> ColumnElement[bool]:
-    """Whether the guest of a row of `matches` said that it is not them."""
-    return was_said(NOT_ME)
+    """Whether the guest of a row of `matches`, or the photographer, said that it is not them."""
+    return was_said(NOT_ME, NOT_THEM)
+
+
+def photo_shows(user_id: int) -> ColumnElement[bool]:
+    """Whether the photo of a row of `photos` shows the guest."""
+    found = select(matches.c.photo_id).where(
+        matches.c.user_id == user_id,
+        matches.c.event_id == photos.c.event_id,
+        matches.c.photo_id == photos.c.id,
+        is_alike(matches.c.event_id),
+        ~was_denied(),
+    )
+    added = select(match_overrides.c.photo_id).where(
+        match_overrides.c.user_id == user_id,
+        match_overrides.c.event_id == photos.c.event_id,
+        match_overrides.c.photo_id == photos.c.id,
+        match_overrides.c.verdict == ADDED,
+    )
+    return or_(found.correlate(photos).exists(), added.correlate(photos).exists())
 
 
 def guest_photos(
-    event_id: int, *, user_id: int | None = None, photo_ids: list[int] | None = None
+    event_id: int | ColumnElement[int],
+    *,
+    user_id: int | ColumnElement[int] | None = None,
+    photo_ids: list[int] | None = None,
 ) -> Subquery:
     """Rows (user_id, photo_id, similarity) of an event, a guest, or photos; some appear twice.
 
@@ -120,7 +144,7 @@ def uncertain_photos(event_id: int, *, user_id: int) -> Select[int, float]:
         .where(
             matches.c.user_id == user_id,
             matches.c.event_id == event_id,
-            ~was_said(NOT_ME, ADDED),
+            ~was_said(NOT_ME, NOT_THEM, ADDED),
         )
         .group_by(matches.c.photo_id)
         .having(is_nearly_alike(event_id, best), ~is_alike(event_id, best))

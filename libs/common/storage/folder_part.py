@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import mmap
 import os
 import threading
 import uuid
@@ -10,32 +11,53 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from libs.common.storage.protocol import StoreUnavailable
+from libs.common.storage.keys import checked_key
+from libs.common.storage.protocol import Beside, Buffer, StoreFull, StoreUnavailable
 
-WRITE_BATCH_BYTES = 1024 * 1024
+#: What a writer holds; a thread is entered once for so much.
+WRITE_BATCH_BYTES = 256 * 1024
 #: Tries to move a part in while deletions remove the directory it is to go to.
 PUBLISH_ATTEMPTS = 10
 
 
 class FolderWriter:
-    """Collects small writes into batches, so that a thread is entered once per megabyte."""
+    """Collects small writes into batches, so that a thread is entered seldom."""
 
-    def __init__(self, part: "Part") -> None:
+    def __init__(self, part: "Part", root: Path) -> None:
         self._part = part
-        self._batch = bytearray()
+        self._root = root
+        # Of the system, to which it goes back at once: what grows and shrinks among what is small
+        # and lives on would stay with the process.
+        self._batch: mmap.mmap | None = None
+        self._filled = 0
 
-    async def write(self, data: bytes) -> None:
-        self._batch += data
-        if len(self._batch) >= WRITE_BATCH_BYTES:
+    async def write(self, data: Buffer, *, beside: Beside | None = None) -> None:
+        if beside is not None:
             await self._flush()
+            await asyncio.to_thread(self._part.write, data, beside)
+            return
+        left = memoryview(data)
+        while left:
+            batch = self._batch = self._batch or mmap.mmap(-1, WRITE_BATCH_BYTES)
+            piece = left[: WRITE_BATCH_BYTES - self._filled]
+            batch[self._filled : self._filled + len(piece)] = piece
+            self._filled += len(piece)
+            left = left[len(piece) :]
+            if self._filled == WRITE_BATCH_BYTES:
+                await self._flush()
 
     async def commit(self) -> None:
         await self._flush()
         await asyncio.to_thread(self._part.publish)
 
+    async def commit_as(self, key: str) -> None:
+        self._part.target = self._root / checked_key(key)
+        await self.commit()
+
     async def _flush(self) -> None:
-        batch, self._batch = self._batch, bytearray()
-        await asyncio.to_thread(self._part.write, batch)
+        if self._batch is not None and self._filled:
+            filled, self._filled = self._filled, 0
+            await asyncio.to_thread(self._part.write, memoryview(self._batch)[:filled])
 
 
 class Part:
@@ -47,7 +69,7 @@ class Part:
 
     def __init__(self, path: Path, target: Path, file: BinaryIO) -> None:
         self._path = path
-        self._target = target
+        self.target = target
         self._file = file
         self._lock = threading.Lock()
 
@@ -58,9 +80,16 @@ class Part:
             file = path.open("xb", buffering=0)  # "x" is O_EXCL
         return cls(path, target, file)
 
-    def write(self, data: bytes | bytearray) -> None:
+    @property
+    def is_ended(self) -> bool:
+        """Whether there is nothing left to discard."""
+        return self._file.closed
+
+    def write(self, data: Buffer, beside: Beside | None = None) -> None:
+        view = memoryview(data)
+        if beside is not None:
+            beside(view)
         with self._lock, translated_write_errors():
-            view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
 
@@ -68,7 +97,8 @@ class Part:
         with self._lock, translated_write_errors():
             os.fsync(self._file.fileno())
             self._move_in()
-            _fsync_directory(self._target.parent)
+            _fsync_directory(self.target.parent)
+            self._file.close()
 
     def discard(self) -> None:
         # What cannot be removed now is swept at a later start.
@@ -79,8 +109,8 @@ class Part:
     def _move_in(self) -> None:
         for attempt in range(1, PUBLISH_ATTEMPTS + 1):
             try:
-                self._target.parent.mkdir(parents=True, exist_ok=True)
-                self._path.replace(self._target)
+                self.target.parent.mkdir(parents=True, exist_ok=True)
+                self._path.replace(self.target)
             except (FileNotFoundError, FileExistsError):
                 # A deletion took the empty directory between the two calls, or between
                 # mkdir's own look at what exists and its verdict.
@@ -112,5 +142,5 @@ def translated_write_errors() -> Iterator[None]:
 def unavailable(error: OSError) -> StoreUnavailable:
     """Say what the operating system refused."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StoreUnavailable("The photo store is full.")
+        return StoreFull("The photo store is full.")
     return StoreUnavailable(f"The photo store failed: {error.strerror}.")

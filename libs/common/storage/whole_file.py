@@ -61,7 +61,7 @@ async def whole_file(fetch: Fetch, key: str, uploaded: Content) -> AsyncIterator
                 return
         error = NotAsUploaded(key, uploaded=uploaded, found=found)
         metrics.NOT_AS_UPLOADED.inc()
-        log.warning("object_not_as_uploaded", key=key, fetch=number, error=str(error))
+        log.warning("object_not_as_uploaded", key=key, fetch=number, error=error)
     raise error
 
 

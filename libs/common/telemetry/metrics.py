@@ -64,15 +64,26 @@ HTTP_SECONDS = Histogram(
     ["service", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+ACCOUNT_STATUS_HITS = Counter(
+    "findme_account_status_hits_total", "Callers whose login was known to stand."
+)
+ACCOUNT_STATUS_MISSES = Counter(
+    "findme_account_status_misses_total", "Callers whose login was asked of the database."
+)
 NOT_AS_UPLOADED = Counter(
     "findme_objects_not_as_uploaded_total",
     "Fetches of an object that gave other bytes than were uploaded.",
 )
 CLIENTS_CUT_OFF = Counter(
     "findme_clients_cut_off_total",
-    "Connections ended because the client stopped: took_nothing of an answer, or sent_nothing of"
-    " a request that it had begun.",
+    "Connections ended for what the client did: took_nothing of an answer, sent_nothing of a"
+    " request that it had begun, sent_no_head in time, or sent_too_much of one.",
     ["client"],
+)
+CONNECTIONS_REFUSED = Counter(
+    "findme_connections_refused_total",
+    "Connections that were one too many: in_all, or of_an_address.",
+    ["bound"],
 )
 WORKERS_LOST = Counter(
     "findme_workers_lost_total",
@@ -82,8 +93,23 @@ WORKERS_LOST = Counter(
 # There from the start: of a counter that appears with its first event, no rate shows it.
 for _cause in ("crashed", "timed_out"):
     WORKERS_LOST.labels(_cause)
-for _how in ("took_nothing", "sent_nothing"):
+for _how in ("took_nothing", "sent_nothing", "sent_no_head", "sent_too_much"):
     CLIENTS_CUT_OFF.labels(_how)
+for _bound in ("in_all", "of_an_address"):
+    CONNECTIONS_REFUSED.labels(_bound)
+
+REFUSED_BY_LIMIT = Counter(
+    "findme_refused_by_limit_total",
+    "Requests answered 429, by the budget that was used up (libs/common/limits/budgets.py).",
+    ["budget"],
+)
+LIMITS_UNSHARED = Counter(
+    "findme_limits_unshared_total",
+    "Times that the database did not count in time, and the process counted by itself.",
+)
+LOG_RECORDS_DROPPED = Counter(
+    "findme_log_records_dropped_total", "Records of the log that came faster than they are written."
+)
 
 #: Operations of the paid face service that are charged for, those that analyse or search images;
 #: managing collections is free. The rule of the bill and of its metric.

@@ -10,7 +10,6 @@ else there is to know is in the logs, whose lines carry the trace's id.
 import asyncio
 import os
 import time
-import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Final, TypedDict, Unpack
@@ -30,13 +29,13 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from libs.common.telemetry import failures
+
 log = structlog.get_logger(__name__)
 
 #: The header of W3C Trace Context, and the one that vendors add to it.
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
-#: Frames of an error, of which the innermost say most. Half of them are the database libraries'.
-MAX_FRAMES = 40
 
 Headers = Mapping[str, str]
 
@@ -51,6 +50,7 @@ class Attributes(TypedDict, total=False):
     faces: int
     matches: int
     outcome: str
+    way: str
     queue: str
     routing_key: str
     message_id: str
@@ -70,6 +70,7 @@ NAMES: Final = {
     "message_id": "messaging.message.id",
     "method": "http.request.method",
     "outcome": "findme.outcome",
+    "way": "findme.way",
     "photo_id": "findme.photo_id",
     "queue": "messaging.destination.name",
     "route": "http.route",
@@ -178,11 +179,13 @@ def set_failed(of: Span, error: BaseException | str) -> None:
     """Mark a span as failed; an error that leaves its block does that by itself."""
     if not of.is_recording():
         return
-    kind = error if isinstance(error, str) else _kind(error)
+    kind = error if isinstance(error, str) else failures.kind_of(error)
     of.set_status(Status(StatusCode.ERROR, kind))
     of.set_attribute("error.type", kind)
     if not isinstance(error, str):
-        of.add_event("exception", {"exception.type": kind, "exception.stacktrace": _places(error)})
+        of.add_event(
+            "exception", {"exception.type": kind, "exception.stacktrace": failures.stack_of(error)}
+        )
 
 
 def headers() -> dict[str, str]:
@@ -242,7 +245,7 @@ async def running(service: str) -> AsyncIterator[None]:
 
         export = Export(service)
     except Exception as error:  # noqa: BLE001 - whatever it is, photos matter more
-        log.error("tracing_is_off", error=str(error))  # noqa: TRY400 - a sentence is enough
+        log.error("tracing_is_off", error=error)  # noqa: TRY400 - a sentence is enough
         yield
         return
     try:
@@ -297,21 +300,3 @@ def _present() -> trace.SpanContext:
 
 def _named(attributes: Attributes) -> dict[str, str | int | float]:
     return {NAMES[name]: value for name, value in attributes.items()}  # type: ignore[misc]
-
-
-def _kind(error: BaseException) -> str:
-    kind = type(error)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _places(error: BaseException) -> str:
-    """Return where the error and its causes were raised, without their messages."""
-    told: list[str] = []
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        frames = traceback.extract_tb(cause.__traceback__)[-MAX_FRAMES:]
-        told.append("".join(traceback.format_list(frames)) + _kind(cause))
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return "\ncaused by:\n".join(told)

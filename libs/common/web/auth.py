@@ -1,88 +1,136 @@
-"""Who is calling, and in what role: an access token (a signed JWT, RFC 7519).
-
-It comes as a bearer token, or as the cookie that lets `<img src>` work without a header.
-"""
+"""Who is calling, and in what role: by a token as a bearer, or as the cookie of `<img src>`."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
-import jwt
 from fastapi import Depends, Request
 
+from libs.common.accounts.accounts import Accounts
+from libs.common.accounts.api_keys import PREFIX
+from libs.common.accounts.principal import Principal, Role
 from libs.common.errors import NotAllowed, NotAuthenticated
+from libs.common.web.openapi import API_KEY, BEARER, COOKIE, declares
+from libs.common.web.same_origin import SAFE_METHODS, is_other_origin, is_same_origin
+from libs.common.web.session_cookie import session_cookie
 
-_ALGORITHM = "HS256"
-#: By so much the clocks of two machines may differ without ending anybody's session early.
-CLOCK_LEEWAY_SECONDS = 60
-TOKEN_COOKIE = "access_token"  # noqa: S105 - the cookie's name
-
-
-class Role(StrEnum):
-    """What an account may do; the value is its `user_type`."""
-
-    PARTICIPANT = "user"
-    PHOTOGRAPHER = "photographer"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """The authenticated caller."""
-
-    user_id: int
-    role: Role
-
-
-class Tokens:
-    """Issues and verifies access tokens with the services' common secret."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def issue(self, principal: Principal, *, lifetime: timedelta) -> str:
-        """Return a token that is valid from now for `lifetime`."""
-        now = datetime.now(UTC)
-        claims = {
-            "sub": str(principal.user_id),
-            "role": principal.role.value,
-            "iat": now,
-            "exp": now + lifetime,
-        }
-        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
-
-    def verify(self, token: str) -> Principal:
-        """Raises NotAuthenticated when the token is not ours, malformed or expired."""
-        try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                leeway=CLOCK_LEEWAY_SECONDS,
-                # It is ours by its signature: that it comes from the future only says that the
-                # clock of whoever issued it is ahead of this machine's.
-                options={"require": ["exp", "sub", "role"], "verify_iat": False},
-            )
-            return Principal(user_id=int(claims["sub"]), role=Role(claims["role"]))
-        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
-            msg = "The session has expired or is not valid. Log in again."
-            raise NotAuthenticated(msg) from error
+__all__ = [
+    "Admin",
+    "CurrentPrincipal",
+    "Participant",
+    "ParticipantOrAdmin",
+    "Photographer",
+    "PhotographerOrAdmin",
+    "Principal",
+    "Role",
+    "Uploader",
+    "current_principal",
+    "current_uploader",
+    "known_principal",
+    "principal_if_any",
+    "require",
+    "require_guest",
+    "require_own_pages",
+    "require_same_origin",
+]
 
 
+@declares(security=(BEARER, COOKIE))
 async def current_principal(request: Request) -> Principal:
-    """Raises NotAuthenticated when the request carries no valid token."""
-    tokens: Tokens = request.app.state.tokens
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    token = credentials.strip() if scheme.lower() == "bearer" else request.cookies.get(TOKEN_COOKIE)
+    """Raises NotAuthenticated when the request carries no token that stands for a login.
+
+    A cookie is sent by the browser whoever asks it to: it is enough for reading, and for changes
+    that our own pages make. Raises NotAllowed for others.
+    """
+    accounts: Accounts = request.app.state.accounts
+    return await accounts.principal(_token(request))
+
+
+def known_principal(request: Request) -> Principal | None:
+    """Return what `current_principal` does, None where that would have to ask the database.
+
+    Raises what it raises.
+    """
+    accounts: Accounts = request.app.state.accounts
+    return accounts.known_principal(_token(request))
+
+
+async def principal_if_any(request: Request) -> Principal | None:
+    """Who calls; None for nobody, and for a session that is over, whose owner begins anew.
+
+    Raises NotAllowed as `current_principal` does.
+    """
+    try:
+        return await current_principal(request)
+    except NotAuthenticated:
+        return None
+
+
+def require_guest(role: Role) -> None:
+    """Raises NotAllowed for who joins an event, and is logged in as somebody else than a guest."""
+    if role is not Role.PARTICIPANT:
+        msg = f"You are logged in as {role.name.lower()}. Log out to join as a guest."
+        raise NotAllowed(msg)
+
+
+def require_own_pages(request: Request) -> None:
+    """Refuse what another website has a browser send. Raises NotAllowed.
+
+    For routes that take a form, which needs no preflight, and answer a session: any website could
+    put a login of its own in place of the browser's. Clients that are no browser say nothing.
+    """
+    if is_other_origin(request.headers):
+        msg = "Another website sent this form. Open the event's own page, and join there."
+        raise NotAllowed(msg)
+
+
+def require_same_origin(request: Request) -> None:
+    """Let through what changes nothing, and what comes from our own pages. Raises NotAllowed."""
+    if request.method not in SAFE_METHODS and not is_same_origin(request.headers):
+        msg = "A cookie is not enough to change something: send the token as a bearer token."
+        raise NotAllowed(msg)
+
+
+def _token(request: Request) -> str:
+    """Return the token that the request carries. Raises NotAuthenticated, NotAllowed."""
+    token = _bearer(request)
+    if token is None and (token := session_cookie(request)) is not None:
+        require_same_origin(request)
+    if token is not None and token.startswith(PREFIX):
+        msg = "An API key is good for uploads and watchers alone. Log in for this."
+        raise NotAllowed(msg)
     if not token:
         msg = "Log in first: no access token was sent."
         raise NotAuthenticated(msg)
-    return tokens.verify(token)
+    return token
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else None
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+@declares(security=(BEARER, COOKIE, API_KEY))
+async def current_uploader(request: Request) -> Principal:
+    """A photographer or an admin who is logged in, or whoever shows a photographer's API key.
+
+    Raises NotAuthenticated, NotAllowed.
+    """
+    accounts: Accounts = request.app.state.accounts
+    bearer = _bearer(request)
+    key = bearer if bearer and bearer.startswith(PREFIX) else request.headers.get("x-api-key")
+    if key is not None:
+        return await accounts.key_holder(key)
+    return await require(Role.PHOTOGRAPHER, Role.ADMIN)(await current_principal(request))
+
+
+_WITH_ARTICLE: Final = {
+    Role.ADMIN: "an admin",
+    Role.PHOTOGRAPHER: "a photographer",
+    Role.PARTICIPANT: "a participant",
+}
 
 
 def require(*roles: Role) -> Callable[[Principal], Awaitable[Principal]]:
@@ -90,8 +138,8 @@ def require(*roles: Role) -> Callable[[Principal], Awaitable[Principal]]:
 
     async def check(principal: CurrentPrincipal) -> Principal:
         if principal.role not in roles:
-            names = " or ".join(sorted(role.name.lower() for role in roles))
-            msg = f"Only a {names} may do this."
+            names = " or ".join(sorted(_WITH_ARTICLE[role] for role in roles))
+            msg = f"Only {names} may do this. Log in as one."
             raise NotAllowed(msg)
         return principal
 
@@ -103,3 +151,5 @@ Photographer = Annotated[Principal, Depends(require(Role.PHOTOGRAPHER))]
 PhotographerOrAdmin = Annotated[Principal, Depends(require(Role.PHOTOGRAPHER, Role.ADMIN))]
 ParticipantOrAdmin = Annotated[Principal, Depends(require(Role.PARTICIPANT, Role.ADMIN))]
 Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
+#: With an API key, too: for these routes `principal.only_event_id` counts.
+Uploader = Annotated[Principal, Depends(current_uploader)]

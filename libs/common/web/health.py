@@ -1,6 +1,7 @@
 """Liveness, readiness and metrics, on the same paths in every service."""
 
 import asyncio
+import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn
@@ -9,6 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from libs.common import tasks
+from libs.common.addresses import Networks, parsed_address
+from libs.common.errors import NotAllowed
+from libs.common.settings import ServerSettings
 from libs.common.telemetry import worker_metrics as _  # noqa: F401 - registers them
 from libs.common.telemetry.metrics import DEPENDENCY_UP
 from libs.common.telemetry.questions import Question
@@ -59,8 +64,7 @@ class Check:
     async def end(self) -> None:
         """Give up looking."""
         if self._look is not None:
-            self._look.cancel()
-            await asyncio.wait([self._look])
+            await tasks.end(self._look)
 
     def _present_look(self) -> asyncio.Task[str]:
         if self._look is None or (
@@ -86,9 +90,9 @@ _NO_ANSWER = f"no answer within {CHECK_TIMEOUT_SECONDS:.0f} s"
 
 
 @router.get("/livez")
-async def livez() -> dict[str, str]:
+async def livez() -> JSONResponse:
     """The process answers; whether its neighbours do is readiness."""
-    return {"status": "alive"}
+    return JSONResponse({"status": "alive"})
 
 
 @router.get("/readyz")
@@ -107,8 +111,11 @@ async def readyz(request: Request) -> JSONResponse:
 
 
 @router.get("/metrics")
-async def metrics() -> Response:
-    """Prometheus's text format."""
+async def metrics(request: Request) -> Response:
+    """Prometheus's text format, for whom the settings name. Raises NotAllowed."""
+    if not _may_read_metrics(request):
+        msg = "Metrics are told to METRICS_ALLOW_IPS and by METRICS_TOKEN alone."
+        raise NotAllowed(msg)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -128,6 +135,17 @@ async def watch_dependencies(
             again_in_seconds=every_seconds,
         )
         await asyncio.sleep(every_seconds)
+
+
+def _may_read_metrics(request: Request) -> bool:
+    settings: ServerSettings = request.app.state.settings
+    if settings.metrics_token is not None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        expected = settings.metrics_token.get_secret_value().encode()
+        if scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), expected):
+            return True
+    allowed = Networks.of(settings.metrics_allow_ips)
+    return allowed.have(parsed_address(request.client.host) if request.client else None)
 
 
 async def _outcomes(

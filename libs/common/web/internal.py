@@ -5,7 +5,6 @@ and tells nobody the secret itself.
 """
 
 import functools
-import hashlib
 import hmac
 import ssl
 from typing import Annotated
@@ -14,28 +13,35 @@ import httpx
 from fastapi import Header, Request
 
 from libs.common.errors import NotAllowed
+from libs.common.signing_keys import Purpose, SigningKey, SigningKeys
 
 INTERNAL_TOKEN_HEADER = "X-Internal-Token"  # noqa: S105 - the header's name
-_PURPOSE = b"internal"
 #: A service next door takes a connection at once; what it is asked for may take longer.
 CONNECT_SECONDS = 5.0
 
 
-def internal_token(secret: str) -> str:
-    """Return the value of the header: HMAC-SHA256 (RFC 2104) in hexadecimal."""
-    return hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).hexdigest()
+def internal_token(keys: SigningKeys) -> str:
+    """Return the value of the header, in hexadecimal."""
+    return _token(keys.current(Purpose.INTERNAL))
 
 
-def verify_internal_token(token: str, secret: str) -> bool:
+def verify_internal_token(token: str, keys: SigningKeys) -> bool:
     """Whether the token is ours; takes as long for a wrong one as for the right one."""
     # As bytes: compare_digest refuses text that is not ASCII, and a header may be anything.
-    return hmac.compare_digest(token.encode(), internal_token(secret).encode())
+    return any(
+        hmac.compare_digest(token.encode(), _token(key).encode())
+        for key in keys.valid(Purpose.INTERNAL)
+    )
+
+
+def _token(key: SigningKey) -> str:
+    return key.key.hex()
 
 
 def internal_client(
     base_url: str,
     *,
-    secret: str,
+    keys: SigningKeys,
     timeout_seconds: float,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
@@ -45,7 +51,7 @@ def internal_client(
         transport=transport,
         verify=_trusted_authorities(),
         timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
-        headers={INTERNAL_TOKEN_HEADER: internal_token(secret)},
+        headers={INTERNAL_TOKEN_HEADER: internal_token(keys)},
         # A service next door: no proxy of the environment lies between.
         trust_env=False,
     )
@@ -61,7 +67,6 @@ async def require_internal(
     request: Request, x_internal_token: Annotated[str, Header()] = ""
 ) -> None:
     """Let through only our own services. Raises NotAllowed."""
-    secret = request.app.state.settings.secret_key.get_secret_value()
-    if not verify_internal_token(x_internal_token, secret):
+    if not verify_internal_token(x_internal_token, request.app.state.signing_keys):
         msg = "This address is for FindMe's own services."
         raise NotAllowed(msg)

@@ -1,19 +1,24 @@
 """Run one service's application in a process of its own."""
 
 import resource
+import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 from starlette.applications import Starlette
 
-from libs.common.setting_files import SettingUnreadable
+from libs.common.setting_files import WrongSettings
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import logs
-from libs.common.web.http_protocol import patient_for
+from libs.common.web.acceptor import Tls
+from libs.common.web.at_once import AnswersAtOnce
+from libs.common.web.connection_bounds import ConnectionBounds
+from libs.common.web.forwarded import Forwarded
+from libs.common.web.http_protocol import protocol_of
 from libs.common.web.stopping import GracefulServer
 
 #: Time for requests in flight once the consumers have stopped; an open live stream is cut then.
@@ -35,6 +40,7 @@ def serve(settings_class: type[S], create_app: Callable[[S], FastAPI]) -> None:
     settings = _read(settings_class)
     open_many_files()
     logs.configure(settings.log_level, settings.log_format)
+    logs.catch_crashes()
     app = create_app(settings)
     GracefulServer(server_config(app, settings), [app.state.stopping]).run()
 
@@ -63,6 +69,10 @@ class Listening(Protocol):
     def forwarded_allow_ips(self) -> str: ...
     @property
     def client_stall_seconds(self) -> float: ...
+    @property
+    def max_connections(self) -> int: ...
+    @property
+    def max_connections_per_address(self) -> int: ...
 
 
 def server_config(
@@ -73,26 +83,55 @@ def server_config(
         app,
         host=settings.host,
         port=settings.port,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
+        proxy_headers=False,
         # Nothing here speaks WebSocket: such an offer is ignored like every other one.
-        http=patient_for(settings.client_stall_seconds),
+        http=protocol_of(
+            stall_seconds=settings.client_stall_seconds,
+            bounds=_bounds(settings, allowed=_connections_allowed()),
+            forwarded=Forwarded(trusted=settings.forwarded_allow_ips),
+            at_hand=app if isinstance(app, AnswersAtOnce) else None,
+        ),
         ws="none",
         log_config=None,
         access_log=False,
+        # Nobody needs to know what serves.
+        server_header=False,
         timeout_graceful_shutdown=graceful_seconds,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 
+def tls_of(context: Callable[[], ssl.SSLContext], settings: Listening) -> Tls:
+    """Return how a server protects connections, each by the `context` of its moment."""
+    # Beside the connections; an eighth of the files is left to database, store and bus.
+    return Tls(context, _bounds(settings, allowed=max(_files_allowed() // 8, 1)))
+
+
+def _bounds(settings: Listening, *, allowed: int) -> ConnectionBounds:
+    """Return how many at a time are let in, of as many as the system allows."""
+    in_all = min(settings.max_connections, allowed)
+    return ConnectionBounds(
+        in_all=in_all,
+        # Whoever holds all that there are from one address would keep everybody else out.
+        per_address=min(settings.max_connections_per_address, max(in_all // 2, 1)),
+        proxies=settings.forwarded_allow_ips,
+    )
+
+
+def _connections_allowed() -> int:
+    """Three quarters of the files that the system allows: database, store and bus need some."""
+    return max(_files_allowed() * 3 // 4, 1)
+
+
+def _files_allowed() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
 def _read(settings_class: type[S]) -> S:
     try:
         settings = settings_class()
-    except ValidationError as error:
-        problems = [
-            f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
-        ]
-        raise SystemExit("\n".join(problems)) from error
-    except SettingUnreadable as error:
+    except WrongSettings as error:
         raise SystemExit(str(error)) from error
     if settings.amqp_url is None:
         # The bus in process ends at the process: no other service would hear a word.

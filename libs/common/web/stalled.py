@@ -35,17 +35,21 @@ class StallWatch:
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
         *,
+        waiting_bytes: Callable[[], int],
         awaits_client: Callable[[], bool],
         stall_seconds: float,
         silence_seconds: float,
     ) -> None:
         """`awaits_client` says whether a request has begun, or none was ever sent.
 
+        `waiting_bytes` says how much the client is yet to take that the system does not hold.
+
         A client may take nothing for `stall_seconds` (any byte will do), and take
         `silence_seconds` for a request's head, as for each next piece of its body.
         """
         self._transport = transport
         self._loop = loop
+        self._waiting = waiting_bytes
         self._awaits_client = awaits_client
         self._every_seconds = min(stall_seconds, silence_seconds) / LOOKS
         # Looks are counted and not seconds: a process that stood still has not looked meanwhile.
@@ -75,7 +79,7 @@ class StallWatch:
 
     def _is_taking(self) -> bool:
         """Whether nothing waits for the client, or it took some of that since the last look."""
-        waiting = self._transport.get_write_buffer_size()
+        waiting = self._waiting()
         acked = self._acked() if waiting else 0
         is_taking = waiting == 0 or waiting < self._waiting_bytes or acked > self._acked_bytes
         self._waiting_bytes, self._acked_bytes = waiting, acked

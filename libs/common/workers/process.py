@@ -14,6 +14,7 @@ from typing import Generic
 import structlog
 
 from libs.common.errors import FindMeError, TransientError, Unavailable
+from libs.common.telemetry import logs
 from libs.common.workers.serving import A, Answer, Factory, P, Probe, serve
 
 #: Includes the imports and the first conversion of a model, on a machine that is busy.
@@ -26,6 +27,10 @@ DEATH_SECONDS = 1.0
 KILL_SECONDS = 10.0
 #: The rest of a message comes at once after its beginning, unless the process is frozen.
 MESSAGE_SECONDS = 30.0
+#: Of what a process writes to its standard output and error, where decoders complain.
+LAST_WORDS_CHARACTERS = 1000
+#: What a pipe holds; it may hold less.
+PIPE_BYTES = 1 << 20
 #: Between two looks whether a process has ended; less at first.
 LOOK_EVERY_SECONDS = 0.02
 #: Sent by others, the kernel above all when memory runs out; native code dies by other signals.
@@ -74,6 +79,8 @@ class WorkerProcess(Generic[P, A]):
         self._tasks = 0
         self._connection: Connection | None = None
         self._process: SpawnProcess | None = None
+        #: Its standard output and error.
+        self._words: Connection | None = None
         # Between the thread that starts processes and those that end them, event loops among
         # them: nobody waits for anything while holding it.
         self._lock = threading.Lock()
@@ -93,6 +100,7 @@ class WorkerProcess(Generic[P, A]):
         if ready.error is not None:
             self._leave()
             raise ready.error
+        self._tell_words("worker_said")
         return connection
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Answer[A]:
@@ -102,6 +110,7 @@ class WorkerProcess(Generic[P, A]):
         """
         connection = self._ready()
         answer = self._ask(connection, (args, kwargs), self._timeout_seconds)
+        self._hear()  # of a picture that went well, or has its error, nobody wants to know
         self._tasks += 1
         if self._max_tasks is not None and self._tasks >= self._max_tasks:
             self._leave()
@@ -206,8 +215,11 @@ class WorkerProcess(Generic[P, A]):
         # Spawned, not forked: the parent has threads, an event loop and database connections.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
+        words, mouth = context.Pipe(duplex=False)
+        os.set_blocking(words.fileno(), False)
+        self._words = words
         try:
-            with theirs:
+            with theirs, mouth:
                 _limit_messages(ours)
                 with self._lock:
                     self._check_not_stopped()
@@ -215,7 +227,7 @@ class WorkerProcess(Generic[P, A]):
                     self._is_killed = False
                 process = context.Process(
                     target=serve,
-                    args=(theirs, self._factory, self._probe),
+                    args=(theirs, mouth, self._factory, self._probe, logs.configured()),
                     name=self.name,
                     daemon=True,
                 )
@@ -226,6 +238,7 @@ class WorkerProcess(Generic[P, A]):
                     process.kill()
         except BaseException:
             ours.close()
+            self._close()
             raise
         return ours
 
@@ -265,6 +278,7 @@ class WorkerProcess(Generic[P, A]):
     def _leave_dying(self) -> FindMeError:
         """Leave a process whose pipe has ended; return how it died."""
         status = self._end(after_seconds=DEATH_SECONDS)
+        self._tell_words("worker_last_words")
         self._close()
         if self._is_stopped:
             return self._stopped()
@@ -277,6 +291,27 @@ class WorkerProcess(Generic[P, A]):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._words is not None:
+            self._words.close()
+            self._words = None
+
+    def _tell_words(self, event: str) -> None:
+        """Log the end of what the process has written lately."""
+        if said := self._hear():
+            log.warning(event, worker=self.name, said=said[-LAST_WORDS_CHARACTERS:])
+
+    def _hear(self) -> str:
+        """Return what the process has written since the last time; never waits.
+
+        A process that writes without end writes into the void, once the pipe is full.
+        """
+        if self._words is None:
+            return ""
+        try:
+            said = os.read(self._words.fileno(), PIPE_BYTES)
+        except OSError:  # nothing
+            return ""
+        return said.decode(errors="replace").strip()
 
     def _check_not_stopped(self) -> None:
         if self._is_stopped:

@@ -4,16 +4,19 @@ import mmap
 import os
 import pickle
 import signal
+import sys
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Generic, ParamSpec, TypeVar
 
+import structlog
+
 from libs.common.errors import FindMeError, Unavailable
 from libs.common.exhaustion import lacks_by_its_words
+from libs.common.telemetry import failures, logs
 from libs.common.workers.stages import Stage, take_stages
 
 #: Uploads and lists stay quick while every core works on pictures.
@@ -21,6 +24,8 @@ NICENESS = 10
 #: More than a picture of 100 megapixels takes. A process that may not have so much address space
 #: may call a large picture damaged while small ones pass. It is only reserved, never touched.
 ROOM_BYTES = 1 << 30
+#: Of a traceback: libvips' words alone may be a line for each row of a picture.
+MAX_NOTE_CHARACTERS = 4000
 TO_READ = mmap.PROT_READ
 TO_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 
@@ -61,8 +66,30 @@ class Answer(Generic[A]):
         return self.error is not None and not isinstance(self.error, (Certain, Unavailable))
 
 
-def serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | None) -> None:
-    """Make what the process runs and say so, then answer tasks; None asks for a proof."""
+def serve(
+    connection: Connection,
+    words: Connection,
+    factory: Factory[P, A],
+    probe: Probe[P, A] | None,
+    logging: tuple[str, logs.LogFormat],
+) -> None:
+    """Make what the process runs and say so, then answer tasks; None asks for a proof.
+
+    What is printed goes to `words`, and what is logged where the parent's records go.
+    """
+    log_file = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    _print_to(words)
+    logs.configure(*logging, stream=log_file)
+    logs.catch_crashes()
+    try:
+        _serve(connection, factory, probe)
+    except Exception as error:  # noqa: BLE001 - Python's own words of it quote what is in hand
+        structlog.get_logger(__name__).critical("worker_failed", exc_info=error)
+        logs.flush()
+        raise SystemExit(1) from None
+
+
+def _serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | None) -> None:
     # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -90,6 +117,18 @@ def serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | N
                 connection.send(Answer(result=work(*args, **kwargs), stages=take_stages()))
         except Exception as error:  # noqa: BLE001 - the parent raises it
             connection.send(_failure(error))
+
+
+def _print_to(words: Connection) -> None:
+    """Have what is printed here go where it is bounded.
+
+    A decoder may complain of each row of a picture: 20,000 lines in the service's own log.
+    """
+    # What does not fit is lost: nobody waits for a reader.
+    os.set_blocking(words.fileno(), False)
+    for printed in (1, 2):
+        os.dup2(words.fileno(), printed)
+    words.close()
 
 
 def _proven(work: Callable[P, A], probe: Probe[P, A] | None, room: int) -> bool:
@@ -129,12 +168,12 @@ def _portable(error: Exception) -> Exception:
 
     What cannot be pickled, or made again of it, is told by a WorkerError instead.
     """
-    note = f"in the worker process:\n{''.join(traceback.format_exception(error))}"
+    note = failures.note_of_worker(error)[:MAX_NOTE_CHARACTERS]
     error.add_note(note)
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - an error's own methods may do anything
-        substitute = WorkerError(f"{type(error).__name__}: {error}")
+        substitute = WorkerError(failures.words(error))
         substitute.add_note(note)
         return substitute
     return error

@@ -53,7 +53,7 @@ def tried(
     except WorkerCrashed as error:
         check_wanted()  # who gives a task up ends its worker
         count_lost("crashed")
-        log.warning("worker_died", worker=worker.name, error=str(error))
+        log.warning("worker_died", worker=worker.name, error=error)
     except WorkerTimedOut:
         count_lost("timed_out")
         worker.prove()
@@ -63,7 +63,7 @@ def tried(
             return answer
         if answer.lacks is None and not _is_unread(answer) and worker.is_well():
             return answer
-        log.warning("worker_replaced", worker=worker.name, error=str(answer.error))
+        log.warning("worker_replaced", worker=worker.name, error=answer.error)
     check_wanted()
     worker.prove(anew=True)
     check_wanted()

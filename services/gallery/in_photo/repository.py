@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import (
+    events,
     faces,
     match_overrides,
     matches,
@@ -18,16 +19,26 @@ from libs.common.database.tables import (
     users,
 )
 from libs.common.rights.counted_matches import ADDED, guest_photos, shows_guest
+from libs.common.rights.event_ends import EventState, is_erased, is_over
+from libs.common.rights.photos import may_see
+from libs.common.web.auth import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoSize:
-    """A photo's event, and its pixels once it is upright."""
+    """A photo's event, what is left of that, and the photo's pixels once it is upright."""
 
     id: int
     event_id: int
     width: int
     height: int
+    is_over: bool
+    is_erased: bool
+
+    @property
+    def event(self) -> EventState:
+        """What is left of its event."""
+        return EventState(self.is_over, self.is_erased)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +77,25 @@ class GuestOfEvent:
     username: str
     joined_at: datetime
     has_selfie: bool
+    photos: int
 
 
-async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoSize | None:
-    """Return the photo, None when there is none."""
+async def find_photo(
+    connection: AsyncConnection, photo_id: int, principal: Principal
+) -> PhotoSize | None:
+    """Return the photo if the caller may see it."""
     row = (
         await connection.execute(
-            select(photos.c.id, photos.c.event_id, photos.c.width, photos.c.height).where(
-                photos.c.id == photo_id
+            select(
+                photos.c.id,
+                photos.c.event_id,
+                photos.c.width,
+                photos.c.height,
+                is_over().label("is_over"),
+                is_erased().label("is_erased"),
             )
+            .join(events, events.c.id == photos.c.event_id)
+            .where(photos.c.id == photo_id, may_see(principal))
         )
     ).one_or_none()
     return PhotoSize(**row._asdict()) if row else None
@@ -144,15 +165,23 @@ async def guests_in_photo(
 
 
 async def guests_of_event(connection: AsyncConnection, event_id: int) -> list[GuestOfEvent]:
-    """Return everybody who joined the event, by name."""
+    """Return everybody who joined the event, by name, and in how many photos each was found."""
+    shown = guest_photos(event_id)
+    found = (
+        select(shown.c.user_id, func.count(shown.c.photo_id.distinct()).label("photos"))
+        .group_by(shown.c.user_id)
+        .subquery("found")
+    )
     rows = await connection.execute(
         select(
             memberships.c.user_id,
             users.c.username,
             memberships.c.joined_at,
             exists().where(selfies.c.user_id == memberships.c.user_id).label("has_selfie"),
+            func.coalesce(found.c.photos, 0).label("photos"),
         )
         .join(users, users.c.id == memberships.c.user_id)
+        .outerjoin(found, found.c.user_id == memberships.c.user_id)
         .where(memberships.c.event_id == event_id)
         .order_by(users.c.username)
     )

@@ -1,10 +1,12 @@
 """People say who is in a photo; that counts more than what was matched, for ever.
 
-Guests say "not me" or "it's me" of themselves; a photographer adds a guest whom no match found.
+Guests say "not me" or "it's me" of themselves; a photographer adds a guest whom no match found, or
+says that a guest who was found is somebody else.
 """
 
 from collections.abc import Sequence
 
+from libs.common.database.audit import Action, record
 from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import Conflict, NotAuthenticated, NotFound
 from libs.common.messaging.messages import MatchChanged
@@ -24,8 +26,17 @@ class NobodyLikeThem(Conflict):
         self.photo_id = photo_id
 
 
+class GuestSaidSo(Conflict):
+    """The guest confirmed the photo, and nobody else's word goes before theirs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The guest has said themselves that the photo shows them. Only they can take it back."
+        )
+
+
 async def say_not_me(photo_id: int, *, user_id: int, unit: UnitOfWork) -> None:
-    """Never show the guest in the photo again. Raises NotFound, also for others' events."""
+    """Never show the guest in the photo again. Raises NotFound, also for what they cannot see."""
     of = await _own_photo(photo_id, user_id, unit)
     if await overrides.deny(unit.connection, of):
         _publish_change(of, unit)
@@ -61,6 +72,14 @@ async def add_guest(
         msg = "The guest has said that this photo does not show them. Only they can take it back."
         raise Conflict(msg)
     if addition.is_new:
+        await record(
+            unit.connection,
+            Action.GUEST_ADDED,
+            actor_id=principal.user_id,
+            account_id=user_id,
+            event_id=of.event_id,
+            object_id=of.photo_id,
+        )
         _publish_change(of, unit)
 
 
@@ -83,6 +102,14 @@ async def add_guest_to_photos(
         unit.connection, user_id, event_id, photo_ids, added_by=principal.user_id
     )
     if additions.new:
+        await record(
+            unit.connection,
+            Action.GUEST_ADDED,
+            actor_id=principal.user_id,
+            account_id=user_id,
+            event_id=event_id,
+            details={"photos": additions.new},
+        )
         unit.publish(MatchChanged(event_id=event_id, user_ids=(user_id,)))
     return additions
 
@@ -98,16 +125,44 @@ async def take_guest_out(
     if await overrides.take_back(unit.connection, of):
         _publish_change(of, unit)
     elif await overrides.is_confirmed(unit.connection, of):
-        msg = "The guest has said themselves that the photo shows them. Only they can take it back."
-        raise Conflict(msg)
+        raise GuestSaidSo
     else:
         raise NotFound("Guest added by hand", user_id)
 
 
+async def say_not_them(
+    photo: PhotoOfEvent, user_id: int, *, principal: Principal, unit: UnitOfWork
+) -> None:
+    """Show the photo to the guest no longer as one of theirs; a second time changes nothing.
+
+    Raises NotFound, and Conflict when the guest said themselves that it shows them.
+    """
+    of = await _guest_and_photo(photo, user_id, principal, unit)
+    if await overrides.exclude(unit.connection, of):
+        await record(
+            unit.connection,
+            Action.GUEST_EXCLUDED,
+            actor_id=principal.user_id,
+            account_id=user_id,
+            event_id=of.event_id,
+            object_id=of.photo_id,
+        )
+        _publish_change(of, unit)
+    elif await overrides.is_confirmed(unit.connection, of):
+        raise GuestSaidSo
+
+
+async def undo_not_them(
+    photo: PhotoOfEvent, user_id: int, *, principal: Principal, unit: UnitOfWork
+) -> None:
+    """Let count again what was matched. Raises NotFound."""
+    of = await _guest_and_photo(photo, user_id, principal, unit)
+    if await overrides.take_back_exclusion(unit.connection, of):
+        _publish_change(of, unit)
+
+
 async def _own_photo(photo_id: int, user_id: int, unit: UnitOfWork) -> GuestAndPhoto:
-    found = await overrides.lock_guest_and_photo(
-        unit.connection, user_id=user_id, photo_id=photo_id
-    )
+    found = await overrides.lock_own_photo(unit.connection, user_id=user_id, photo_id=photo_id)
     if found is None:
         raise NotFound("Photo", photo_id)
     return found

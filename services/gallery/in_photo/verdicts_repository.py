@@ -7,21 +7,27 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Row,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal,
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, match_overrides, matches, memberships, photos, users
-from libs.common.rights.counted_matches import ADDED, NOT_ME, is_nearly_alike
+from libs.common.rights.counted_matches import ADDED, NOT_ME, NOT_THEM, is_nearly_alike
+from libs.common.rights.event_ends import EventState, is_erased, is_over
+from libs.common.rights.photos import may_see
+from libs.common.web.auth import Principal, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +43,51 @@ async def lock_guest_and_photo(
     connection: AsyncConnection, *, user_id: int, photo_id: int
 ) -> GuestAndPhoto | None:
     """Keep both from being deleted; None unless the photo is of an event the guest joined."""
-    row = (
+    row = await _lock(connection, true(), user_id=user_id, photo_id=photo_id)
+    return GuestAndPhoto(user_id, row.event_id, photo_id) if row else None
+
+
+async def lock_own_photo(
+    connection: AsyncConnection, *, user_id: int, photo_id: int
+) -> GuestAndPhoto | None:
+    """The same for a photo that the guest may see, or has denied: then they saw it before.
+
+    Raises EventOver.
+    """
+    denied = (
+        select(match_overrides.c.photo_id)
+        .where(
+            match_overrides.c.user_id == user_id,
+            match_overrides.c.event_id == photos.c.event_id,
+            match_overrides.c.photo_id == photos.c.id,
+            match_overrides.c.verdict == NOT_ME,
+        )
+        .correlate(photos)
+        .exists()
+    )
+    guest = Principal(user_id, Role.PARTICIPANT)
+    condition = or_(may_see(guest), denied)
+    row = await _lock(connection, condition, user_id=user_id, photo_id=photo_id)
+    if row is None:
+        return None
+    EventState(row.is_over, row.is_erased).require_open(row.event_id, runs_event=False)
+    return GuestAndPhoto(user_id, row.event_id, photo_id)
+
+
+async def _lock(
+    connection: AsyncConnection, condition: ColumnElement[bool], *, user_id: int, photo_id: int
+) -> Row[int, bool, bool] | None:
+    return (
         await connection.execute(
-            select(photos.c.event_id)
+            select(photos.c.event_id, is_over().label("is_over"), is_erased().label("is_erased"))
             .join(events, events.c.id == photos.c.event_id)
             .join(memberships, memberships.c.event_id == photos.c.event_id)
             .join(users, users.c.id == memberships.c.user_id)
-            .where(photos.c.id == photo_id, users.c.id == user_id)
+            .where(photos.c.id == photo_id, users.c.id == user_id, condition)
             # In the order in which deletions lock what they take with them.
             .with_for_update(read=True, key_share=True, of=[events, users, photos])
         )
     ).one_or_none()
-    return GuestAndPhoto(user_id, row.event_id, photo_id) if row else None
 
 
 async def lock_adder(connection: AsyncConnection, user_id: int) -> bool:
@@ -81,8 +120,12 @@ async def deny(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
         .values(_key(of) | {"verdict": NOT_ME})
         .on_conflict_do_update(
             index_elements=list(_key(of)),
-            # Who added them stays, for the time after the guest has changed their mind.
-            set_={"verdict": NOT_ME, "decided_at": func.now()},
+            # The photographer's word stays, for the time after the guest has changed their mind.
+            set_={
+                "verdict": NOT_ME,
+                "excluded": match_overrides.c.verdict == NOT_THEM,
+                "decided_at": func.now(),
+            },
             where=match_overrides.c.verdict != NOT_ME,
         )
     )
@@ -94,8 +137,12 @@ async def undo_denial(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
     denied = and_(_is_about(of), match_overrides.c.verdict == NOT_ME)
     restored = await connection.execute(
         update(match_overrides)
-        .where(denied, match_overrides.c.added_by.is_not(None))
-        .values(verdict=ADDED, decided_at=func.now())
+        .where(denied, or_(match_overrides.c.excluded, match_overrides.c.added_by.is_not(None)))
+        .values(
+            verdict=case((match_overrides.c.excluded, NOT_THEM), else_=ADDED),
+            excluded=False,
+            decided_at=func.now(),
+        )
     )
     removed = await connection.execute(delete(match_overrides).where(denied))
     return bool(restored.rowcount or removed.rowcount)
@@ -108,7 +155,12 @@ async def confirm(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
         .values(_key(of) | {"verdict": ADDED, "added_by": of.user_id})
         .on_conflict_do_update(
             index_elements=list(_key(of)),
-            set_={"verdict": ADDED, "added_by": of.user_id, "decided_at": func.now()},
+            set_={
+                "verdict": ADDED,
+                "added_by": of.user_id,
+                "excluded": False,
+                "decided_at": func.now(),
+            },
             where=or_(
                 match_overrides.c.verdict != ADDED,
                 match_overrides.c.added_by.is_distinct_from(of.user_id),
@@ -127,7 +179,8 @@ class Addition:
 
 
 async def add(connection: AsyncConnection, of: GuestAndPhoto, *, added_by: int) -> Addition:
-    """Record that somebody else sees the guest in the photo; what was said before stays."""
+    """Record that somebody else sees the guest in the photo; what they said themselves stays."""
+    await take_back_exclusion(connection, of)
     row = (
         await connection.execute(
             insert(match_overrides)
@@ -157,6 +210,51 @@ async def take_back(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
         update(match_overrides)
         .where(by_hand, match_overrides.c.added_by.is_not(None))
         .values(added_by=None)
+    )
+    return bool(removed.rowcount or forgotten.rowcount)
+
+
+async def exclude(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
+    """Record that the photo does not show the guest; False where they said themselves what is so.
+
+    Also where it was said before. Under a guest's "not me" it is kept for when they take that back.
+    """
+    is_denied = match_overrides.c.verdict == NOT_ME
+    done = await connection.execute(
+        insert(match_overrides)
+        .values(_key(of) | {"verdict": NOT_THEM})
+        .on_conflict_do_update(
+            index_elements=list(_key(of)),
+            set_={
+                "verdict": case((is_denied, NOT_ME), else_=NOT_THEM),
+                "excluded": is_denied,
+                "added_by": None,
+                "decided_at": func.now(),
+            },
+            where=and_(
+                or_(
+                    match_overrides.c.verdict == ADDED,
+                    and_(is_denied, ~match_overrides.c.excluded),
+                ),
+                match_overrides.c.added_by.is_distinct_from(of.user_id),
+            ),
+        )
+    )
+    return bool(done.rowcount)
+
+
+async def take_back_exclusion(connection: AsyncConnection, of: GuestAndPhoto) -> bool:
+    """Let count again what was matched; False where nobody said that it is not them.
+
+    Under a guest's "not me" it is forgotten too.
+    """
+    removed = await connection.execute(
+        delete(match_overrides).where(_is_about(of), match_overrides.c.verdict == NOT_THEM)
+    )
+    forgotten = await connection.execute(
+        update(match_overrides)
+        .where(_is_about(of), match_overrides.c.excluded)
+        .values(excluded=False)
     )
     return bool(removed.rowcount or forgotten.rowcount)
 
@@ -218,6 +316,15 @@ async def add_to_photos(
         )
     )
     ids = bindparam("ids", there, ARRAY(BigInteger))
+    # Who is in a photo is not kept out of it by an older word on another face.
+    await connection.execute(
+        delete(match_overrides).where(
+            match_overrides.c.user_id == user_id,
+            match_overrides.c.event_id == event_id,
+            match_overrides.c.photo_id == func.any(ids),
+            match_overrides.c.verdict == NOT_THEM,
+        )
+    )
     key = (match_overrides.c.user_id, match_overrides.c.event_id, match_overrides.c.photo_id)
     added = await connection.execute(
         insert(match_overrides)

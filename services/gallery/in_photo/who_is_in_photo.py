@@ -6,8 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import NotFound
-from libs.common.rights.access import may_view_event
-from libs.common.web.auth import Principal
+from libs.common.web.auth import Principal, Role
 from services.gallery.events.access import require_visible_event
 from services.gallery.in_photo import repository as in_photo
 from services.gallery.web.answers import View, box_view, percent
@@ -22,11 +21,15 @@ class PhotoOfEvent:
 
 
 async def photo_faces(photo_id: int, *, principal: Principal, database: Database) -> View:
-    """Return the photo's size and faces. Raises NotFound, also for others' events."""
+    """Return the photo's size and faces.
+
+    Raises NotFound, also where they may not see it, and EventOver.
+    """
     async with database.read() as connection:
-        photo = await in_photo.find_photo(connection, photo_id)
-        if photo is None or not await may_view_event(connection, principal, photo.event_id):
+        photo = await in_photo.find_photo(connection, photo_id, principal)
+        if photo is None:
             raise NotFound("Photo", photo_id)
+        photo.event.require_open(photo.event_id, runs_event=principal.role is not Role.PARTICIPANT)
         faces = await in_photo.faces_in_photo(connection, photo, user_id=principal.user_id)
     boxes: list[View] = [
         {
@@ -69,6 +72,6 @@ async def require_photo(
 ) -> None:
     """Raises NotFound unless the photo is of the event, and the event one that they may see."""
     await require_visible_event(connection, principal, photo.event_id)
-    found = await in_photo.find_photo(connection, photo.photo_id)
+    found = await in_photo.find_photo(connection, photo.photo_id, principal)
     if found is None or found.event_id != photo.event_id:
         raise NotFound("Photo", photo.photo_id)

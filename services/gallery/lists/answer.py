@@ -5,11 +5,7 @@ says (`participant_lists._views`, `photographer_lists._views`).
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import urlencode
 
 import orjson
 import structlog
@@ -17,33 +13,64 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from libs.common.storage.keys import photo_key, rendition_key
-from libs.common.web.signed_urls import SignedUrls
+from libs.common.web.answer_headers import Header
+from libs.common.web.at_once import ReadyAnswer
+from services.gallery.events.links import PhotoLinks
+from services.gallery.events.rules import EventEnd
+from services.gallery.events.time_zones import shown_clock
+from services.gallery.lists.codings import Coding, coding_for
+from services.gallery.lists.list_page import ListPage, PlacedView
 from services.gallery.lists.long_lists import LongList
 from services.gallery.lists.repository import PhotoRow
 from services.gallery.web.answers import View
-from services.gallery.web.paging import Page, Place, encode_cursor
+from services.gallery.web.paging import Page, Place, encode_cursor, next_page
 
 #: The longest time for all of a long list, which takes room that others wait for: 100,000 photos
 #: (83 MB) at 2.2 Mbit/s.
 STREAM_TIMEOUT_SECONDS = 300.0
 
+#: The browser may keep a list, but asks each time whether it is still right.
+HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Vary": "Accept-Encoding, Authorization, Cookie",
+}
+JSON = "application/json"
+
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedList:
-    """A list ready to be sent; `next_cursor` is None on the last page."""
-
-    body: bytes
-    etag: str
-    next_cursor: str | None = None
+def _raw(headers: dict[str, str]) -> tuple[Header, ...]:
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
 
 
-def photo_view(photo: PhotoRow, expires_at: datetime, urls: SignedUrls) -> View:
-    """Return `photo`; its URLs are the same at every call, so that browsers keep the bytes."""
-    thumbnail = rendition_key(photo.event_id, photo.filename, "thumbnail")
-    preview = rendition_key(photo.event_id, photo.filename, "preview")
+_COMMON = _raw(HEADERS)
+_COMMON_WITH_BODY = {
+    coding: _raw(
+        HEADERS
+        | {"Content-Type": JSON}
+        | ({} if coding is Coding.IDENTITY else {"Content-Encoding": coding.value})
+    )
+    for coding in Coding
+}
+
+
+def photo_view(
+    photo: PhotoRow,
+    end: EventEnd,
+    links: PhotoLinks,
+    *,
+    time_zone: str | None,
+    for_guest: bool = False,
+) -> View:
+    """Return `photo`; its URLs are the same at every call, so that browsers keep the bytes.
+
+    What a guest's names is the copy for guests (`media.renditions.guest_copies`). In an event that
+    has a time zone, all photos tell when they were taken by its clocks, not by their cameras'.
+    """
+    taken_at, offset = shown_clock(
+        time_zone, photo.taken_instant, camera=photo.taken_at, offset=photo.taken_at_offset
+    )
+    urls = links.of_photo(photo.event_id, photo.filename, end, for_guest=for_guest)
     return {
         "id": photo.id,
         "filename": photo.filename,
@@ -57,50 +84,85 @@ def photo_view(photo: PhotoRow, expires_at: datetime, urls: SignedUrls) -> View:
         "event_id": photo.event_id,
         "width": photo.width,
         "height": photo.height,
-        "taken_at": photo.taken_at,
-        "url": urls.sign(photo_key(photo.event_id, photo.filename), expires_at),
-        "thumbnail_url": urls.sign(thumbnail, expires_at),
-        "preview_url": urls.sign(preview, expires_at),
+        "taken_at": taken_at,
+        "taken_at_offset": offset,
+        "url": urls.whole,
+        "thumbnail_url": urls.thumbnail,
+        "preview_url": urls.preview,
         "placeholder": photo.placeholder,
         "processing_status": photo.processing_status,
     }
 
 
-async def encode_page(chunks: AsyncIterator[list[View]], page: Page) -> EncodedList:
+async def encode_page(chunks: AsyncIterator[list[PlacedView]], page: Page) -> ListPage:
     """Return the page of these photos, one more of which says that another page follows."""
     parts: list[bytes] = []
     left = page.limit
-    next_cursor = None
-    last: View = {}
-    async for views in chunks:
-        shown = views if left is None else views[:left]
+    follows = False
+    last: Place | None = None
+    async for placed in chunks:
+        shown = placed if left is None else placed[:left]
         if shown:
-            parts.append(orjson.dumps(shown)[1:-1])
-            last = shown[-1]
+            parts.append(orjson.dumps([view for view, _ in shown])[1:-1])
+            last = shown[-1][1]
         if left is not None:
             left -= len(shown)
-            if len(shown) < len(views):
-                next_cursor = _cursor(last)
-    body = b"[" + b",".join(parts) + b"]"
-    # A page with a successor differs from one without.
-    digest = hashlib.blake2b(body, digest_size=16, key=(next_cursor or "").encode()).hexdigest()
-    return EncodedList(body, f'"{digest}"', next_cursor)
+            follows = follows or len(shown) < len(placed)
+    cursor = encode_cursor(last) if follows and last is not None else None
+    return ListPage.of_body(b"[" + b",".join(parts) + b"]", cursor)
 
 
-def list_answer(request: Request, found: EncodedList | LongList, page: Page) -> Response:
+async def list_answer(request: Request, found: ListPage | LongList, page: Page) -> Response:
     """Answer the list with its tag and the next page's address, or 304 if it is known."""
-    # The browser may keep a list, but asks each time whether it is still right.
-    headers = {"Cache-Control": "private, no-cache", "ETag": found.etag}
-    if isinstance(found, EncodedList) and found.next_cursor is not None and page.limit is not None:
-        query = urlencode({"limit": page.limit, "cursor": found.next_cursor})
-        headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
-    if _names(request.headers.get("if-none-match", ""), found.etag):
-        if isinstance(found, LongList):
-            found.close()
-        return Response(status_code=304, headers=headers)
     if isinstance(found, LongList):
-        return _LongAnswer(found, headers)
-    return Response(found.body, media_type="application/json", headers=headers)
+        return _long_answer(request, found)
+    coding = found.coding(accepted_coding(request))
+    if _is_known(request, found.etag(coding)):
+        answer = Response(status_code=304)
+        answer.raw_headers += _COMMON
+    else:
+        answer = Response(await found.body(coding))
+        answer.raw_headers += _COMMON_WITH_BODY[coding]
+    answer.raw_headers += _said_of(request, found, page, coding)
+    return answer
+
+
+def ready_list(request: Request, found: ListPage, page: Page, wanted: Coding) -> ReadyAnswer:
+    """Return what `list_answer` does, of a list whose bytes are there in the coding."""
+    coding = found.coding(wanted)
+    said = _said_of(request, found, page, coding)
+    if _is_known(request, found.etag(coding)):
+        return ReadyAnswer(304, _COMMON, said, b"")
+    body = found.bodies[coding]
+    length = (b"content-length", b"%d" % len(body))
+    return ReadyAnswer(200, _COMMON_WITH_BODY[coding], [*said, length], body)
+
+
+def accepted_coding(request: Request) -> Coding:
+    """Return the coding in which the client gets what is large enough for one."""
+    return coding_for(request.headers.get("accept-encoding", ""))
+
+
+def _said_of(request: Request, found: ListPage, page: Page, coding: Coding) -> list[Header]:
+    """Return what is said of this page alone."""
+    said = [(b"etag", found.etag(coding).encode())]
+    if found.next_cursor is not None and page.limit is not None:
+        query = {"limit": page.limit, "cursor": found.next_cursor} | page.order
+        said.append((b"link", next_page(request, query).encode()))
+    return said
+
+
+def _is_known(request: Request, etag: str) -> bool:
+    header = request.headers.get("if-none-match")
+    return header is not None and _names(header, etag)
+
+
+def _long_answer(request: Request, found: LongList) -> Response:
+    headers = HEADERS | {"ETag": found.etag}
+    if _is_known(request, found.etag):
+        found.close()
+        return Response(status_code=304, headers=headers)
+    return _LongAnswer(found, headers)
 
 
 class _LongAnswer(StreamingResponse):
@@ -124,13 +186,6 @@ class _LongAnswer(StreamingResponse):
         except TimeoutError:
             # The server sees an answer shorter than it should be, and closes the connection.
             log.info("long_list_not_taken")
-
-
-def _cursor(last: View) -> str:
-    uploaded_at, photo_id = last["uploaded_at"], last["id"]
-    assert isinstance(uploaded_at, datetime)  # noqa: S101 - as photo_view makes it
-    assert isinstance(photo_id, int)  # noqa: S101 - as photo_view makes it
-    return encode_cursor(Place(uploaded_at, photo_id))
 
 
 def _names(if_none_match: str, etag: str) -> bool:

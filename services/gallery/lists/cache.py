@@ -10,8 +10,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from libs.common import tasks
 from libs.common.messaging.messages import (
     AccountDeleted,
     MatchChanged,
@@ -25,7 +26,8 @@ from libs.common.messaging.messages import (
     SelfieUploaded,
 )
 from services.gallery import metrics
-from services.gallery.lists.answer import EncodedList
+from services.gallery.lists.codings import Coding
+from services.gallery.lists.list_page import ListPage
 from services.gallery.web.paging import Page
 
 #: What an entry costs beside its body: key, index, object headers.
@@ -33,7 +35,7 @@ ENTRY_OVERHEAD_BYTES = 600
 #: A list larger than this part of the cache would push out everybody else's.
 MAX_ENTRY_PART = 4
 
-Load = asyncio.Task[EncodedList | None]
+Load = asyncio.Task[ListPage | None]
 
 
 class Scope(Enum):
@@ -47,8 +49,7 @@ class Scope(Enum):
     UNCERTAIN = "uncertain"
 
 
-@dataclass(frozen=True, slots=True)
-class ListKey:
+class ListKey(NamedTuple):
     """One page of one list of one participant in one event."""
 
     event_id: int
@@ -108,10 +109,10 @@ class CacheFigures:
     misses: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
     #: None: too long to be held.
-    value: EncodedList | None
+    value: ListPage | None
     expires: float
     size_bytes: int
 
@@ -138,19 +139,17 @@ class ListCache:
         self._misses = 0
 
     async def get(
-        self, key: ListKey, work: Coroutine[Any, Any, EncodedList | None]
-    ) -> EncodedList | None:
+        self, key: ListKey, work: Coroutine[Any, Any, ListPage | None]
+    ) -> ListPage | None:
         """Return the list, None where it is too long to be held: kept, or by one load for all.
 
         `work` loads it, and is closed unused where the list is kept or somebody else loads it.
         What is loaded is kept, unless it is evicted meanwhile; that a list is too long, as well.
         """
-        entry = self._entries.get(key)
-        if entry is not None and entry.expires > self._clock():
+        entry = self._find(key)
+        if entry is not None:
             work.close()
-            self._entries.move_to_end(key)
-            self._hits += 1
-            metrics.LIST_CACHE_HITS.inc()
+            self._hit(key)
             return entry.value
         self._misses += 1
         metrics.LIST_CACHE_MISSES.inc()
@@ -161,6 +160,27 @@ class ListCache:
             work.close()
         # The load outlives a caller who goes away, as others may wait for it.
         return await asyncio.shield(load)
+
+    def kept(self, key: ListKey, coding: Coding) -> ListPage | None:
+        """Return the list if it is kept with its bytes in this coding."""
+        entry = self._find(key)
+        if entry is None or entry.value is None:
+            return None
+        if entry.value.coding(coding) not in entry.value.bodies:
+            return None
+        self._hit(key)
+        return entry.value
+
+    def recount(self, key: ListKey) -> None:
+        """Note that the page's bytes were made in one more coding, or let go."""
+        entry = self._entries.get(key)
+        if entry is None or entry.value is None:
+            return
+        size_bytes = entry.value.held_bytes + ENTRY_OVERHEAD_BYTES
+        if size_bytes != entry.size_bytes:
+            self._size_bytes += size_bytes - entry.size_bytes
+            entry.size_bytes = size_bytes
+            self._make_room(0)
 
     def evict(self, eviction: Eviction) -> None:
         """Forget the lists a message has made stale.
@@ -183,12 +203,18 @@ class ListCache:
 
     async def close(self) -> None:
         """Cancel loads on their way."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await tasks.end(*self._running)
 
-    def _begin(self, key: ListKey, work: Coroutine[Any, Any, EncodedList | None]) -> Load:
+    def _find(self, key: ListKey) -> _Entry | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry.expires > self._clock() else None
+
+    def _hit(self, key: ListKey) -> None:
+        self._entries.move_to_end(key)
+        self._hits += 1
+        metrics.LIST_CACHE_HITS.inc()
+
+    def _begin(self, key: ListKey, work: Coroutine[Any, Any, ListPage | None]) -> Load:
         load = asyncio.create_task(work, name="list-load")
         self._loads[key] = load
         self._keys_of_event[key.event_id].add(key)
@@ -208,18 +234,25 @@ class ListCache:
         if key not in self._entries:
             self._unindex(key)
 
-    def _store(self, key: ListKey, value: EncodedList | None) -> None:
+    def _store(self, key: ListKey, value: ListPage | None) -> None:
+        former = self._entries.get(key)
+        if value is not None and former is not None and former.value is not None:
+            value.take_over(former.value)
         self._drop_entry(key)
-        size_bytes = (0 if value is None else len(value.body)) + ENTRY_OVERHEAD_BYTES
+        size_bytes = (0 if value is None else value.held_bytes) + ENTRY_OVERHEAD_BYTES
         if size_bytes > self._max_bytes // MAX_ENTRY_PART:
             return
-        while self._size_bytes + size_bytes > self._max_bytes:
+        self._make_room(size_bytes)
+        self._entries[key] = _Entry(value, self._clock() + self._ttl_seconds, size_bytes)
+        self._size_bytes += size_bytes
+        metrics.LIST_CACHE_BYTES.set(self._size_bytes)
+
+    def _make_room(self, size_bytes: int) -> None:
+        while self._entries and self._size_bytes + size_bytes > self._max_bytes:
             oldest = next(iter(self._entries))
             self._drop_entry(oldest)
             if oldest not in self._loads:
                 self._unindex(oldest)
-        self._entries[key] = _Entry(value, self._clock() + self._ttl_seconds, size_bytes)
-        self._size_bytes += size_bytes
         metrics.LIST_CACHE_BYTES.set(self._size_bytes)
 
     def _forget(self, key: ListKey) -> None:

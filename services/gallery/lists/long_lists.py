@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import Unavailable
+from services.gallery.lists.list_page import PlacedView
 from services.gallery.lists.repository import Choice, is_longer
-from services.gallery.web.answers import View
 from services.gallery.web.paging import Page
 
 #: A list without a limit is kept in memory while it is encoded up to this many photos, about
@@ -110,11 +110,11 @@ class LongList:
         """The tag of what is written."""
         return f'"{self._digest.hexdigest()}"'
 
-    async def write(self, chunks: AsyncIterator[list[View]]) -> None:
+    async def write(self, chunks: AsyncIterator[list[PlacedView]]) -> None:
         """Write the whole list. Raises TooManyLongLists where there is no room for it."""
         opening = b"["
-        async for views in chunks:
-            await self._append(opening + orjson.dumps(views)[1:-1])
+        async for placed in chunks:
+            await self._append(opening + orjson.dumps([view for view, _ in placed])[1:-1])
             opening = b","
         await self._append(b"[]" if opening == b"[" else b"]")
         await asyncio.to_thread(self._file.seek, 0)

@@ -1,7 +1,7 @@
 """Photo lists in two steps: the caller's matched ids, then the photos.
 
 Neither step reads a face row, and both are answered by covering indexes alone while the
-tables are vacuumed.
+tables are vacuumed. `pages_repository` has the same steps for what guests ask most.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -13,19 +13,21 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
-    DateTime,
     and_,
     bindparam,
     func,
     literal,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, photos
 from libs.common.rights.counted_matches import guest_photos, uncertain_photos
+from libs.common.rights.event_ends import is_over, kept_until
+from libs.common.rights.photos import selects, shown_to_all
+from services.gallery.events.rules import EventEnd
+from services.gallery.lists.order import is_after, ordered, place_at, sort_key
 from services.gallery.web.paging import Page, Place
 
 #: Up to this many photos are fetched one by one by their ids (about 1 ms); more are found by
@@ -38,7 +40,7 @@ CHUNK = 500
 #: Which photos a list is of: a condition on `photos`.
 Choice = ColumnElement[bool]
 
-_COLUMNS = (
+PHOTO_COLUMNS = (
     photos.c.id,
     photos.c.event_id,
     photos.c.filename,
@@ -49,6 +51,8 @@ _COLUMNS = (
     photos.c.width,
     photos.c.height,
     photos.c.taken_at,
+    photos.c.taken_at_offset,
+    photos.c.taken_instant,
     photos.c.placeholder,
     photos.c.show_in_general,
     photos.c.processing_status,
@@ -69,14 +73,11 @@ class PhotoRow:
     width: int
     height: int
     taken_at: datetime | None
+    taken_at_offset: int | None
+    taken_instant: datetime | None
     placeholder: str | None
     show_in_general: bool | None
     processing_status: str
-
-    @property
-    def place(self) -> Place:
-        """Where the photo stands in a list."""
-        return Place(self.uploaded_at, self.id)
 
 
 async def matched_photo_ids(
@@ -101,10 +102,7 @@ async def uncertain_photos_of(
 
 async def shows_selected_only(connection: AsyncConnection, event_id: int) -> bool:
     """Whether any photo of the event is marked to be shown; then only such ones are."""
-    found = await connection.scalar(
-        select(literal(1)).where(photos.c.event_id == event_id, photos.c.show_in_general).limit(1)
-    )
-    return found is not None
+    return bool(await connection.scalar(select(selects(event_id))))
 
 
 def of_event(event_id: int) -> Choice:
@@ -117,28 +115,28 @@ def by_photographer(photographer_id: int) -> Choice:
     return photos.c.photographer_id == photographer_id
 
 
-def general(event_id: int, *, selected_only: bool) -> Choice:
+def general(event_id: int | ColumnElement[int], *, selected_only: bool) -> Choice:
     """What the photographer lets everybody see of the event."""
-    shown = photos.c.show_in_general
-    is_general = shown.is_(true()) if selected_only else shown.is_not(False)
-    return and_(photos.c.event_id == event_id, is_general)
+    return and_(photos.c.event_id == event_id, shown_to_all(selected_only=selected_only))
 
 
 def with_ids(event_id: int, photo_ids: Collection[int]) -> Choice:
     """These photos of the event."""
     ids = bindparam("ids", list(photo_ids), ARRAY(BigInteger))
-    if len(photo_ids) <= FEW_IDS:
-        return and_(photos.c.event_id == event_id, photos.c.id == func.any(ids))
+    chosen = one_of(ids) if len(photo_ids) <= FEW_IDS else among(ids)
+    return and_(photos.c.event_id == event_id, chosen)
+
+
+def one_of(ids: ColumnElement[Sequence[int]]) -> Choice:
+    """A few photos, each of which is looked up."""
+    return photos.c.id == func.any(ids)
+
+
+def among(ids: ColumnElement[Sequence[int]]) -> Choice:
+    """Many photos, found on the way through an index."""
     # IS TRUE keeps the planner from turning it into a join on the primary key: it
     # walks the page index and looks each entry up in a hash, also in a generic plan.
-    return and_(
-        photos.c.event_id == event_id, photos.c.id.in_(select(func.unnest(ids))).is_(true())
-    )
-
-
-def not_hidden(choice: Choice) -> Choice:
-    """Those of the choice that the photographer does not hide."""
-    return and_(choice, photos.c.show_in_general.is_not(False))
+    return photos.c.id.in_(select(func.unnest(ids))).is_(true())
 
 
 async def is_longer(connection: AsyncConnection, choice: Choice, than: int) -> bool:
@@ -149,37 +147,32 @@ async def is_longer(connection: AsyncConnection, choice: Choice, than: int) -> b
 
 async def photos_of(
     connection: AsyncConnection, choice: Choice, page: Page
-) -> AsyncIterator[list[PhotoRow]]:
-    """Step two: the chosen photos of the page and, where it has a limit, one more; newest first.
+) -> AsyncIterator[list[tuple[PhotoRow, Place]]]:
+    """Step two: the page's photos, each with its place, in its order; one more if it has a limit.
 
     One query, whose rows are fetched chunk by chunk: the connection must be in a transaction.
     """
+    key = sort_key(page.sort)
     query = (
-        select(*_COLUMNS)
+        select(*PHOTO_COLUMNS, key.label("moment"))
         .where(choice)
-        .order_by(photos.c.uploaded_at.desc(), photos.c.id.desc())
+        .order_by(*ordered(key, photos.c.id, page.direction))
         .execution_options(yield_per=CHUNK)
     )
     if page.limit is not None:
         query = query.limit(page.limit + 1)
-    if page.after is not None:
-        query = query.where(
-            tuple_(photos.c.uploaded_at, photos.c.id)
-            < tuple_(
-                literal(page.after.uploaded_at, DateTime(timezone=True)),
-                literal(page.after.photo_id, BigInteger),
-            )
-        )
+    if (behind := is_after(page)) is not None:
+        query = query.where(behind)
     rows = await connection.stream(query)
     async for chunk in rows.partitions():
-        yield [_photo(row) for row in chunk]
+        yield [(_photo(row[:-1]), place_at(row.moment, row.id)) for row in chunk]
 
 
 async def photos_by_id(
     connection: AsyncConnection, event_id: int, photo_ids: Collection[int]
 ) -> dict[int, PhotoRow]:
     """Return those of these photos that the event has."""
-    rows = await connection.execute(select(*_COLUMNS).where(with_ids(event_id, photo_ids)))
+    rows = await connection.execute(select(*PHOTO_COLUMNS).where(with_ids(event_id, photo_ids)))
     return {row.id: _photo(row) for row in rows}
 
 
@@ -188,12 +181,23 @@ async def count(connection: AsyncConnection, choice: Choice) -> int:
     return await connection.scalar(select(func.count()).select_from(photos).where(choice)) or 0
 
 
-async def expiries(connection: AsyncConnection, event_ids: Collection[int]) -> dict[int, datetime]:
-    """Return until when the photos of these events can be seen."""
+async def of_events(
+    connection: AsyncConnection, event_ids: Collection[int]
+) -> dict[int, tuple[EventEnd, str | None]]:
+    """Return until when the photos of these events can be seen, and their time zones."""
     rows = await connection.execute(
-        select(events.c.id, events.c.expires_at).where(events.c.id == func.any(list(event_ids)))
+        select(
+            events.c.id,
+            events.c.time_zone,
+            events.c.expires_at,
+            is_over().label("is_over"),
+            kept_until().label("kept_until"),
+        ).where(events.c.id == func.any(list(event_ids)))
     )
-    return {row.id: row.expires_at for row in rows}
+    return {
+        row.id: (EventEnd(row.expires_at, row.is_over, row.kept_until), row.time_zone)
+        for row in rows
+    }
 
 
 async def processing_errors(
@@ -206,6 +210,16 @@ async def processing_errors(
         )
     )
     return {row.id: row.processing_error for row in rows}
+
+
+async def processing_notes(connection: AsyncConnection, photo_ids: Sequence[int]) -> dict[int, str]:
+    """Return what is wrong with those of these photos of which not all could be read."""
+    rows = await connection.execute(
+        select(photos.c.id, photos.c.processing_note).where(
+            photos.c.id == func.any(list(photo_ids)), photos.c.processing_note.is_not(None)
+        )
+    )
+    return {row.id: row.processing_note for row in rows}
 
 
 def _photo(row: Sequence[Any]) -> PhotoRow:

@@ -1,4 +1,4 @@
-"""The gauges of what waits for recognition.
+"""The gauges of what waits for recognition, and of mails.
 
 They are the gallery's, as recognition cannot tell how long guests wait while it is away.
 """
@@ -15,6 +15,7 @@ from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
 from libs.common.telemetry.questions import Question
 from services.gallery import metrics
+from services.gallery.mail.queue import mails_waiting
 from services.gallery.operations import repository as operations
 
 WATCH_EVERY_SECONDS = 10.0
@@ -38,7 +39,7 @@ async def watch_waiting_work(
             pause = max(every_seconds, (time.monotonic() - started) / MAX_LOAD)
             question.answer(values, again_in_seconds=pause)
         except DATABASE_ERRORS as error:
-            log.warning("waiting_work_unknown", error=str(error))
+            log.warning("waiting_work_unknown", error=error)
         await asyncio.sleep(pause)
 
 
@@ -49,11 +50,15 @@ async def _look(connection: AsyncConnection) -> dict[Gauge, float]:
         values[metrics.PHOTOS_OLDEST.labels(status)] = photos.oldest_seconds
     selfies = await operations.selfies_waiting(connection)
     faces, ended_events = await operations.erasures_waiting(connection)
+    mails = await mails_waiting(connection)
     return values | {
         metrics.SELFIES_WAITING: selfies.count,
         metrics.SELFIES_OLDEST: selfies.oldest_seconds,
         metrics.ERASURES_WAITING.labels("face"): faces.count,
         metrics.ERASURES_WAITING.labels("event"): ended_events,
         metrics.ERASURE_OLDEST: faces.oldest_seconds,
+        metrics.MAILS_WAITING: mails.waiting,
+        metrics.MAILS_OLDEST: mails.oldest_seconds,
+        metrics.MAILS_DEAD: mails.dead,
         metrics.DATABASE_BYTES: await operations.database_bytes(connection),
     }

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database.audit import Action, record
 from libs.common.errors import NotFound
 from libs.common.rights.access import is_enrolled
 from libs.common.storage.keys import photo_key, rendition_key
@@ -22,12 +23,15 @@ SAMPLES_EACH = 3
 SAMPLED_GROUPS = 200
 
 
-async def groups_of_event(event_id: int, *, photos_each: int, gallery: Gallery) -> View:
+async def groups_of_event(
+    event_id: int, *, photos_each: int, actor_id: int, gallery: Gallery
+) -> View:
     """Return each guest's best photos, and of the largest groups a few to look at.
 
-    Raises NotFound.
+    Who looks at faces is recorded first. Raises NotFound.
     """
-    async with gallery.list_turn(), gallery.database.scan() as connection:
+    await record_view(event_id, actor_id=actor_id, gallery=gallery)
+    async with gallery.list_turn(actor_id), gallery.database.scan() as connection:
         event = await require_event(connection, event_id)
         found = await face_groups.groups(
             connection, event_id, photos_each=photos_each, limit=MAX_PHOTOS
@@ -49,9 +53,12 @@ async def groups_of_event(event_id: int, *, photos_each: int, gallery: Gallery) 
     }
 
 
-async def faces_of_guest(event_id: int, user_id: int, *, limit: int, gallery: Gallery) -> View:
+async def faces_of_guest(
+    event_id: int, user_id: int, *, limit: int, actor_id: int, gallery: Gallery
+) -> View:
     """Return the guest's best face in each photo, the most alike first. Raises NotFound."""
-    async with gallery.list_turn(), gallery.database.scan() as connection:
+    await record_view(event_id, actor_id=actor_id, account_id=user_id, gallery=gallery)
+    async with gallery.list_turn(actor_id), gallery.database.scan() as connection:
         await require_event(connection, event_id)
         if not await is_enrolled(connection, user_id, event_id):
             raise NotFound("Guest", user_id)
@@ -67,6 +74,25 @@ async def faces_of_guest(event_id: int, user_id: int, *, limit: int, gallery: Ga
         for photo_id, similarity in found
     ]
     return {"event_id": event_id, "user_id": user_id, "count": len(results), "results": results}
+
+
+async def record_view(
+    event_id: int, *, actor_id: int, account_id: int | None = None, gallery: Gallery
+) -> None:
+    """Record that somebody looks at faces, of a guest or of all, before they are shown.
+
+    Raises NotFound.
+    """
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            await require_event(unit.connection, event_id)
+            await record(
+                unit.connection,
+                Action.FACES_VIEWED,
+                actor_id=actor_id,
+                account_id=account_id,
+                event_id=event_id,
+            )
 
 
 async def _samples(
@@ -86,8 +112,8 @@ async def _samples(
             {
                 "photo_id": photo.photo_id,
                 "score": percent(photo.similarity),
-                "url": gallery.urls.sign(photo_key(event.id, name), event.expires_at),
-                "thumbnail_url": gallery.urls.sign(thumbnail, event.expires_at),
+                "url": gallery.links.sign(photo_key(event.id, name), event.end),
+                "thumbnail_url": gallery.links.sign(thumbnail, event.end),
                 "box": _box_view(boxes.get((photo.user_id, photo.photo_id))),
             }
         )

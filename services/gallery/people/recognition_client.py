@@ -124,7 +124,7 @@ class RecognitionPeople:
             answer.raise_for_status()
             return kind.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:
-            log.warning("people_unavailable", error=str(error), kind=type(error).__name__)
+            log.warning("people_unavailable", error=error)
             msg = "The people in this event are not known yet. Try again in half a minute."
             raise Unavailable(msg, retry_after_seconds=RETRY_SECONDS) from error
 
@@ -139,7 +139,7 @@ def recognition_client(
     """Return the one client of the process; `transport` reaches a service without a socket."""
     return internal_client(
         settings.recognition_url,
-        secret=settings.secret_key.get_secret_value(),
+        keys=settings.signing_keys,
         timeout_seconds=TIMEOUT_SECONDS,
         transport=transport,
     )

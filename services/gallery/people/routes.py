@@ -1,16 +1,18 @@
 """People in an event: who has sent no selfie, and which faces were found for whom."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from libs.common.web.auth import PhotographerOrAdmin, Role, require
+from libs.common.web.auth import Admin, PhotographerOrAdmin, Role, require
 from libs.common.web.ids import PathId
+from libs.common.web.openapi import problems
 from services.gallery.gallery import CurrentGallery
 from services.gallery.lists.answer import list_answer
+from services.gallery.lists.schemas import PersonPhoto
 from services.gallery.people.face_groups import faces_of_guest, groups_of_event
 from services.gallery.people.recognition_client import PersonPlace
+from services.gallery.people.schemas import EventPeople, FaceGroups, GuestFaces, NamedPerson
 from services.gallery.people.without_selfie import (
     PeoplePage,
     add_guest_to_person,
@@ -18,8 +20,9 @@ from services.gallery.people.without_selfie import (
     photos_of_person,
 )
 from services.gallery.web.answers import json_answer
-from services.gallery.web.paging import RequestedPage
+from services.gallery.web.paging import Cursor, RequestedPage, next_page
 from services.gallery.web.requests import NamedGuest
+from services.gallery.web.schemas import paged
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -36,7 +39,12 @@ face_groups_router = APIRouter(
 )
 
 
-@router.get("")
+@router.get(
+    "",
+    operation_id="list_event_people",
+    response_model=EventPeople,
+    responses=paged() | problems(400, 404, 409),
+)
 async def people(
     event_id: PathId,
     request: Request,
@@ -44,7 +52,7 @@ async def people(
     gallery: CurrentGallery,
     min_photos: Annotated[int, Query(ge=1, le=1_000_000)] = 2,
     limit: Annotated[int, Query(ge=1)] = DEFAULT_LIMIT,
-    cursor: str | None = None,
+    cursor: Cursor | None = None,
 ) -> Response:
     """Who is in the event's photos and has sent no selfie, those in most photos first."""
     after = PersonPlace.of_cursor(cursor) if cursor else None
@@ -52,14 +60,17 @@ async def people(
     found, next_cursor = await people_of_event(event_id, page, principal=principal, gallery=gallery)
     answer = json_answer(found)
     if next_cursor is not None:
-        query = urlencode(
-            {"min_photos": page.min_photos, "limit": page.limit, "cursor": next_cursor}
-        )
-        answer.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        query = {"min_photos": page.min_photos, "limit": page.limit, "cursor": next_cursor}
+        answer.headers["Link"] = next_page(request, query)
     return answer
 
 
-@router.get("/{person_id}/photos")
+@router.get(
+    "/{person_id}/photos",
+    operation_id="list_photos_of_person",
+    response_model=list[PersonPhoto],
+    responses=paged(has_tag=True) | problems(400, 404, 409),
+)
 async def photos(
     event_id: PathId,
     person_id: PathId,
@@ -70,10 +81,10 @@ async def photos(
 ) -> Response:
     """All photos of one of them, each with the place of the face."""
     found = await photos_of_person(event_id, person_id, page, principal=principal, gallery=gallery)
-    return list_answer(request, found, page)
+    return await list_answer(request, found, page)
 
 
-@router.post("/{person_id}/guest")
+@router.post("/{person_id}/guest", response_model=NamedPerson, responses=problems(404, 409))
 async def name_person(
     event_id: PathId,
     person_id: PathId,
@@ -96,9 +107,15 @@ async def name_person(
     )
 
 
-@face_groups_router.get("/face-groups")
+@face_groups_router.get(
+    "/face-groups",
+    operation_id="get_face_groups",
+    response_model=FaceGroups,
+    responses=problems(404),
+)
 async def face_groups(
     event_id: PathId,
+    principal: Admin,
     gallery: CurrentGallery,
     limit: Annotated[int, Query(ge=1)] = DEFAULT_PHOTOS_EACH,
 ) -> Response:
@@ -110,17 +127,33 @@ async def face_groups(
     200 largest groups, with url, thumbnail_url and the face's box, for a look.
     """
     photos_each = min(limit, MAX_PHOTOS_EACH)
-    return json_answer(await groups_of_event(event_id, photos_each=photos_each, gallery=gallery))
+    return json_answer(
+        await groups_of_event(
+            event_id, photos_each=photos_each, actor_id=principal.user_id, gallery=gallery
+        )
+    )
 
 
-@face_groups_router.get("/users/{user_id}/group-faces")
+@face_groups_router.get(
+    "/users/{user_id}/group-faces",
+    operation_id="list_faces_of_guest",
+    response_model=GuestFaces,
+    responses=problems(404),
+)
 async def group_faces(
     event_id: PathId,
     user_id: PathId,
+    principal: Admin,
     gallery: CurrentGallery,
     limit: Annotated[int, Query(ge=1)] = DEFAULT_FACES,
 ) -> Response:
     """One guest's best face in each photo, the most alike first, up to `limit` (at most 1000)."""
     return json_answer(
-        await faces_of_guest(event_id, user_id, limit=min(limit, MAX_FACES), gallery=gallery)
+        await faces_of_guest(
+            event_id,
+            user_id,
+            limit=min(limit, MAX_FACES),
+            actor_id=principal.user_id,
+            gallery=gallery,
+        )
     )

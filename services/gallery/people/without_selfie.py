@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
+from libs.common.database.audit import Action, record
+from libs.common.database.transactions import UnitOfWork
 from libs.common.web.auth import Principal
 from services.gallery.events.access import require_visible_event
 from services.gallery.events.rules import Event
@@ -10,7 +12,8 @@ from services.gallery.gallery import Gallery
 from services.gallery.in_photo import verdicts_repository as overrides
 from services.gallery.in_photo.verdicts import add_guest_to_photos
 from services.gallery.in_photo.verdicts_repository import Additions
-from services.gallery.lists.answer import EncodedList, encode_page
+from services.gallery.lists.answer import encode_page
+from services.gallery.lists.list_page import ListPage, PlacedView
 from services.gallery.lists.photographer_lists import chosen_photos, photos_by_id
 from services.gallery.people.recognition_client import PersonPlace, SeenFace, SeenPeople, SeenPerson
 from services.gallery.web.answers import View, box_view
@@ -37,8 +40,11 @@ async def people_of_event(
     Raises NotFound, also for others' events, Unavailable, and Conflict where the face engine
     cannot tell.
     """
-    async with gallery.database.read() as connection:
-        event = await require_visible_event(connection, principal, event_id)
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            event = await require_visible_event(unit.connection, principal, event_id)
+            if page.after is None:  # once a list, not once a page
+                await _record_view(event_id, principal, unit)
     # What recognition knows may be a moment old; a photo may have been deleted since.
     seen, covers = await _seen_with_covers(event, page, gallery, is_fresh=False)
     if len(covers) < len({person.cover.photo_id for person in seen.people}):
@@ -65,14 +71,17 @@ async def people_of_event(
 
 async def photos_of_person(
     event_id: int, person_id: int, page: Page, *, principal: Principal, gallery: Gallery
-) -> EncodedList:
+) -> ListPage:
     """Return the person's photos, each with their face. Raises what `people_of_event` does."""
-    async with gallery.database.read() as connection:
-        await require_visible_event(connection, principal, event_id)
+    async for attempt in gallery.database.attempts():
+        async with attempt as unit:
+            await require_visible_event(unit.connection, principal, event_id)
+            if page.after is None:
+                await _record_view(event_id, principal, unit)
     person = await gallery.recognition.person(event_id, person_id)
     face_in = {face.photo_id: face for face in person.photos}
-    async with gallery.list_turn(), gallery.database.snapshot() as connection:
-        photos = chosen_photos(connection, event_id, face_in, page, gallery.urls)
+    async with gallery.list_turn(principal.user_id), gallery.database.snapshot() as connection:
+        photos = chosen_photos(connection, event_id, face_in, page, gallery.links)
         return await encode_page(_with_boxes(photos, face_in), page)
 
 
@@ -95,6 +104,16 @@ async def add_guest_to_person(
     return additions
 
 
+async def _record_view(event_id: int, principal: Principal, unit: UnitOfWork) -> None:
+    await record(
+        unit.connection,
+        Action.FACES_VIEWED,
+        actor_id=principal.user_id,
+        event_id=event_id,
+        details={"of": "people without a selfie"},
+    )
+
+
 async def _seen_with_covers(
     event: Event, page: PeoplePage, gallery: Gallery, *, is_fresh: bool
 ) -> tuple[SeenPeople, dict[int, View]]:
@@ -107,14 +126,14 @@ async def _seen_with_covers(
     )
     covers = {person.cover.photo_id for person in seen.people}
     async with gallery.database.read() as connection:
-        return seen, await photos_by_id(connection, event, covers, gallery.urls)
+        return seen, await photos_by_id(connection, event, covers, gallery.links)
 
 
 async def _with_boxes(
-    chunks: AsyncIterator[list[View]], face_in: Mapping[int, SeenFace]
-) -> AsyncIterator[list[View]]:
-    async for views in chunks:
-        yield [view | {"box": box_view(face_in[_id_of(view)])} for view in views]
+    chunks: AsyncIterator[list[PlacedView]], face_in: Mapping[int, SeenFace]
+) -> AsyncIterator[list[PlacedView]]:
+    async for placed in chunks:
+        yield [(view | {"box": box_view(face_in[place.photo_id])}, place) for view, place in placed]
 
 
 def _person_view(person: SeenPerson, cover: View, decided: Mapping[int, Collection[int]]) -> View:
@@ -131,9 +150,3 @@ def _person_view(person: SeenPerson, cover: View, decided: Mapping[int, Collecti
             user_id for user_id, in_photos in decided.items() if photo_ids <= set(in_photos)
         ),
     }
-
-
-def _id_of(view: View) -> int:
-    photo_id = view["id"]
-    assert isinstance(photo_id, int)  # noqa: S101 - as photo_view makes it
-    return photo_id

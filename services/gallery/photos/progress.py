@@ -26,14 +26,15 @@ async def processing_queue(*, database: Database) -> View:
     """Return how far the photos of all events are."""
     async with database.read() as connection:
         counts = await photos.count_by_status(connection)
+        in_hand = await photos.count_in_hand(connection)
     total = sum(counts.values())
     return {
         "total_enqueued": total,
         "total_processed": counts.get("done", 0),
         "total_failed": counts.get("failed", 0),
         "current_queue_size": counts.get("queued", 0) + counts.get("analyzed", 0),
-        # Recognition's replicas come and go by themselves; nobody here counts them.
-        "workers_active": None,
+        # A worker has one photo at a time.
+        "workers_active": in_hand,
         "total_jobs": total,
     }
 

@@ -7,7 +7,18 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import events, photos
+from libs.common.database.tables import IS_FAILED, events, photos
+from libs.common.rights.counted_matches import guest_photos
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedPhoto:
+    """What is told of a photo that was deleted."""
+
+    id: int
+    event_id: int
+    filename: str
+    camera_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +49,62 @@ async def show_photos(
 
 async def delete_photos(
     connection: AsyncConnection, owner_id: int, photo_ids: Sequence[int]
-) -> list[tuple[int, int, str]]:
-    """Delete those photos that are in the owner's events: (id, event id, filename)."""
+) -> list[DeletedPhoto]:
+    """Delete those photos that are in the owner's events, and return them."""
     await _lock_owned(connection, owner_id, photo_ids)
     rows = await connection.execute(
         delete(photos)
         .where(_is_owned(owner_id, photo_ids))
-        .returning(photos.c.id, photos.c.event_id, photos.c.filename)
+        .returning(photos.c.id, photos.c.event_id, photos.c.filename, photos.c.camera_id)
     )
-    return [(row.id, row.event_id, row.filename) for row in rows]
+    return [DeletedPhoto(**row._asdict()) for row in rows]
+
+
+async def queue_failed_photos(
+    connection: AsyncConnection, event_id: int, photo_ids: Sequence[int] | None, *, limit: int
+) -> list[int]:
+    """Have the event's failed photos, or those named, wait for analysis again; return their ids."""
+    wanted = (
+        select(photos.c.id)
+        .where(photos.c.event_id == event_id, IS_FAILED)
+        .order_by(photos.c.id)
+        .limit(limit)
+        .with_for_update(of=photos)
+    )
+    if photo_ids is not None:
+        wanted = wanted.where(photos.c.id == func.any(list(photo_ids)))
+    rows = await connection.scalars(
+        update(photos)
+        .where(photos.c.id.in_(wanted))
+        .values(
+            processing_status="queued",
+            processing_error=None,
+            lost_analyses=0,
+            enqueued_at=func.now(),
+            finished_at=None,
+        )
+        .returning(photos.c.id)
+    )
+    return sorted(rows)
+
+
+async def guests_of_owned(
+    connection: AsyncConnection, owner_id: int, photo_ids: Sequence[int]
+) -> dict[int, tuple[int, ...]]:
+    """Return who is in each of those photos that are in the owner's events, by photo."""
+    await _lock_owned(connection, owner_id, photo_ids)
+    owned = await connection.execute(
+        select(photos.c.id, photos.c.event_id).where(_is_owned(owner_id, photo_ids))
+    )
+    by_event: dict[int, list[int]] = {}
+    for row in owned:
+        by_event.setdefault(row.event_id, []).append(row.id)
+    found: dict[int, set[int]] = {}
+    for event_id, ids in by_event.items():
+        shown = guest_photos(event_id, photo_ids=ids)
+        for row in await connection.execute(select(shown.c.photo_id, shown.c.user_id)):
+            found.setdefault(row.photo_id, set()).add(row.user_id)
+    return {photo_id: tuple(sorted(guests)) for photo_id, guests in found.items()}
 
 
 async def find_job(connection: AsyncConnection, job_id: str) -> PhotoJob | None:
@@ -80,6 +138,16 @@ async def count_by_status(
         query = query.where(photos.c.event_id == event_id)
     rows = await connection.execute(query)
     return {row.processing_status: row.photos for row in rows}
+
+
+async def count_in_hand(connection: AsyncConnection) -> int:
+    """Return how many photos are being analysed at this moment."""
+    count = await connection.scalar(
+        select(func.count()).where(
+            photos.c.processing_status == "queued", photos.c.claimed_by.is_not(None)
+        )
+    )
+    return int(count or 0)
 
 
 async def _lock_owned(connection: AsyncConnection, owner_id: int, photo_ids: Sequence[int]) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import and_, delete, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import memberships, selfie_indexes, selfies, users
+from libs.common.database.tables import events, memberships, selfie_indexes, selfies, users
+from libs.common.rights.event_ends import is_erased, is_over
 from services.gallery.selfies.rules import SelfieInEvent
 
 
@@ -37,7 +38,7 @@ async def selfies_of(connection: AsyncConnection, user_id: int) -> list[SelfieRo
 
 
 async def selfies_in_events(connection: AsyncConnection, user_id: int) -> list[SelfieInEvent]:
-    """Return every selfie's state in every joined event."""
+    """Return every selfie's state in every joined event that is not over."""
     rows = await connection.execute(
         select(
             memberships.c.event_id,
@@ -48,6 +49,7 @@ async def selfies_in_events(connection: AsyncConnection, user_id: int) -> list[S
             selfie_indexes.c.error,
         )
         .select_from(memberships)
+        .join(events, events.c.id == memberships.c.event_id)
         .join(selfies, selfies.c.user_id == memberships.c.user_id)
         .outerjoin(
             selfie_indexes,
@@ -56,7 +58,7 @@ async def selfies_in_events(connection: AsyncConnection, user_id: int) -> list[S
                 selfie_indexes.c.event_id == memberships.c.event_id,
             ),
         )
-        .where(memberships.c.user_id == user_id)
+        .where(memberships.c.user_id == user_id, ~is_over(), ~is_erased())
     )
     return [SelfieInEvent(**row._asdict()) for row in rows]
 

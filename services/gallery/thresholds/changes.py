@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from libs.common.database.audit import Action, record
 from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messaging.messages import MatchChanged, RematchRequested
@@ -10,16 +11,22 @@ from services.gallery.events.access import require_visible_event
 from services.gallery.thresholds import repository as thresholds
 from services.gallery.thresholds.repository import EventThreshold
 
-#: By the fit in ARCHITECTURE.md every twelfth stranger's face is taken for a guest's at 60, and
-#: every third is near enough to be kept: rows that grow with guests times faces.
+#: By the fit in docs/design/faces.md every twelfth stranger's face is taken for a guest's at 60,
+#: and every third is near enough to be kept: rows that grow with guests times faces.
 LOWEST = 60.0
 HIGHEST = 100.0
 
 
-async def set_shared_threshold(value: float, *, unit: UnitOfWork) -> float:
+async def set_shared_threshold(value: float, *, actor_id: int, unit: UnitOfWork) -> float:
     """Return the threshold of all events without their own; it is clamped to 60..100."""
     clamped = min(max(value, LOWEST), HIGHEST)
     if await thresholds.set_shared_threshold(unit.connection, clamped):
+        await record(
+            unit.connection,
+            Action.THRESHOLD_CHANGED,
+            actor_id=actor_id,
+            details={"threshold": clamped},
+        )
         _match_again(await thresholds.open_events_without_own(unit.connection), unit)
     return clamped
 
@@ -45,6 +52,14 @@ async def set_event_threshold(
     after = await thresholds.event_threshold(unit.connection, event_id)
     if before is None or after is None:
         raise NotFound("Event", event_id)
+    if before != after:
+        await record(
+            unit.connection,
+            Action.THRESHOLD_CHANGED,
+            actor_id=principal.user_id,
+            event_id=event_id,
+            details={"threshold": value},
+        )
     if before.value != after.value:
         _match_again([event_id], unit)
     return after

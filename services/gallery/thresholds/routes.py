@@ -1,19 +1,33 @@
 """How alike a face must be to be shown to a guest, 60 to 100; and matching an event again."""
 
+from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from libs.common.errors import NotFound
 from libs.common.messaging.messages import RematchRequested
 from libs.common.web.auth import Admin, Photographer, PhotographerOrAdmin, Principal, Role, require
 from libs.common.web.ids import PathId
+from libs.common.web.openapi import problems
 from services.gallery.events.access import require_visible_event
 from services.gallery.gallery import CurrentGallery, Gallery
 from services.gallery.thresholds import repository as thresholds
-from services.gallery.thresholds.changes import set_event_threshold, set_shared_threshold
+from services.gallery.thresholds.changes import (
+    HIGHEST,
+    LOWEST,
+    set_event_threshold,
+    set_shared_threshold,
+)
+from services.gallery.thresholds.preview import preview_threshold
 from services.gallery.thresholds.repository import EventThreshold
+from services.gallery.thresholds.schemas import (
+    MatchThreshold,
+    RematchScheduled,
+    Threshold,
+    ThresholdPreview,
+)
 from services.gallery.web.answers import json_answer, percent
 
 #: The address is older than the other face engines; the threshold is everybody's.
@@ -41,7 +55,7 @@ class OwnThreshold(BaseModel):
     value: Number | None
 
 
-@admin_router.get("")
+@admin_router.get("", operation_id="get_shared_threshold", response_model=Threshold)
 async def shared_threshold(gallery: CurrentGallery) -> Response:
     """The threshold of events that have none of their own."""
     async with gallery.database.read() as connection:
@@ -49,16 +63,20 @@ async def shared_threshold(gallery: CurrentGallery) -> Response:
     return json_answer({"threshold": percent(value)})
 
 
-@admin_router.post("")
-async def change_shared_threshold(asked: SharedThreshold, gallery: CurrentGallery) -> Response:
+@admin_router.post("", response_model=Threshold)
+async def change_shared_threshold(
+    asked: SharedThreshold, principal: Admin, gallery: CurrentGallery
+) -> Response:
     """Change it; the events it counts for are matched again."""
     async for attempt in gallery.database.attempts():
         async with attempt as unit:
-            value = await set_shared_threshold(asked.value, unit=unit)
+            value = await set_shared_threshold(asked.value, actor_id=principal.user_id, unit=unit)
     return json_answer({"threshold": percent(value)})
 
 
-@router.get("")
+@router.get(
+    "", operation_id="get_event_threshold", response_model=MatchThreshold, responses=problems(404)
+)
 async def event_threshold(
     event_id: PathId, principal: PhotographerOrAdmin, gallery: CurrentGallery
 ) -> Response:
@@ -71,7 +89,26 @@ async def event_threshold(
     return _answer(event_id, found)
 
 
-@router.put("")
+@router.get(
+    "/preview",
+    operation_id="preview_event_threshold",
+    response_model=ThresholdPreview,
+    responses=problems(404, 410),
+)
+async def event_threshold_preview(
+    event_id: PathId,
+    principal: PhotographerOrAdmin,
+    gallery: CurrentGallery,
+    value: Annotated[float, Query(ge=LOWEST, le=HIGHEST, allow_inf_nan=False)],
+) -> Response:
+    """How many photos would move with another threshold, and where; nothing is changed."""
+    async with gallery.list_turn(principal.user_id), gallery.database.scan() as connection:
+        await require_visible_event(connection, principal, event_id)
+        found = await preview_threshold(connection, event_id, value)
+    return json_answer({"event_id": event_id, "threshold": value} | asdict(found))
+
+
+@router.put("", response_model=MatchThreshold, responses=problems(404))
 async def change_event_threshold(
     event_id: PathId, asked: OwnThreshold, principal: PhotographerOrAdmin, gallery: CurrentGallery
 ) -> Response:
@@ -84,13 +121,25 @@ async def change_event_threshold(
     return _answer(event_id, changed)
 
 
-@rematch_router.post("/admin/events/{event_id}/rematch", tags=["admin"])
+@rematch_router.post(
+    "/admin/events/{event_id}/rematch",
+    tags=["admin"],
+    operation_id="rematch_event_as_admin",
+    response_model=RematchScheduled,
+    responses=problems(404),
+)
 async def rematch_as_admin(event_id: PathId, principal: Admin, gallery: CurrentGallery) -> Response:
     """Have the event's selfies matched again."""
     return await _rematch(event_id, principal, gallery)
 
 
-@rematch_router.post("/photographer/events/{event_id}/rematch", tags=["photographers"])
+@rematch_router.post(
+    "/photographer/events/{event_id}/rematch",
+    tags=["photographers"],
+    operation_id="rematch_event",
+    response_model=RematchScheduled,
+    responses=problems(404),
+)
 async def rematch(event_id: PathId, principal: Photographer, gallery: CurrentGallery) -> Response:
     """Have the event's selfies matched again."""
     return await _rematch(event_id, principal, gallery)
@@ -99,7 +148,9 @@ async def rematch(event_id: PathId, principal: Photographer, gallery: CurrentGal
 async def _rematch(event_id: int, principal: Principal, gallery: Gallery) -> Response:
     async for attempt in gallery.database.attempts():
         async with attempt as unit:
-            await require_visible_event(unit.connection, principal, event_id)
+            event = await require_visible_event(unit.connection, principal, event_id)
+            # Nothing is matched in an event that is over.
+            event.state.require_open(event_id, runs_event=False)
             unit.publish(RematchRequested(event_id=event_id))
     return json_answer({"scheduled": True, "event_id": event_id})
 

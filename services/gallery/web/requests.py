@@ -2,19 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, Strict
 
 from libs.common.web.ids import RowId
+from libs.common.web.texts import storable
 
 MAX_TEXT_CHARACTERS = 10_000
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL keeps every character but this one."""
-    if "\x00" in text:
-        msg = "must not contain a NUL character"
-        raise ValueError(msg)
-    return text
 
 
 def none_if_empty(value: object) -> object:
@@ -22,7 +15,9 @@ def none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(_storable)]
+#: A text of a JSON body. Strict: the bytes of a body that is no JSON are none, as a form of any
+#: website may send them.
+Text = Annotated[str, Strict(), Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(storable)]
 
 
 class NamedGuest(BaseModel):

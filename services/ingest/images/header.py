@@ -1,46 +1,62 @@
-"""What an image's first bytes tell: format, upright size and when it was taken.
+"""What an image's headers tell: format, upright size and when it was taken.
 
 Only headers are parsed, in Python; no pixel is decoded here, so that neither a decompression
 bomb nor a decoder's bug can reach this process.
 """
 
-import io
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.ExifTags import Base
+from PIL.Image import Exif
 
 from libs.common.errors import InvalidInput
-from libs.common.images.formats import TAKEN, ImageFormat, RefusedFormat, sniff
-from libs.common.settings import MEGAPIXEL
-from services.ingest.images.containers import (
-    ExifFacts,
-    facts_of,
-    facts_of_bytes,
-    parse_heif,
-    parse_webp,
+from libs.common.images import raw_previews
+from libs.common.images.formats import (
+    DNG_VERSION,
+    SUBFILE_TYPE,
+    TAKEN,
+    ImageFormat,
+    RefusedFormat,
+    sniff,
 )
+from libs.common.images.raw_previews import MIN_LONG_SIDE_PX
+from libs.common.images.reading import bmp, jpeg, tiff
+from libs.common.images.reading.exif import loaded
+from libs.common.images.reading.steps import MAX_STEPS, Found, Metadata, Span, Steps, exactly
+from libs.common.settings import MEGAPIXEL
+from services.ingest.images import gif, heif, png, webp
+from services.ingest.images.camera import Camera, camera_of
+from services.ingest.images.taken import Taken, taken_of
 
-#: Cameras put everything that is needed into the first few hundred KB.
-HEADER_BYTES = 1024 * 1024
+#: Orientations that exchange width and height.
+_LYING: Final = range(5, 9)
 
-#: The classes themselves, because Image.open warns of or refuses pixel counts by a limit that
-#: is global to the process; ours is checked below.
-_PILLOW_READERS: dict[ImageFormat, type[ImageFile]] = {
-    ImageFormat.JPEG: JpegImageFile,
-    ImageFormat.PNG: PngImageFile,
-    ImageFormat.TIFF: TiffImageFile,
-    ImageFormat.GIF: GifImageFile,
+_PARSERS: Final[dict[ImageFormat, Callable[[], Steps[Found]]]] = {
+    ImageFormat.JPEG: jpeg.parse,
+    ImageFormat.PNG: png.parse,
+    ImageFormat.WEBP: webp.parse,
+    ImageFormat.HEIC: heif.parse,
+    ImageFormat.AVIF: heif.parse,
+    ImageFormat.TIFF: tiff.parse,
+    ImageFormat.GIF: gif.parse,
+    ImageFormat.BMP: bmp.parse,
 }
 #: Item types (ISO/IEC 23008-12, AV1 image file format) of the pictures that our decoders take.
 _CODINGS = {ImageFormat.HEIC: b"hvc1", ImageFormat.AVIF: b"av01"}
-_TITLES = {b"hvc1": "HEIC", b"av01": "AVIF", b"avc1": "H.264", b"jpeg": "JPEG"}
-_TAG_SUBFILE_TYPE = 254
-_TAG_DNG_VERSION = 50706
+_TITLES = {
+    b"hvc1": "HEIC",
+    b"hev1": "HEVC of another form",
+    b"lhv1": "layered HEVC",
+    b"av01": "AVIF",
+    b"avc1": "H.264",
+    b"vvc1": "H.266",
+    b"evc1": "EVC",
+    b"jpeg": "JPEG",
+    b"j2k1": "JPEG 2000",
+    b"unci": "uncompressed",
+}
 
 
 class UnusableImage(InvalidInput):
@@ -49,75 +65,169 @@ class UnusableImage(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Width and height are those of the upright image; `taken_at` is by the camera's clock."""
+    """Width and height are those of the upright image."""
 
     format: ImageFormat
     width: int
     height: int
-    taken_at: datetime | None
+    taken: Taken | None
+    camera: Camera | None
 
 
-def read_header(prefix: bytes, *, max_pixels: int) -> ImageHeader:
-    """Parse a file's first HEADER_BYTES, or all of a smaller one. Raises UnusableImage."""
-    if not prefix:
+def read_header(content: bytes, *, max_pixels: int, taken: str = TAKEN) -> ImageHeader:
+    """Parse the header of a whole file. Raises UnusableImage, with what is `taken` instead."""
+    reading = HeaderReading(content, size_bytes=len(content), max_pixels=max_pixels, taken=taken)
+    return reading.header
+
+
+class HeaderReading:
+    """Reads a file's header as far as its beginning goes; where that does not decide, it goes on.
+
+    Raises UnusableImage from the first bytes that show it on, with what is `taken` instead.
+    """
+
+    def __init__(
+        self, beginning: bytes, *, size_bytes: int | None, max_pixels: int, taken: str = TAKEN
+    ) -> None:
+        """Begin with the first bytes; the size is None where it is not known yet."""
+        self.format = _taken_format(beginning, taken)
+        self._steps = _header(self.format, max_pixels)
+        #: What it wants next; None once it is done.
+        self.wanted: Span | None = next(self._steps)
+        self._header: ImageHeader | None = None
+        self._asked = 0
+        self.go_on(0, beginning, size_bytes)
+
+    @property
+    def header(self) -> ImageHeader:
+        """What was read, once nothing is wanted any more."""
+        if self._header is None:
+            msg = "the header is not read yet"
+            raise RuntimeError(msg)
+        return self._header
+
+    def go_on(self, start: int, data: bytes, size_bytes: int | None) -> None:
+        """Read as far as these bytes of the file go, which lie at `start`."""
+        while self.wanted is not None:
+            piece = _piece(self.wanted, start, data, size_bytes)
+            if piece is None:
+                return
+            self._send(piece)
+
+    def end(self) -> None:
+        """Decide by what was read."""
+        while self.wanted is not None:
+            self._send(b"")
+
+    def _send(self, piece: bytes) -> None:
+        self._asked += 1
+        try:
+            self.wanted = self._steps.send(piece if self._asked <= MAX_STEPS else b"")
+        except StopIteration as stop:
+            self.wanted = None
+            self._header = stop.value
+
+
+def _piece(wanted: Span, start: int, data: bytes, size_bytes: int | None) -> bytes | None:
+    """Return the bytes of the span that the file has, None where not all of them are at hand."""
+    if wanted.start < 0 and size_bytes is None:
+        return None
+    first = wanted.within(size_bytes or 0) - start
+    last = first + wanted.length
+    is_last = size_bytes is not None and start + len(data) >= size_bytes
+    return data[first:last] if first >= 0 and (last <= len(data) or is_last) else None
+
+
+def _taken_format(beginning: bytes, taken: str) -> ImageFormat:
+    if not beginning:
         msg = "The file is empty. Copy it from the camera again."
         raise UnusableImage(msg)
-    image_format = sniff(prefix)
-    if image_format is None:
-        msg = f"This is not a photo that can be read. Send {TAKEN}."
+    found = sniff(beginning)
+    if found is None:
+        msg = f"This is not a photo that can be read. Send {taken}."
         raise UnusableImage(msg)
-    if isinstance(image_format, RefusedFormat):
-        raise _not_taken(image_format.title, image_format.instead)
-    width, height, facts = _parse(prefix, image_format)
-    if width < 1 or height < 1:
+    if isinstance(found, RefusedFormat):
+        raise _not_taken(found.title, found.instead)
+    return found
+
+
+def _header(image_format: ImageFormat, max_pixels: int) -> Steps[ImageHeader]:
+    try:
+        if image_format.is_raw:
+            found = yield from _of_preview(image_format)
+        else:
+            found = yield from _PARSERS[image_format]()
+        header = _judged(image_format, found, max_pixels)
+        if found.end is not None:
+            yield from exactly(found.end - 1, 1)
+    except UnusableImage:
+        raise
+    # Parsers meet hostile bytes with every error there is; they all mean the same.
+    except Exception as error:
+        raise _damaged(image_format) from error
+    return header
+
+
+def _of_preview(image_format: ImageFormat) -> Steps[Found]:
+    preview = yield from raw_previews.find(image_format)
+    if preview is None:
+        return Found(0, 0)
+    return Found(preview.width, preview.height, Metadata(exif=preview.exif))
+
+
+def _judged(image_format: ImageFormat, found: Found, max_pixels: int) -> ImageHeader:
+    if found.coding is not None:
+        _check_coding(image_format, found.coding)
+    if image_format.is_raw:
+        _check_preview(image_format.title, max(found.width, found.height))
+    if found.width < 1 or found.height < 1:
         raise _damaged(image_format)
+    if found.oddity is not None:
+        msg = (
+            f"{image_format.title} files {found.oddity} are not taken."
+            " Export the photo in RGB, with 8 or 16 bits a channel."
+        )
+        raise UnusableImage(msg)
+    for size in (found.decoded, (found.width, found.height)):
+        if size is not None:
+            _check_pixels(*size, max_pixels)
+    exif = loaded(found.metadata.exif)
+    if image_format is ImageFormat.TIFF:
+        _refuse_raw(exif)
+    width, height = found.width, found.height
+    lies = exif.get(Base.Orientation) in _LYING if found.is_turned is None else found.is_turned
+    if lies:
+        width, height = height, width
+    taken = _taken(exif, found.metadata)
+    return ImageHeader(image_format, width, height, taken, camera_of(exif))
+
+
+def _taken(exif: Exif, metadata: Metadata) -> Taken | None:
+    return taken_of(exif, xmp=metadata.xmp, iptc=metadata.iptc, modified=metadata.modified)
+
+
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         msg = (
             f"The image has {width} x {height} pixels; at most {max_pixels / MEGAPIXEL:g} million"
             " are taken. Export it smaller."
         )
         raise UnusableImage(msg)
-    if facts.is_turned:
-        width, height = height, width
-    return ImageHeader(image_format, width, height, facts.taken_at)
 
 
-def _parse(prefix: bytes, image_format: ImageFormat) -> tuple[int, int, ExifFacts]:
-    try:
-        match image_format:
-            case ImageFormat.HEIC | ImageFormat.AVIF:
-                found = parse_heif(prefix)
-                _check_coding(image_format, found.coding)
-                return found.width, found.height, found.facts
-            case ImageFormat.WEBP:
-                return parse_webp(prefix)
-            case _:
-                with _PILLOW_READERS[image_format](io.BytesIO(prefix)) as image:
-                    if image_format is ImageFormat.TIFF:
-                        _refuse_raw(image)
-                        # Pillow has turned a TIFF's size already.
-                        facts = replace(facts_of(image.getexif()), is_turned=False)
-                    else:
-                        # Not getexif(): a PNG's decodes the pixels to look behind them.
-                        facts = facts_of_bytes(image.info.get("exif", b""))
-                    return *image.size, facts
-    except UnusableImage:
-        raise
-    # Parsers meet hostile bytes with every error there is; they all mean the same.
-    except Exception as error:
-        if image_format is ImageFormat.TIFF and len(prefix) >= HEADER_BYTES:
-            msg = "This TIFF's directory is not at its beginning. Export the photo as JPEG or PNG."
-            raise UnusableImage(msg) from error
-        raise _damaged(image_format) from error
+def _refuse_raw(tags: Exif) -> None:
+    """Raw files are told by their beginning; this one has its directory elsewhere."""
+    if DNG_VERSION in tags or int(tags.get(SUBFILE_TYPE, 0)) & 1:
+        msg = "This raw file's directory is not at its beginning. Export the photo as JPEG."
+        raise UnusableImage(msg)
 
 
-def _refuse_raw(image: ImageFile) -> None:
-    """Cameras' raw files are TIFFs whose first image is but a small preview."""
-    tags = image.getexif()
-    if _TAG_DNG_VERSION in tags:
-        raise _not_taken("DNG", "Export the photo as JPEG.")
-    if int(tags.get(_TAG_SUBFILE_TYPE, 0)) & 1:
-        msg = "This is a camera's raw file. Export the photo as JPEG."
+def _check_preview(title: str, long_side: int) -> None:
+    if long_side < MIN_LONG_SIDE_PX:
+        msg = (
+            f"This {title} file has no JPEG of at least {MIN_LONG_SIDE_PX:,} pixels in it, by which"
+            " it could be shown. Export the photo as JPEG."
+        )
         raise UnusableImage(msg)
 
 

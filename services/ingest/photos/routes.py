@@ -1,28 +1,30 @@
 """Photographers' uploads."""
 
-import time
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from libs.common.rights.access import require_event_owner
-from libs.common.web.auth import PhotographerOrAdmin
-from libs.common.web.ids import PathId
+from libs.common.web.auth import Uploader
+from libs.common.web.ids import PathId, RowId
+from libs.common.web.openapi import problems
 from services.ingest.context import IngestContext
-from services.ingest.metrics import OPEN_UPLOADS
-from services.ingest.photos.store_photo import Kept, PhotoLimits, Uploader
-from services.ingest.photos.upload_photos import (
-    FILES_FIELD,
-    Outcome,
-    Rejected,
-    error_if_nothing_kept,
-    summary,
-    upload_photos,
-)
-from services.ingest.request_body import check_announced_size, multipart_form
+from services.ingest.photos.outcomes import Outcome, Rejected, summary
+from services.ingest.photos.receive_photo import receive_photo
+from services.ingest.photos.receive_photos import receive_photos
+from services.ingest.photos.store_photo import Kept
+from services.ingest.photos.upload_photos import FILES_FIELD
+from services.ingest.request_body import multipart_form, raw_body
 
 router = APIRouter(tags=["uploads"])
+
+Copies = Annotated[
+    Literal["keep"] | None,
+    Query(
+        alias="duplicates",
+        description="`keep` makes one more photo of bytes that the event has already.",
+    ),
+]
 
 
 class Job(BaseModel):
@@ -55,37 +57,68 @@ class UploadAnswer(BaseModel):
     "/api/photographer/events/{event_id}/upload-photos",
     response_model_exclude_none=True,
     openapi_extra=multipart_form(FILES_FIELD, repeated=True),
+    operation_id="upload_photos",
+    responses=problems(404, 409, 507),
 )
 async def upload(
     event_id: PathId,
-    principal: PhotographerOrAdmin,
+    principal: Uploader,
     request: Request,
     context: IngestContext,
+    copies: Copies = None,
 ) -> UploadAnswer:
     """Take photos in, as a multipart form with one or more `files`."""
-    # Before the body: nobody's megabytes are read for an event that is not theirs.
-    max_bytes = context.settings.max_request_bytes
-    check_announced_size(request.headers.get("content-length"), max_bytes=max_bytes)
-    began = time.monotonic()
-    async with context.resources.database.read() as connection:
-        await require_event_owner(connection, principal, event_id)
-    async with context.uploads.enter(waited_seconds=time.monotonic() - began):
-        with OPEN_UPLOADS.track_inprogress():
-            outcomes = await upload_photos(
-                context.parts(request, max_bytes=max_bytes),
-                Uploader(event_id=event_id, user_id=principal.user_id),
-                limits=PhotoLimits(
-                    max_bytes=context.settings.max_photo_bytes,
-                    max_pixels=context.settings.max_pixels,
-                ),
-                waited_seconds=time.monotonic() - began,
-                max_files=context.settings.max_files_per_request,
-                store=context.resources.store,
-                database=context.resources.database,
-            )
-    if error := error_if_nothing_kept(outcomes):
-        raise error
+    outcomes = await receive_photos(
+        request, event_id, principal, context, keeps_copies=copies is not None
+    )
     return _answer(outcomes)
+
+
+_SAME_BYTES: dict[str, Any] = {
+    "model": Job,
+    "description": "The event has these bytes: the photo that is there.",
+}
+
+
+@router.put(
+    "/api/events/{event_id}/photos/{name}",
+    status_code=201,
+    openapi_extra=raw_body(),
+    operation_id="put_photo",
+    responses={200: _SAME_BYTES, **problems(404, 409, 410, 413, 507)},
+)
+async def put(
+    event_id: PathId,
+    name: Annotated[
+        str,
+        Path(description="What the photo is called.", examples=["IMG_1.JPG"], max_length=255),
+    ],
+    principal: Uploader,
+    request: Request,
+    response: Response,
+    context: IngestContext,
+    watcher_id: Annotated[
+        RowId | None, Query(description="The folder watcher that sends it, to be counted there.")
+    ] = None,
+    copies: Copies = None,
+) -> Job:
+    """Take one photo in, as the body.
+
+    `Repr-Digest`, `Content-Digest` (`sha-256=:…:`) and `Digest` (`SHA-256=…`) are checked. The same
+    bytes in an event are one photo for its whole life, unless the event or the sender says
+    otherwise.
+    """
+    kept = await receive_photo(
+        request,
+        event_id,
+        principal,
+        context,
+        watcher_id=watcher_id,
+        keeps_copies=copies is not None,
+    )
+    if kept.status == "duplicate":
+        response.status_code = 200
+    return _job(kept)
 
 
 def _answer(outcomes: list[Outcome]) -> UploadAnswer:
@@ -95,9 +128,10 @@ def _answer(outcomes: list[Outcome]) -> UploadAnswer:
         message=summary(outcomes),
         enqueued=sum(outcome.status == "queued" for outcome in kept),
         failed=len(rejected),
-        jobs=[
-            Job(job_id=o.job_id, filename=o.name, status=o.status, photo_id=o.photo_id)
-            for o in kept
-        ],
+        jobs=[_job(outcome) for outcome in kept],
         failed_uploads=[FailedUpload(filename=o.name, error=o.reason) for o in rejected] or None,
     )
+
+
+def _job(kept: Kept) -> Job:
+    return Job(job_id=kept.job_id, filename=kept.name, status=kept.status, photo_id=kept.photo_id)

@@ -1,11 +1,12 @@
-"""Take in one photo: check its header, stream it into the store, hashed on the way, record it."""
+"""Store one photo: check its header, stream it into the store, hashed on the way, record it.
+
+Where the beginning of the file does not decide, the header is read from what was stored.
+"""
 
 import asyncio
-import hashlib
 import uuid
-import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,19 +15,36 @@ import structlog
 from libs.common.database.connections import DatabaseSilent
 from libs.common.database.database import Database
 from libs.common.database.transactions import is_given_up
-from libs.common.errors import AccountGone, InvalidInput, NotFound, TransientError
+from libs.common.errors import (
+    AccountGone,
+    Gone,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    TransientError,
+    Unavailable,
+)
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
-from libs.common.storage.protocol import ObjectStore, ObjectWriter
+from libs.common.storage.protocol import ObjectStore
 from libs.common.telemetry import tracing
-from services.ingest.images.header import HEADER_BYTES, ImageHeader, read_header
+from services.ingest.byte_source import ByteSource
+from services.ingest.images.header import HeaderReading, ImageHeader
 from services.ingest.metrics import UPLOAD_BYTES
 from services.ingest.photos import repository
+from services.ingest.photos.digesting import (
+    BEGINNING_BYTES,
+    Batches,
+    Digest,
+    DigestingWriter,
+    digesting,
+)
+from services.ingest.photos.names import with_extension
 from services.ingest.photos.repository import AlreadyRecorded, LostClaim, NewPhoto, StoredPhoto
-from services.ingest.request_body import Part, in_megabytes
-
-#: A thread is entered once per batch; below a megabyte the way there costs more than the work.
-BATCH_BYTES = 1024 * 1024
+from services.ingest.photos.room import Room
+from services.ingest.photos.rules import Duplicates, Way
+from services.ingest.photos.stored_header import read_stored_header
+from services.ingest.request_body import BrokenBody, in_megabytes
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +57,17 @@ class CommitLost(Exception):
         self.error = error
 
 
+class FileTooLarge(TooLarge):
+    """The file has more bytes than a photo may have."""
+
+
+class DigestMismatch(InvalidInput):
+    """The file did not arrive as its sender says that it is."""
+
+    def __init__(self) -> None:
+        super().__init__("The file changed on its way: its SHA-256 is another. Send it again.")
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
     """The largest photo that is taken."""
@@ -48,11 +77,32 @@ class PhotoLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Uploader:
-    """Who uploads, and to which event."""
+class Destination:
+    """Where a sender's files go: to which event, and whose photos they are then.
+
+    `way` is how they come, and `duplicates` what becomes of bytes that the event has already.
+    """
 
     event_id: int
-    user_id: int
+    photographer_id: int
+    way: Way
+    duplicates: Duplicates
+
+
+class Salvaged(BrokenBody):
+    """The file broke off, and what had come of it lies where it was to be kept."""
+
+    def __init__(self, size_bytes: int, reason: str) -> None:
+        super().__init__(reason)
+        self.size_bytes = size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The resumable upload that a file is the whole of, and the request that holds it."""
+
+    upload_id: uuid.UUID
+    holder: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,152 +115,157 @@ class Kept:
     photo_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """What is known of a content once all of it went by; CRC-32 is what a ZIP will need."""
-
-    sha256: bytes
-    crc32: int
-    size_bytes: int
-
-
-class DigestingWriter:
-    """Fills one batch while the one before is hashed and written; so at most two are held."""
-
-    def __init__(self, writer: ObjectWriter) -> None:
-        self._writer = writer
-        self._sha256 = hashlib.sha256()
-        self._crc32 = 0
-        self._size_bytes = 0
-        self._pieces: list[bytes] = []
-        self._filled = 0
-        self._in_flight: asyncio.Task[None] | None = None
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes taken so far."""
-        return self._size_bytes
-
-    async def write(self, piece: bytes) -> None:
-        """Take bytes; waits while the batch before is under way. Raises what the store raises."""
-        self._pieces.append(piece)
-        self._filled += len(piece)
-        self._size_bytes += len(piece)
-        if self._filled >= BATCH_BYTES:
-            await self._send_batch()
-
-    async def finish(self) -> Digest:
-        """Pass on the rest, and return what all of it was."""
-        await self._send_batch()
-        await self._settle()
-        return Digest(self._sha256.digest(), self._crc32, self._size_bytes)
-
-    async def _send_batch(self) -> None:
-        batch, self._pieces, self._filled = b"".join(self._pieces), [], 0
-        await self._settle()
-        self._in_flight = asyncio.create_task(self._pass_on(batch))
-
-    async def _settle(self) -> None:
-        if self._in_flight is not None:
-            await self._in_flight
-            self._in_flight = None
-
-    async def _pass_on(self, batch: bytes) -> None:
-        hashing = asyncio.create_task(asyncio.to_thread(self._hash, batch))
-        try:
-            await self._writer.write(batch)
-        finally:
-            await hashing
-
-    def _hash(self, batch: bytes) -> None:
-        self._sha256.update(batch)
-        self._crc32 = zlib.crc32(batch, self._crc32)
-
-    async def abandon(self) -> None:
-        """End what is under way, so that the store's writer is no longer used."""
-        task, self._in_flight = self._in_flight, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
-
-
-@asynccontextmanager
-async def digesting(writer: ObjectWriter) -> AsyncIterator[DigestingWriter]:
-    """Wrap the store's writer for the length of the block."""
-    wrapped = DigestingWriter(writer)
-    try:
-        yield wrapped
-    finally:
-        await wrapped.abandon()
-
-
 async def store_photo(
-    part: Part,
+    source: ByteSource,
     name: str,
-    uploader: Uploader,
+    destination: Destination,
     *,
+    sha256: bytes | None,
+    resumed: Resumed | None = None,
+    keep_at: str | None = None,
     limits: PhotoLimits,
+    room: Room,
     database_seconds: float,
     store: ObjectStore,
     database: Database,
 ) -> Kept:
     """Return what the photo became, or which photo has the same bytes.
 
-    Raises InvalidInput for a file that cannot be used, NotFound when the event is gone,
-    AccountGone when the account is; then nothing of it is left. Raises DatabaseSilent once it
-    has waited for the database for so many seconds in all.
+    What is `resumed` ends with its photo, in the same transaction. `keep_at` is the key of what has
+    come of a file that breaks off; None where nobody goes on. It is Salvaged then.
+
+    Raises InvalidInput for a file that cannot be used, or does not have the SHA-256 that its
+    sender says, NotFound when the event is gone, AccountGone when the account is; then nothing of
+    it is left. Raises DatabaseSilent once it has waited for the database for so many seconds in
+    all.
     """
     loop = asyncio.get_running_loop()
-    prefix = await part.read_prefix(HEADER_BYTES)
-    header = await asyncio.to_thread(read_header, prefix, max_pixels=limits.max_pixels)
+    batches = Batches(source)
+    beginning = await batches.first_two()
+    reading = await _begin_header(beginning, limits.max_pixels)
+    name = with_extension(name, reading.format)
     job_id = uuid.uuid4().hex
-    filename = f"{job_id}.{header.format.extension}"
-    key = photo_key(uploader.event_id, filename)
+    filename = f"{job_id}.{reading.format.extension}"
+    key = photo_key(destination.event_id, filename)
     async with (
-        store.create(key, content_type=header.format.media_type) as writer,
+        store.create(key, content_type=reading.format.media_type) as writer,
         digesting(writer) as sink,
     ):
-        with tracing.detail("receive"):
-            digest = await _receive(part, prefix, sink, max_bytes=limits.max_bytes)
-        asked = loop.time()
-        async with _until(asked + database_seconds), database.read() as connection:
-            # Spares most duplicates the commit; the claim below decides.
-            first = await repository.find_recent_upload(
-                connection, uploader.event_id, digest.sha256
-            )
-        database_seconds -= loop.time() - asked
-        if first is not None:
-            return _duplicate(name, first)
+        try:
+            with tracing.detail("receive"):
+                digest = await _receive(
+                    beginning,
+                    batches,
+                    sink,
+                    way=destination.way,
+                    room=room,
+                    max_bytes=limits.max_bytes,
+                )
+        except BrokenBody as broken:
+            if keep_at is None:
+                raise
+            await sink.write(batches.unfinished)
+            arrived = await sink.finish()
+            await writer.commit_as(keep_at)
+            raise Salvaged(arrived.size_bytes, str(broken)) from broken
+        if sha256 is not None and sha256 != digest.sha256:
+            raise DigestMismatch
+        if destination.duplicates is not Duplicates.KEEP:
+            asked = loop.time()
+            async with _until(asked + database_seconds), database.read() as connection:
+                # Spares most duplicates the commit; the claim below decides.
+                first = await repository.find_earlier_photo(
+                    connection, destination.event_id, digest.sha256, destination.duplicates
+                )
+            database_seconds -= loop.time() - asked
+            if first is not None:
+                return _duplicate(name, first)
         with tracing.detail("store"):
             await writer.commit()
-    photo = _row(uploader, filename, name, header, digest)
-    deadline = loop.time() + database_seconds
-    return await _record(photo, name, job_id, deadline, key=key, store=store, database=database)
+    header = await _whole_header(reading, key, digest.size_bytes, store)
+    recording = _Recording(
+        _row(destination, filename, name, header, digest),
+        job_id,
+        key,
+        destination.duplicates,
+        loop.time() + database_seconds,
+        resumed,
+    )
+    return await _record(recording, store=store, database=database)
 
 
-async def _receive(part: Part, prefix: bytes, sink: DigestingWriter, *, max_bytes: int) -> Digest:
-    piece = prefix
-    while piece:
-        await sink.write(piece)
-        UPLOAD_BYTES.inc(len(piece))
-        if sink.size_bytes > max_bytes:
-            msg = f"The file is larger than {in_megabytes(max_bytes)}. Export it smaller."
-            raise InvalidInput(msg)
-        piece = await part.read()
+async def _begin_header(beginning: Sequence[memoryview], max_pixels: int) -> HeaderReading:
+    first = b"".join(beginning)
+    return await asyncio.to_thread(
+        HeaderReading,
+        first,
+        size_bytes=len(first) if len(first) < BEGINNING_BYTES else None,
+        max_pixels=max_pixels,
+    )
+
+
+async def _whole_header(
+    reading: HeaderReading, key: str, size_bytes: int, store: ObjectStore
+) -> ImageHeader:
+    """Return the header of what is stored, which goes again where that is no photo."""
+    if reading.wanted is None:
+        return reading.header
+    try:
+        return await read_stored_header(reading, key, size_bytes, store)
+    except BaseException:
+        await asyncio.shield(_forget(key, store))
+        raise
+
+
+async def _forget(key: str, store: ObjectStore) -> None:
+    try:
+        await store.delete(key)
+    except Unavailable as error:
+        # It goes with the event's prefix.
+        log.warning("photo_not_deleted", key=key, error=error)
+
+
+async def _receive(
+    beginning: Sequence[memoryview],
+    batches: Batches,
+    sink: DigestingWriter,
+    *,
+    way: Way,
+    room: Room,
+    max_bytes: int,
+) -> Digest:
+    received = UPLOAD_BYTES.labels(way)
+    first = iter(beginning)
+    while batch := next(first, None) or await batches.next():
+        received.inc(len(batch))
+        if sink.size_bytes + len(batch) > max_bytes:
+            raise file_too_large(max_bytes)
+        await room.take(len(batch))
+        await sink.write(batch)
     return await sink.finish()
 
 
-async def _record(
-    photo: NewPhoto,
-    name: str,
-    job_id: str,
-    deadline: float,
-    *,
-    key: str,
-    store: ObjectStore,
-    database: Database,
-) -> Kept:
+def file_too_large(max_bytes: int) -> FileTooLarge:
+    """The error that names the limit."""
+    return FileTooLarge(f"The file is larger than {in_megabytes(max_bytes)}. Export it smaller.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """A photo whose bytes are stored, and what it takes to make its row.
+
+    `deadline` is when the database is not waited for any more, by the loop's clock.
+    """
+
+    photo: NewPhoto
+    job_id: str
+    key: str
+    duplicates: Duplicates
+    deadline: float
+    resumed: Resumed | None
+
+
+async def _record(recording: _Recording, *, store: ObjectStore, database: Database) -> Kept:
     """Make the row and the message, or remove the object again.
 
     When the answer to a commit is lost, all is done once more: the file's name is unique, so the
@@ -222,51 +277,61 @@ async def _record(
     waiting for 25 s.
     """
     try:
-        return await _add(photo, name, job_id, deadline, key=key, store=store, database=database)
+        return await _add(recording, store=store, database=database)
     except CommitLost as lost:
-        log.warning("commit_lost", filename=photo.filename, error=str(lost.error))
+        log.warning("commit_lost", filename=recording.photo.filename, error=lost.error)
     except Exception:
-        await store.delete(key)
+        await store.delete(recording.key)
         raise
     try:
-        return await _add(photo, name, job_id, deadline, key=key, store=store, database=database)
+        return await _add(recording, store=store, database=database)
     except CommitLost as lost:
         raise lost.error from None
 
 
-async def _add(
-    photo: NewPhoto,
-    name: str,
-    job_id: str,
-    deadline: float,
-    *,
-    key: str,
-    store: ObjectStore,
-    database: Database,
-) -> Kept:
+async def _add(recording: _Recording, *, store: ObjectStore, database: Database) -> Kept:
     """Make the row and the message; the object goes where it is known that no row refers to it.
 
     Raises CommitLost, NotFound, AccountGone, and DatabaseSilent at the deadline.
     """
+    photo = recording.photo
     is_complete = False
     try:
-        async with _until(deadline):
+        async with _until(recording.deadline):
             async for attempt in database.attempts():
                 async with attempt as unit:
                     is_complete = False
-                    photo_id = await repository.add_photo(unit.connection, photo)
-                    unit.publish(PhotoUploaded(event_id=photo.event_id, photo_id=photo_id))
+                    added = await repository.add_photo(unit.connection, photo, recording.duplicates)
+                    if (resumed := recording.resumed) is not None:
+                        await repository.finish_upload(
+                            unit.connection,
+                            resumed.upload_id,
+                            holder=resumed.holder,
+                            values={
+                                "status": "queued",
+                                "job_id": recording.job_id,
+                                "photo_id": added.id,
+                            },
+                        )
+                    unit.publish(
+                        PhotoUploaded(
+                            event_id=photo.event_id,
+                            photo_id=added.id,
+                            seen_by_all=added.seen_by_all,
+                            in_bulk=added.in_bulk,
+                        )
+                    )
                     is_complete = True
-        return Kept(name, "queued", job_id, photo_id)
+        return Kept(photo.original_filename, "queued", recording.job_id, added.id)
     except AlreadyRecorded:
-        async with _until(deadline):
-            return await _recorded(photo, name, job_id, database)
+        async with _until(recording.deadline):
+            return await _recorded(recording, database)
     except LostClaim:
-        await store.delete(key)
-        async with _until(deadline):
-            return await _first_upload(photo, name, database)
-    except (NotFound, AccountGone):
-        await store.delete(key)
+        await store.delete(recording.key)
+        async with _until(recording.deadline):
+            return await _first_upload(recording, database)
+    except (NotFound, Gone, AccountGone):
+        await store.delete(recording.key)
         raise
     except Exception as error:
         # PostgreSQL may have said itself that nothing was committed.
@@ -287,21 +352,25 @@ async def _until(deadline: float) -> AsyncIterator[None]:
         raise DatabaseSilent("The database does not answer. Try again in a few seconds.") from error
 
 
-async def _recorded(photo: NewPhoto, name: str, job_id: str, database: Database) -> Kept:
+async def _recorded(recording: _Recording, database: Database) -> Kept:
+    photo = recording.photo
     async with database.read() as connection:
         photo_id = await repository.find_photo_id(connection, photo.filename)
     if photo_id is None:
         raise NotFound("Photo", photo.filename)
-    return Kept(name, "queued", job_id, photo_id)
+    return Kept(photo.original_filename, "queued", recording.job_id, photo_id)
 
 
-async def _first_upload(photo: NewPhoto, name: str, database: Database) -> Kept:
+async def _first_upload(recording: _Recording, database: Database) -> Kept:
+    photo = recording.photo
     async with database.read() as connection:
-        first = await repository.find_recent_upload(connection, photo.event_id, photo.sha256)
+        first = await repository.find_earlier_photo(
+            connection, photo.event_id, photo.sha256, recording.duplicates
+        )
     if first is None:
         msg = f"the photo that had the bytes of {photo.filename} first is gone again"
         raise TransientError(msg)
-    return _duplicate(name, first)
+    return _duplicate(photo.original_filename, first)
 
 
 def _duplicate(name: str, first: StoredPhoto) -> Kept:
@@ -310,19 +379,21 @@ def _duplicate(name: str, first: StoredPhoto) -> Kept:
 
 
 def _row(
-    uploader: Uploader, filename: str, name: str, header: ImageHeader, digest: Digest
+    destination: Destination, filename: str, name: str, header: ImageHeader, digest: Digest
 ) -> NewPhoto:
     return NewPhoto(
-        event_id=uploader.event_id,
+        event_id=destination.event_id,
         filename=filename,
         original_filename=name,
         content_type=header.format.media_type,
-        photographer_id=uploader.user_id,
+        photographer_id=destination.photographer_id,
         sha256=digest.sha256,
         crc32=digest.crc32,
         size_bytes=digest.size_bytes,
         width=header.width,
         height=header.height,
-        taken_at=header.taken_at,
+        taken_at=header.taken.moment if header.taken else None,
+        taken_at_offset=header.taken.offset_minutes if header.taken else None,
+        camera=header.camera,
         traceparent=tracing.traceparent(),
     )

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import matches, memberships, selfie_indexes, selfies, users
+from libs.common.database.tables import events, matches, memberships, selfie_indexes, selfies, users
 from libs.common.rights.counted_matches import threshold_of
+from libs.common.rights.event_ends import EventOver, is_erased, is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,33 @@ async def lock_user(connection: AsyncConnection, user_id: int) -> bool:
     return found is not None
 
 
-async def joined_event_ids(connection: AsyncConnection, user_id: int) -> list[int]:
-    """The events that the user has joined."""
-    rows = await connection.execute(
-        select(memberships.c.event_id)
-        .where(memberships.c.user_id == user_id)
-        .order_by(memberships.c.event_id)
+@dataclass(frozen=True, slots=True)
+class JoinedEvents:
+    """The events that a user has joined, and those of them that are not over."""
+
+    all: tuple[int, ...]
+    open: tuple[int, ...]
+
+    def require_open(self) -> None:
+        """Raises EventOver for who joined some, all of which are over: a selfie finds nothing."""
+        if self.all and not self.open:
+            raise EventOver(self.all[0])
+
+
+async def joined_events(connection: AsyncConnection, user_id: int) -> JoinedEvents:
+    """Return the events that the user has joined."""
+    rows = (
+        await connection.execute(
+            select(memberships.c.event_id, or_(is_over(), is_erased()).label("is_closed"))
+            .join(events, events.c.id == memberships.c.event_id)
+            .where(memberships.c.user_id == user_id)
+            .order_by(memberships.c.event_id)
+        )
+    ).all()
+    return JoinedEvents(
+        all=tuple(row.event_id for row in rows),
+        open=tuple(row.event_id for row in rows if not row.is_closed),
     )
-    return [row.event_id for row in rows]
 
 
 async def remove_selfies(

@@ -5,9 +5,11 @@ import dataclasses
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
+from libs.common.database.consents import give_consent
 from libs.common.database.database import Database
 from libs.common.database.transactions import UnitOfWork, is_given_up
 from libs.common.errors import AccountGone, InvalidInput
@@ -25,12 +27,28 @@ MAX_SELFIES = 5
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class ShownConsent:
+    """Which text about consent the guest was shown; older clients do not say."""
+
+    version: str | None = None
+    language: str | None = None
+
+
 async def store_selfie(
-    selfie: Selfie, user_id: int, *, replaces: bool, store: ObjectStore, database: Database
+    selfie: Selfie,
+    user_id: int,
+    *,
+    replaces: bool,
+    consent: ShownConsent,
+    store: ObjectStore,
+    database: Database,
 ) -> int:
     """Return how many photos were the guest's by the selfies that it replaces, if it does.
 
-    Raises AccountGone, and InvalidInput when a further selfie would be one too many.
+    It is the guest's consent to face matching, and recorded as such. Raises AccountGone,
+    EventOver when all of the guest's events are over, ConsentOutdated, and InvalidInput when a
+    further selfie would be one too many.
     """
     filename = f"{uuid.uuid4().hex}.{selfie.format.extension}"
     new = NewSelfie(
@@ -50,7 +68,7 @@ async def store_selfie(
         async for attempt in database.attempts():
             deleted = None
             async with attempt as unit:
-                deleted = await _record(new, unit, replaces=replaces)
+                deleted = await _record(new, unit, replaces=replaces, consent=consent)
     except BaseException as error:
         # Unlike a photo's, a selfie's bytes must not outlive a failure: the guest is told that
         # it failed and sends another one.
@@ -67,23 +85,33 @@ async def store_selfie(
     return deleted or 0
 
 
-async def _record(new: NewSelfie, unit: UnitOfWork, *, replaces: bool) -> int:
+async def _record(
+    new: NewSelfie, unit: UnitOfWork, *, replaces: bool, consent: ShownConsent
+) -> int:
     connection = unit.connection
     # Two selfies of one guest at once: the second one sees the first.
     if not await repository.lock_user(connection, new.user_id):
         raise AccountGone(new.user_id)
-    event_ids = await repository.joined_event_ids(connection, new.user_id)
+    joined = await repository.joined_events(connection, new.user_id)
+    joined.require_open()
     deleted = 0
     if replaces:
         old_selfies, deleted = await repository.remove_selfies(connection, new.user_id)
-        _publish_deleted(unit, new.user_id, old_selfies, event_ids)
+        _publish_deleted(unit, new.user_id, old_selfies, joined.all)
     elif await repository.count_selfies(connection, new.user_id) >= MAX_SELFIES:
         msg = f"You have {MAX_SELFIES} selfies already. Delete one before you add another."
         raise InvalidInput(msg)
     # An embedding stays no longer than the guest's last event, and this one may have gone just now.
-    kept = new if event_ids else dataclasses.replace(new, engine=None, embedding=None)
+    kept = new if joined.open else dataclasses.replace(new, engine=None, embedding=None)
     selfie_id = await repository.add_selfie(connection, kept)
-    for event_id in event_ids:
+    await give_consent(
+        connection,
+        new.user_id,
+        version=consent.version,
+        language=consent.language,
+        given_by="selfie",
+    )
+    for event_id in joined.open:
         unit.publish(SelfieUploaded(event_id=event_id, user_id=new.user_id, selfie_id=selfie_id))
     return deleted
 
@@ -99,7 +127,7 @@ async def _is_recorded(new: NewSelfie, deadline: float, database: Database) -> b
             await repository.lock_user(unit.connection, new.user_id)
             return await repository.has_selfie(unit.connection, new.filename)
     except Exception as error:  # noqa: BLE001 - the caller raises the first one
-        log.warning("selfie_commit_unknown", filename=new.filename, error=str(error))
+        log.warning("selfie_commit_unknown", filename=new.filename, error=error)
         return None
 
 

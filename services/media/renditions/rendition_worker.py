@@ -3,59 +3,94 @@
 Imported by every worker, so it imports image libraries and nothing else of the service.
 """
 
+import os
 from collections.abc import Callable
 
 import pillow_heif
 import pyvips
+from PIL import AvifImagePlugin
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.ExifTags import Base
 
+from libs.common.images import bitmaps, code_points, raw_previews
+from libs.common.images.av1 import largest_frame
+from libs.common.images.colour_profiles import icc_profile, profile_of_png
+from libs.common.images.decoders import VIPS_LOADERS, open_only_ours
 from libs.common.images.formats import SNIFF_BYTES, ImageFormat, image_format
 from libs.common.images.known_good import KNOWN_GOOD, KNOWN_GOOD_PIXELS
-from libs.common.workers.serving import Certain
-
-#: What is able to decode here: what one release cannot read, the next one may.
-DECODERS = (
-    f"libvips {'.'.join(str(pyvips.version(part)) for part in range(3))},"
-    f" libheif {pillow_heif.libheif_version()}"
+from libs.common.images.partly import Partly
+from libs.common.images.renditions import (
+    as_webp,
+    fitted,
+    in_rgb,
+    jpeg_shrink,
+    profiled,
+    to_srgb,
+    turned,
 )
+from libs.common.images.sizes import long_side
+from services.media.renditions.decoding import CannotDecode, Make, NotShown
+from services.media.stripping.pieces import CannotStrip
+from services.media.stripping.strip import strip
+
 DAMAGED = "it is damaged, or of a kind that cannot be shown"
-WEBP_QUALITY = 80
-#: 229 ms for both sizes of a 12 MP photo; libwebp's default of 4 costs a third more.
-WEBP_EFFORT = 2
+#: Of a copy in place of an original that cannot be taken to pieces.
+JPEG_QUALITY = 92
+#: Where both have the same cores, photos are analysed first: a third of the weight beside one.
+BELOW_ANALYSIS = 5
+_JPEG_MAX_SIDE_PX = 65_500
+#: So large a picture is looked at to see whether there is something to see.
+_GLANCE_PX = 64
 
-# Loaders that were never hardened against hostile files (SVG, PDF, ImageMagick) stay off,
-# whoever calls.
-pyvips.block_untrusted_set(True)  # noqa: FBT003 - the library's signature
-
-
-class CannotDecode(Exception):
-    """These bytes are no picture that we show; the message says why."""
-
-
-class NotShown(CannotDecode, Certain):
-    """They are not even given to a decoder."""
+open_only_ours(pyvips)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one picture on one core, see `prepared`
 
 
-def prepared() -> Callable[[str, int, int], bytes]:
-    """Return `render` in a process that is made ready for it: one picture on one core."""
+def prepared() -> Make:
+    """Return `made` in a process that is made ready for it: one picture on one core."""
     pyvips.concurrency_set(1)
-    pyvips.cache_set_max(0)
-    return render
+    os.nice(BELOW_ANALYSIS)
+    return made
 
 
-def do_known_good(render: Callable[[str, int, int], bytes]) -> None:
+def do_known_good(make: Make) -> None:
     """What shows that a worker is well."""
-    render(str(KNOWN_GOOD), 400, KNOWN_GOOD_PIXELS)
+    make(str(KNOWN_GOOD), 400, KNOWN_GOOD_PIXELS)
+
+
+def made(path: str, longest_side_px: int | None, max_pixels: int) -> bytes:
+    """Return what `render` does, or `copy_for_guests` where no size is asked for."""
+    if longest_side_px is None:
+        return copy_for_guests(path, max_pixels)
+    return render(path, longest_side_px, max_pixels)
+
+
+def copy_for_guests(path: str, max_pixels: int) -> bytes:
+    """Return the pieces of the photo that are for every guest, as JSON (`stripping.pieces.Copy`).
+
+    Where the file cannot be taken to pieces it is a JPEG of the whole picture, without metadata.
+    Raises CannotDecode.
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
+            return strip(file.read()).model_dump_json().encode()
+    except CannotStrip:
+        return _encoded(path, _JPEG_MAX_SIDE_PX, max_pixels, _as_jpeg)
 
 
 def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
     """Return the picture upright, in sRGB, without metadata. Raises CannotDecode."""
+    return _encoded(path, longest_side_px, max_pixels, as_webp)
+
+
+def _encoded(
+    path: str, longest_side_px: int, max_pixels: int, encode: Callable[[pyvips.Image], bytes]
+) -> bytes:
     try:
-        small = _shrunk(path, longest_side_px, max_pixels)
-        encoded: bytes = small.colourspace("srgb").webpsave_buffer(
-            Q=WEBP_QUALITY,
-            effort=WEBP_EFFORT,
-            keep="none",  # a place and a camera's serial number are not for every guest
-        )
+        try:
+            return encode(_shrunk(path, longest_side_px, max_pixels))
+        except pyvips.Error:
+            return encode(_partly_shrunk(path, longest_side_px, max_pixels))
     except CannotDecode:
         raise
     # Damaged bytes raise whatever their parser happens to stumble over. But a number is the
@@ -64,45 +99,114 @@ def render(path: str, longest_side_px: int, max_pixels: int) -> bytes:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise CannotDecode(DAMAGED) from error
+
+
+def _as_jpeg(image: pyvips.Image) -> bytes:
+    encoded: bytes = in_rgb(image).jpegsave_buffer(Q=JPEG_QUALITY, keep="none")
     return encoded
 
 
 def _shrunk(path: str, longest_side_px: int, max_pixels: int) -> pyvips.Image:
-    size = {"height": longest_side_px, "size": "down", "export_profile": "srgb"}
-    with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
-        found = image_format(file.read(SNIFF_BYTES))
+    found = _format_of(path)
     if found is None:
         raise NotShown(DAMAGED)
+    if found.is_raw:
+        return _preview_of_raw(path, found, longest_side_px, max_pixels)
     if found is ImageFormat.HEIC:
-        return _decoded_heic(path, max_pixels).thumbnail_image(longest_side_px, **size)
-    # Reads the header only. libvips has no limit of its own. Some AVIFs it does not recognise.
-    is_avif = found is ImageFormat.AVIF
-    load = pyvips.Image.heifload if is_avif else pyvips.Image.new_from_file
-    header = load(path, access="sequential")
-    _check_pixels(header.width * header.height, max_pixels)
-    if is_avif:
-        whole = load(path, access="sequential", fail_on="warning")
-        return whole.thumbnail_image(longest_side_px, **size)
-    # "error" would let files through that are corrupt in the middle.
-    return pyvips.Image.thumbnail(path, longest_side_px, fail_on="warning", **size)
+        return fitted(_decoded_heic(path, max_pixels), longest_side_px)
+    if found is ImageFormat.AVIF:
+        return fitted(_decoded_avif(path, max_pixels), longest_side_px)
+    if found is ImageFormat.BMP:
+        _check_pixels(*bitmaps.size_of(path), max_pixels)
+        return fitted(bitmaps.opened(path), longest_side_px)
+    # Reads the header only. libvips has no limit of its own.
+    header = getattr(pyvips.Image, VIPS_LOADERS[found])(path, access="sequential")
+    _check_pixels(header.width, header.height, max_pixels)
+    if found is ImageFormat.PNG and (profile := profile_of_png(path)):
+        picture = pyvips.Image.pngload(path, access="sequential", fail_on="warning")
+        return fitted(profiled(picture, profile), longest_side_px)
+    side = long_side(header.width, header.height, longest_side_px)
+    # "error" would let files through that are corrupt in the middle, and have to be looked at.
+    return pyvips.Image.thumbnail(
+        path,
+        side,
+        height=side,
+        size="down",
+        fail_on="warning",
+        **to_srgb(header),
+    )
+
+
+def _preview_of_raw(
+    path: str, kind: ImageFormat, longest_side_px: int, max_pixels: int
+) -> pyvips.Image:
+    """The JPEG in it, turned as the raw file says and not as its own EXIF does."""
+    with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
+        preview, content = raw_previews.of_file(file, kind)
+    header = pyvips.Image.jpegload_buffer(content, access="sequential")
+    _check_pixels(header.width, header.height, max_pixels)
+    # Not by thumbnail_buffer, which knows no `fail_on` for JPEG; it leaves twice the size, too.
+    side = long_side(header.width, header.height, longest_side_px)
+    shrink = jpeg_shrink(max(header.width, header.height), 2 * side)
+    image = pyvips.Image.jpegload_buffer(content, access="sequential", fail_on="warning", **shrink)
+    return fitted(turned(image, preview.orientation), longest_side_px)
+
+
+def _partly_shrunk(path: str, longest_side_px: int, max_pixels: int) -> pyvips.Image:
+    """What there is of a picture that cannot be read strictly."""
+    found = _format_of(path)
+    if found is None:
+        raise NotShown(DAMAGED)
+    partly, orientation = Partly.of_file(path, found, max_pixels)
+    header = partly.open()
+    _check_pixels(header.width, header.height, max_pixels)
+    # Raises NothingToSee, which is damage like any other.
+    partly.damage(in_rgb(partly.thumbnail(_GLANCE_PX)).copy_memory())
+    if orientation is not None:
+        return fitted(turned(partly.open(), orientation), longest_side_px)
+    if found is ImageFormat.PNG and (profile := profile_of_png(path)):
+        return fitted(profiled(partly.open(), profile), longest_side_px)
+    return partly.thumbnail(long_side(header.width, header.height, longest_side_px))
+
+
+def _format_of(path: str) -> ImageFormat | None:
+    with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
+        return image_format(file.read(SNIFF_BYTES))
 
 
 def _decoded_heic(path: str, max_pixels: int) -> pyvips.Image:
-    """The upright picture with its colour profile: pyvips' wheel has no HEVC decoder."""
+    """The upright picture with its colour profile."""
     picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
     width, height = picture.size
-    _check_pixels(width * height, max_pixels)
+    _check_pixels(width, height, max_pixels)
     bands = len(picture.mode)
     # Rows may be padded: take them as wider ones, and cut.
     padded = pyvips.Image.new_from_memory(
         bytes(picture.data), picture.stride // bands, height, bands, "uchar"
     )
     image = padded.crop(0, 0, width, height).copy(interpretation="srgb" if bands > 2 else "b-w")
-    if profile := picture.info.get("icc_profile"):
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    return image
+    told = picture.info.get("icc_profile") or icc_profile(code_points.of_heif(picture.info))
+    return profiled(image, told) if told else image
 
 
-def _check_pixels(pixels: int, max_pixels: int) -> None:
-    if pixels > max_pixels:
+def _decoded_avif(path: str, max_pixels: int) -> pyvips.Image:
+    """The picture as it is stored, with its colour profile and how it is to be turned."""
+    # Pillow tells the container's size; the decoder makes AV1's own, and scales it.
+    with open(path, "rb") as file:  # noqa: PTH123 - worker processes deal in strings
+        content = file.read()
+    _check_pixels(*largest_frame(content), max_pixels)
+    with AvifImageFile(path) as picture:
+        width, height = picture.size
+        _check_pixels(width, height, max_pixels)
+        bands = len(picture.getbands())
+        image = pyvips.Image.new_from_memory(picture.tobytes(), width, height, bands, "uchar")
+        image = image.copy(interpretation="srgb" if bands > 2 else "b-w")
+        # Pillow has put into EXIF what the container's boxes say.
+        orientation = int(picture.getexif().get(Base.Orientation, 1))
+        told = picture.info.get("icc_profile") or icc_profile(code_points.of_avif(content))
+    return turned(profiled(image, told) if told else image, orientation)
+
+
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
         raise NotShown(f"it has more than {max_pixels / 1e6:.0f} megapixels")

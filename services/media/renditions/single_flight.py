@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, Self, TypeVar
 
+from libs.common import tasks
+
 T = TypeVar("T")
 
 
@@ -21,10 +23,7 @@ class SingleFlight(Generic[T]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await tasks.end(*self._flights.values())
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
         """Return what the key's one run returns, or raise what it raises."""

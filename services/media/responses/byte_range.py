@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
+# What is weak is read, too, so that its end does not begin another one.
+_STRONG_TAG = re.compile(r'W/"[^"]*"|("[^"]*")')
 # Lengths bounded: no object has 10^18 bytes, and int() refuses thousands of digits.
 _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII | re.IGNORECASE)
 
@@ -29,14 +31,20 @@ class Answer:
 class Conditions:
     """What a request says about the bytes it wants; None for a header that is not there."""
 
+    if_match: str | None = None
     if_none_match: str | None = None
     range: str | None = None
     if_range: str | None = None
 
 
 def choose(conditions: Conditions, *, size_bytes: int, etag: str) -> Answer:
-    """Return 200, 206, 304 or 416 for an object of this size and strong entity tag."""
+    """Return 200, 206, 304, 412 or 416 for an object of this size and strong entity tag.
+
+    If-Unmodified-Since is ignored, as it is to be where no Last-Modified is sent.
+    """
     whole = Answer(200, 0, size_bytes)
+    if conditions.if_match is not None and not _is_same(conditions.if_match, etag):
+        return Answer(412, 0, 0)
     if conditions.if_none_match is not None and _matches(conditions.if_none_match, etag):
         return Answer(304, 0, 0)
     if conditions.range is None:
@@ -45,6 +53,11 @@ def choose(conditions: Conditions, *, size_bytes: int, etag: str) -> Answer:
     if conditions.if_range is not None and conditions.if_range.strip() != etag:
         return whole
     return _ranged(conditions.range, size_bytes) or whole
+
+
+def _is_same(header: str, etag: str) -> bool:
+    """Compare strongly, as If-Match asks for: a weak tag is never the same."""
+    return header.strip() == "*" or etag in _STRONG_TAG.findall(header)
 
 
 def _matches(header: str, etag: str) -> bool:

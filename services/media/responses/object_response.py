@@ -1,100 +1,49 @@
-"""An object as an HTTP answer: one send for small ones, pieces for large ones.
+"""An object as an HTTP answer: one send for small ones, the kernel or pieces for large ones.
 
-A large one is read at the pace of its client, of whom some are slow and some never read at all:
-while one lets wait, nothing of the store is held for it, neither connection nor open file.
+Files are the kernel's to send (`file_body.py`). Of other stores a large object is read at the pace
+of its client, of whom some are slow and some never read at all: while one lets wait, nothing of
+the store is held for it, neither connection nor open file.
 
 Written against ASGI because it is ten times as fast on thumbnails as Starlette's
 FileResponse (15,000 against 1,300 to 2,100 requests a second for 40 KB).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
-from urllib.parse import quote
 
-from starlette.requests import Request
+import structlog
 from starlette.responses import Response
-from starlette.status import (
-    HTTP_206_PARTIAL_CONTENT,
-    HTTP_304_NOT_MODIFIED,
-    HTTP_416_RANGE_NOT_SATISFIABLE,
-)
+from starlette.status import HTTP_304_NOT_MODIFIED, HTTP_412_PRECONDITION_FAILED
 from starlette.types import Receive, Scope, Send
 
-from libs.common.errors import Unavailable
-from libs.common.storage.protocol import ObjectInfo, ObjectStore, StoreUnavailable
+from libs.common import tasks
+from libs.common.errors import FindMeError
+from libs.common.storage.protocol import StoreUnavailable
+from libs.common.storage.stored_file import StoredFile
+from libs.common.web.at_once import ReadyAnswer
+from libs.common.web.file_sending import file_sender
 from services.media.metrics import BYTES_SENT
+from services.media.responses import downloads as turns
+from services.media.responses import headers
 from services.media.responses.byte_range import Answer, Conditions, choose
+from services.media.responses.downloads import PART_BYTES, Downloads
+from services.media.responses.file_body import FileBody, read_whole
+from services.media.responses.headers import NOT_KEPT
+from services.media.responses.sources import Source
 
-#: Up to here an object is read whole, at the store's pace, and sent at once: thumbnails and
-#: previews. What its client does not take is memory, until it is cut off.
+log = structlog.get_logger(__name__)
+
+#: Up to here a file is read at once: thumbnails. Above, the kernel sends it for less.
+SMALL_FILE_BYTES = 256 * 1024
+#: Up to here an object of other stores is read whole, at the store's pace, and sent at once:
+#: thumbnails and previews. What its client does not take is memory, until it is cut off.
 ONE_SEND_BYTES = 1024 * 1024
-#: A client that takes longer to take a piece lets wait; 2 Mbit/s do not.
-PATIENCE_SECONDS = 1.0
-#: What is read at once without a stream, and for a client that let wait; twice as much each time
-#: that it does not.
-PART_BYTES = 256 * 1024
-#: So long a request waits for a turn to read from the store, and so long does one whose head is
-#: out: a file that breaks off is worse than one that comes late, up to a gateway's 75 s.
-TURN_SECONDS = 30.0
-MIDWAY_TURN_SECONDS = 60.0
-RETRY_AFTER_SECONDS = 10
 #: A loop of reads and sends never yields while the socket drains; a yield this often cut the
 #: 99th percentile at 64 connections from 351 to 150 ms.
 YIELD_EVERY_BYTES = 256 * 1024
 
-FALLBACK_TYPE = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Pieces of an object, up to where they end."""
-
-    end: int
-    pieces: AsyncIterator[bytes]
-
-
-class Downloads:
-    """Reads large objects from the store.
-
-    So many are streams, which last as long as their clients keep up. Where none is free, a part
-    is read whole before it is sent: that takes as long as the store takes, whoever the client is,
-    so that the turns for it come around.
-    """
-
-    def __init__(self, store: ObjectStore, *, streams: int, parts: int) -> None:
-        """`streams` may be none; `parts` are read at once beside them."""
-        self._store = store
-        self._streams = asyncio.Semaphore(streams)
-        self._parts = asyncio.Semaphore(parts)
-
-    @asynccontextmanager
-    async def reading(
-        self, key: str, start: int, end: int, *, is_midway: bool = False
-    ) -> AsyncIterator[Part]:
-        """Read from `start` for the length of the block, to `end` or less far.
-
-        Raises ObjectNotFound, with a stream at its first piece; Unavailable where no turn comes.
-        """
-        if end - start > PART_BYTES and not self._streams.locked():
-            async with self._streams, aclosing(self._store.read(key, start=start, end=end)) as read:
-                yield Part(end, read)
-        else:
-            end = min(start + PART_BYTES, end)
-            yield Part(end, _one(await self._part(key, start, end, is_midway=is_midway)))
-
-    async def _part(self, key: str, start: int, end: int, *, is_midway: bool) -> bytes:
-        try:
-            async with asyncio.timeout(MIDWAY_TURN_SECONDS if is_midway else TURN_SECONDS):
-                await self._parts.acquire()
-        except TimeoutError as error:
-            msg = "Too many photos are being sent. Try again in a few seconds."
-            raise Unavailable(msg, retry_after_seconds=RETRY_AFTER_SECONDS) from error
-        try:
-            return b"".join([piece async for piece in self._store.read(key, start=start, end=end)])
-        finally:
-            self._parts.release()
+_CONDITIONAL_HEADERS = frozenset({b"if-match", b"if-none-match", b"range", b"if-range"})
+#: With one of these in the request the answer may have no body.
+_WITHOUT_BODY = frozenset({b"if-match", b"if-none-match"})
 
 
 class ObjectResponse(Response):
@@ -102,46 +51,86 @@ class ObjectResponse(Response):
 
     def __init__(
         self,
-        request: Request,
+        scope: Scope,
         *,
-        store: ObjectStore,
+        source: Source,
         downloads: Downloads,
-        info: ObjectInfo,
         content_type: str,
         cache_control: str,
         filename: str | None = None,
+        file: StoredFile | None = None,
+        is_download: bool = False,
+        sends_parts: bool = True,
     ) -> None:
+        """A `file` that was opened already is closed by the answer, which follows at once.
+
+        `is_download` has browsers keep it as a file and not show it.
+        """
         self.background = None
-        self._store = store
+        self._source = source
         self._downloads = downloads
+        self._file = file
         self._is_started = False
-        self._info = info
-        self._answer = choose(_conditions(request), size_bytes=info.size_bytes, etag=info.etag)
-        self._sends_body = request.method != "HEAD" and self._answer.length > 0
+        info = source.info
+        wanted = conditions(scope, sends_parts=sends_parts)
+        self._answer = choose(wanted, size_bytes=info.size_bytes, etag=info.etag)
+        self._sends_body = scope["method"] != "HEAD" and self._answer.length > 0
         self.status_code = self._answer.status
-        headers = {"etag": info.etag, "cache-control": cache_control}
+        self.raw_headers = [
+            (b"etag", info.etag.encode("latin-1")),
+            (b"cache-control", _kept(self._answer, cache_control)),
+        ]
         if self.status_code != HTTP_304_NOT_MODIFIED:
-            headers |= _body_headers(self._answer, info.size_bytes) | {
-                "content-disposition": content_disposition(filename),
-                "content-type": _safe_type(content_type),
-                "x-content-type-options": "nosniff",
-            }
-        self.init_headers(headers)
+            self.raw_headers += headers.of_body(self._answer, info.size_bytes)
+            self.raw_headers += headers.of_object(content_type, filename, is_download=is_download)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._sends_body:
+        """Send it; an answer that cannot go on is left incomplete, and the server hangs up.
+
+        Raises what the source raises before anything was sent.
+        """
+        try:
+            await self._send(scope, receive, send)
+        except FindMeError as error:
+            if not self._is_started:
+                raise
+            # Nothing can be said to the client any more.
+            log.warning("answer_broken_off", key=self._source.info.key, error=error)
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Opened, or read, before the head is sent: a store that fails is still a clean 404 or 503.
+        file = self._file
+        try:
+            if file is None and self._sends_body:
+                file = self._source.open_file()
+            sender = file_sender(scope) if file is not None else None
+            body = await self._at_once(file, is_sent_by_kernel=sender is not None)
+        finally:
+            if file is not None:
+                file.close()
+        if body is not None:
             await self._start(send)
-            await send({"type": "http.response.body", "body": b""})
-            return
-        if self._answer.length > ONE_SEND_BYTES:
+            await send({"type": "http.response.body", "body": body})
+            BYTES_SENT.inc(len(body))
+        elif sender is not None:
+            await self._start(send)
+            file_body = FileBody(self._source, sender, streams=self._downloads.streams)
+            await file_body.send(self._answer, send)
+        else:
             await self._stream(receive, send)
-            return
-        # Read before the head is sent: a store that fails is still a clean 404 or 503.
-        pieces = self._store.read(self._info.key, start=self._answer.start, end=self._answer.end)
-        body = b"".join([piece async for piece in pieces])
-        await self._start(send)
-        await send({"type": "http.response.body", "body": body})
-        BYTES_SENT.inc(len(body))
+
+    async def _at_once(
+        self, file: StoredFile | None, *, is_sent_by_kernel: bool
+    ) -> bytes | bytearray | None:
+        """Return the whole body, None where it is too large for that."""
+        if not self._sends_body:
+            return b""
+        if self._answer.length > (SMALL_FILE_BYTES if is_sent_by_kernel else ONE_SEND_BYTES):
+            return None
+        if file is not None:
+            return await read_whole(file, self._source, self._answer)
+        pieces = self._source.read(self._answer.start, self._answer.end)
+        return b"".join([piece async for piece in pieces])
 
     async def _stream(self, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(_client_leaves(receive))
@@ -160,9 +149,7 @@ class ObjectResponse(Response):
             if not gone.done():
                 await send({"type": "http.response.body", "body": b""})
         finally:
-            gone.cancel()
-            with suppress(asyncio.CancelledError):
-                await gone
+            await tasks.end(gone)
 
     async def _send_part(
         self, position: int, end: int, send: Send, gone: "asyncio.Task[None]"
@@ -170,7 +157,7 @@ class ObjectResponse(Response):
         """Send a part of the object; return where it ended, and whether the client keeps up."""
         since_yield = 0
         async with self._downloads.reading(
-            self._info.key, position, end, is_midway=self._is_started
+            self._source, position, end, is_midway=self._is_started
         ) as part:
             async for piece in part.pieces:
                 if gone.done() or not await self._is_taken(piece, send):
@@ -189,7 +176,7 @@ class ObjectResponse(Response):
         """Send a piece; False when the client has not taken what was sent before it."""
         try:
             # A send waits before it writes: given up, it has written nothing.
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(turns.PATIENCE_SECONDS):
                 await self._start(send)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError:
@@ -210,48 +197,55 @@ class ObjectResponse(Response):
         self._is_started = True
 
 
-def content_disposition(filename: str | None) -> str:
-    """Show in the page; save under this name (RFC 6266, with RFC 8187 for any letter)."""
-    if not filename:
-        return "inline"
-    # Browsers take the name's last segment; a control letter could end the header.
-    name = "".join(
-        "_" if letter in '/\\"' or not letter.isprintable() else letter for letter in filename
+def ready_file(
+    scope: Scope, file: StoredFile, *, content_type: str, cache_control: str
+) -> ReadyAnswer | None:
+    """Return what `ObjectResponse` answers with a small file, None if memory has not all of it."""
+    info = file.info
+    answer = choose(conditions(scope), size_bytes=info.size_bytes, etag=info.etag)
+    if answer.length > SMALL_FILE_BYTES:
+        return None
+    sends_body = scope["method"] != "HEAD" and answer.length
+    body = file.read_at_once(answer.start, answer.end) if sends_body else b""
+    if body is None:
+        return None
+    BYTES_SENT.inc(len(body))
+    tag = (b"etag", info.etag.encode("latin-1"))
+    kept = (b"cache-control", _kept(answer, cache_control))
+    if answer.status == HTTP_304_NOT_MODIFIED:
+        return ReadyAnswer(answer.status, (kept,), [tag], body)
+    of_object = headers.of_object(content_type, None)
+    said = [tag, *headers.of_body(answer, info.size_bytes)]
+    return ReadyAnswer(answer.status, (kept, *of_object), said, body)
+
+
+def _kept(answer: Answer, cache_control: str) -> bytes:
+    # What is said of the tag that one client has is no answer for those who ask without.
+    is_of_one = answer.status == HTTP_412_PRECONDITION_FAILED
+    return (NOT_KEPT if is_of_one else cache_control).encode("latin-1")
+
+
+def wants_body(scope: Scope) -> bool:
+    """Whether the answer will surely have one, if the object is there."""
+    return scope["method"] == "GET" and not any(
+        name in _WITHOUT_BODY for name, _ in scope["headers"]
     )
-    encoded = quote(name, safe="")
-    if name.isascii():
-        return f'inline; filename="{name}"'
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
-def _conditions(request: Request) -> Conditions:
-    headers = request.headers
+def conditions(scope: Scope, *, sends_parts: bool = True) -> Conditions:
+    """Return what the request says about the bytes it wants."""
+    found = {
+        name: value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name in _CONDITIONAL_HEADERS
+    }
     return Conditions(
-        if_none_match=headers.get("if-none-match"),
+        if_match=found.get(b"if-match"),
+        if_none_match=found.get(b"if-none-match"),
         # The RFC defines ranges for GET only; HEAD answers for the whole.
-        range=headers.get("range") if request.method == "GET" else None,
-        if_range=headers.get("if-range"),
+        range=found.get(b"range") if scope["method"] == "GET" and sends_parts else None,
+        if_range=found.get(b"if-range"),
     )
-
-
-def _body_headers(answer: Answer, size_bytes: int) -> dict[str, str]:
-    headers = {"accept-ranges": "bytes", "content-length": str(answer.length)}
-    if answer.status == HTTP_206_PARTIAL_CONTENT:
-        headers["content-range"] = f"bytes {answer.start}-{answer.end - 1}/{size_bytes}"
-    if answer.status == HTTP_416_RANGE_NOT_SATISFIABLE:
-        headers["content-range"] = f"bytes */{size_bytes}"
-    return headers
-
-
-def _safe_type(content_type: str) -> str:
-    """Nothing that a browser would run leaves this origin as what it says it is."""
-    is_picture = content_type.startswith("image/") and "svg" not in content_type
-    return content_type if is_picture else FALLBACK_TYPE
-
-
-async def _one(piece: bytes) -> AsyncIterator[bytes]:
-    yield piece
 
 
 async def _client_leaves(receive: Receive) -> None:

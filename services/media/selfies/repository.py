@@ -6,6 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships, selfies
+from libs.common.rights.event_ends import is_erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,14 @@ async def selfie_of(
 
 
 async def is_guest_of(connection: AsyncConnection, user_id: int, photographer_id: int) -> bool:
-    """Whether the guest has joined an event of the photographer's."""
+    """Whether the guest has joined an event of the photographer's that is not erased."""
     found = await connection.scalar(
         select(
             exists().where(
                 memberships.c.user_id == user_id,
                 memberships.c.event_id == events.c.id,
                 events.c.photographer_id == photographer_id,
+                ~is_erased(),
             )
         )
     )

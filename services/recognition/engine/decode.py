@@ -4,40 +4,62 @@ The header is checked before anything is decoded: the kind of file by its first 
 its name), and the number of pixels, which a decompression bomb cannot hide.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
 import pyvips
-from PIL import Image
+from PIL import AvifImagePlugin, Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.ExifTags import Base
 
-from libs.common.errors import PermanentError
+from libs.common.images import bitmaps, code_points, raw_previews
+from libs.common.images.av1 import largest_frame
+from libs.common.images.colour_profiles import icc_profile, profile_of_png
+from libs.common.images.decoders import VIPS_LOADERS, open_only_ours
 from libs.common.images.formats import SNIFF_BYTES, TAKEN, ImageFormat, image_format
-from libs.common.workers.serving import Certain
+from libs.common.images.partly import Damage, Partly
+from libs.common.images.renditions import COLOURS, ICC, RGB, in_rgb, jpeg_shrink, profiled, turned
+from services.recognition.engine.face_engine import RefusedPhoto, UndecodablePhoto
 
-PIXEL_LIMIT = 100_000_000
+PIXEL_LIMIT = 210_000_000
 
 # Faces are looked for on this size.
 LONG_SIDE = 1600
+# The same of selfies, whose one face is large: half the work, and the same is found.
+SELFIE_LONG_SIDE = 1024
 # Where the faces are small: twice the size costs another 110 ms for a photo of 12 megapixels,
 # but only for such photos. Larger finds hardly more, and 4000 pixels are 36 MB.
 FINE_LONG_SIDE = 3200
+# These are for pictures up to so many times as wide as high (or as high as wide). A panorama has
+# as many pixels as a 4:3 picture then, at the same cost: by its long side alone, the faces of a
+# group in front of a hall would be a dozen pixels wide.
+_WIDE = 2.0
+_USUAL_ASPECT = 4 / 3
+_MAX_WIDENING = 8.0  # of a picture that is a line
 # Small pictures grow, but no further: what is not there cannot be found.
 _MAX_ENLARGEMENT = 2.0
 
-_JPEG_SHRINKS = (8, 4, 2)  # what the decoder can do on the way, nearly for nothing
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+#: What undoes each of EXIF's orientations.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS_TURNS = frozenset(_TURNS[orientation] for orientation in _SIDEWAYS)
 
-
-class UndecodablePhoto(PermanentError):
-    """The file is no photo that can be shown; the message is a sentence for its owner."""
-
-
-class RefusedPhoto(UndecodablePhoto, Certain):
-    """It is not even given to a decoder."""
+open_only_ours(pyvips)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # see `use_one_thread` of the engines
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +69,17 @@ class DecodedPhoto:
     pixels: npt.NDArray[np.uint8]  # (height, width, 3), sRGB
     width: int
     height: int
+    #: Whether the pixels are the picture's own, but for its colour profile: where it has
+    #: transparency, other colours than RGB, or more than 8 bits, they only look alike.
+    is_true: bool = False
+    profile: bytes | None = None  # ICC
+    #: What is wrong with it, where not all of it could be read.
+    damage: Damage | None = None
+
+    @property
+    def note(self) -> str | None:
+        """What its owner is told of that."""
+        return str(self.damage) if self.damage else None
 
 
 def decode(
@@ -59,19 +92,35 @@ def decode(
         raise RefusedPhoto("The file is empty.")
     found = image_format(beginning)
     if found is None:
-        raise RefusedPhoto(f"The file is not a {TAKEN} picture.")
-    if found is ImageFormat.HEIC:
-        return _decode_heic(path, long_side, pixel_limit)
-    return _decode_by_vips(path, long_side, pixel_limit, found)
+        raise RefusedPhoto(f"The file is not a {TAKEN}.")
+    try:
+        match found:
+            case ImageFormat.HEIC:
+                return _decode_heic(path, long_side, pixel_limit)
+            case ImageFormat.AVIF:
+                return _decode_avif(path, long_side, pixel_limit)
+            case ImageFormat.BMP:
+                return _decode_bmp(path, long_side, pixel_limit)
+            case _:
+                return _decode_by_vips(path, long_side, pixel_limit, found)
+    except (UndecodablePhoto, MemoryError):
+        raise
+    # Damaged bytes raise whatever their parser happens to stumble over.
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a number is the system's: of a file that cannot be read nothing is known
+        raise damaged() from error
 
 
 class PhotoScales:
     """Raises `UndecodablePhoto`; a size is decoded when it is first asked for."""
 
-    def __init__(self, path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> None:
+    def __init__(
+        self, path: Path, *, long_side: int = LONG_SIDE, pixel_limit: int = PIXEL_LIMIT
+    ) -> None:
         self._path = path
         self._pixel_limit = pixel_limit
-        self._photo = decode(path, long_side=LONG_SIDE, pixel_limit=pixel_limit)
+        self._photo = decode(path, long_side=long_side, pixel_limit=pixel_limit)
 
     @property
     def photo(self) -> DecodedPhoto:
@@ -80,7 +129,7 @@ class PhotoScales:
 
     @property
     def base(self) -> npt.NDArray[np.uint8]:
-        """RGB, the longer side `LONG_SIDE`, or twice the photo's own where that is less."""
+        """RGB, the longer side as asked for (a panorama's: see `_WIDE`), at most twice its own."""
         return self._photo.pixels
 
     @cached_property
@@ -89,7 +138,7 @@ class PhotoScales:
         own = max(self._photo.width, self._photo.height)
         if own <= _long_side(self.base):
             return self.base
-        side = min(FINE_LONG_SIDE, own)
+        side = min(FINE_LONG_SIDE, round(own / _widening(self._photo.width, self._photo.height)))
         return decode(self._path, long_side=side, pixel_limit=self._pixel_limit).pixels
 
     @property
@@ -106,61 +155,117 @@ class PhotoScales:
 def _decode_by_vips(
     path: Path, long_side: int, pixel_limit: int, found: ImageFormat
 ) -> DecodedPhoto:
-    # Some AVIFs are not recognised by their beginning.
-    load = pyvips.Image.heifload if found is ImageFormat.AVIF else pyvips.Image.new_from_file
+    load, orientation = _loader(path, found)
+    image = load(access="sequential")
+    width, height = image.width, image.height
+    is_true = image.bands == RGB and image.format == "uchar" and image.interpretation == "srgb"
+    profile = image.get(ICC) if is_true and image.get_typeof(ICC) else None
+    _check_pixels(width, height, pixel_limit)
+    target = _target(width, height, long_side)
+    # vips' own thumbnail() shrinks a JPEG on load only to twice the target: 20 ms more.
+    is_jpeg = found is ImageFormat.JPEG or found.is_raw
+    shrink = jpeg_shrink(max(width, height), target) if is_jpeg else {}
+    told = profile_of_png(path) if found is ImageFormat.PNG else None
+    profile = None if told else profile
+    damage = None
     try:
-        image = load(str(path), access="sequential")
-        width, height = image.width, image.height
-        _check_pixels(width, height, pixel_limit)
-        target = _target(width, height, long_side)
-        # fail_on="warning": half a photo, or one with garbage in it, must not count as analysed.
-        # vips' own thumbnail() shrinks a JPEG on load only to twice the target: 20 ms more.
-        is_jpeg = found is ImageFormat.JPEG
-        shrink = _jpeg_shrink(max(width, height), target) if is_jpeg else {}
-        image = load(str(path), access="sequential", fail_on="warning", **shrink)
-        # Embedded colour profiles are not applied (but CMYK's): 220 ms a photo, for hues that
-        # hardly change a face's embedding.
-        pixels = _srgb_pixels(image.thumbnail_image(target, height=target, size="both"))
-    except pyvips.Error as error:
-        raise _damaged() from error
-    if image.get_typeof("orientation") and image.get("orientation") in _SIDEWAYS:
+        strict = load(access="sequential", fail_on="warning", **shrink)
+        pixels = _scaled(strict, target, orientation, told)
+    except pyvips.Error:
+        partly, _ = Partly.of_file(path, found, pixel_limit)
+        pixels = _scaled(partly.open(**shrink), target, orientation, told)
+        damage = partly.damage(pyvips.Image.new_from_array(pixels))
+    if orientation is None and image.get_typeof("orientation"):
+        orientation = image.get("orientation")
+    if orientation in _SIDEWAYS:
         width, height = height, width
-    return DecodedPhoto(pixels, width, height)
+    return DecodedPhoto(pixels, width, height, is_true, profile, damage)
 
 
-def _jpeg_shrink(size: int, target: int) -> dict[str, int]:
-    """The strongest shrink-on-load that leaves at least the target, as the loader's option."""
-    return next(({"shrink": by} for by in _JPEG_SHRINKS if size // by >= target), {})
+def _scaled(
+    image: pyvips.Image, target: int, orientation: int | None, profile: bytes | None
+) -> npt.NDArray[np.uint8]:
+    """Scale a picture and turn it, as EXIF says or, where one is given, by this orientation.
+
+    Embedded colour profiles are not applied (but CMYK's): 220 ms a photo, for hues that hardly
+    change a face's embedding. What has code points may be far darker than it looks.
+    """
+    if orientation is not None:
+        image = turned(image, orientation)
+    colours = {}
+    if profile:
+        image, colours = profiled(image, profile), COLOURS
+    return _srgb_pixels(image.thumbnail_image(target, height=target, size="both", **colours))
+
+
+def _loader(path: Path, found: ImageFormat) -> tuple[Callable[..., pyvips.Image], int | None]:
+    """Return what opens the picture, and of a raw file how the JPEG in it is to be turned."""
+    if not found.is_raw:
+        return partial(getattr(pyvips.Image, VIPS_LOADERS[found]), str(path)), None
+    with path.open("rb") as file:
+        preview, content = raw_previews.of_file(file, found)
+    return partial(pyvips.Image.jpegload_buffer, content), preview.orientation
 
 
 def _srgb_pixels(image: pyvips.Image) -> npt.NDArray[np.uint8]:
-    image = image.colourspace("srgb")
-    if image.hasalpha():
-        image = image.flatten(background=255)
-    pixels: npt.NDArray[np.uint8] = image.cast("uchar").numpy()
+    pixels: npt.NDArray[np.uint8] = in_rgb(image).cast("uchar").numpy()
     return pixels
 
 
 def _decode_heic(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
-    """By pillow-heif: the libheif inside pyvips' wheel has no HEVC decoder."""
-    try:
-        picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
+    """By pillow-heif, which has the one HEVC decoder there is, and turns the picture upright."""
+    picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
+    width, height = picture.size
+    _check_pixels(width, height, pixel_limit)
+    pixels = _flat_pixels(picture.to_pillow(), long_side)
+    is_true, profile = picture.mode == "RGB", picture.info.get("icc_profile")
+    if not profile and (told := icc_profile(code_points.of_heif(picture.info))):
+        pixels = _in_srgb(pixels, told)
+    return DecodedPhoto(pixels, width, height, is_true, profile)
+
+
+def _decode_avif(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
+    """By Pillow, which puts into EXIF how the container says that the picture is turned."""
+    # Pillow tells the container's size; the decoder makes AV1's own, and scales it.
+    content = path.read_bytes()
+    _check_pixels(*largest_frame(content), pixel_limit)
+    with AvifImageFile(path) as picture:
         width, height = picture.size
         _check_pixels(width, height, pixel_limit)
-        whole = picture.to_pillow()
-        scale = _target(width, height, long_side) / max(width, height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = whole.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-        white = Image.new("RGBA", size, "white")
-        flat = Image.alpha_composite(white, scaled.convert("RGBA")).convert("RGB")
-    except (UndecodablePhoto, MemoryError):
-        raise
-    # Damaged bytes raise whatever their parser happens to stumble over.
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # a number is the system's: of a file that cannot be read nothing is known
-        raise _damaged() from error
-    return DecodedPhoto(np.asarray(flat), width, height)
+        is_true, profile = picture.mode == "RGB", picture.info.get("icc_profile")
+        turned = _TURNS.get(picture.getexif().get(Base.Orientation, 1))
+        pixels = _flat_pixels(picture, long_side, turned)
+    if not profile and (told := icc_profile(code_points.of_avif(content))):
+        pixels = _in_srgb(pixels, told)
+    if turned in _SIDEWAYS_TURNS:
+        width, height = height, width
+    return DecodedPhoto(pixels, width, height, is_true, profile)
+
+
+def _decode_bmp(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
+    width, height = bitmaps.size_of(path)
+    _check_pixels(width, height, pixel_limit)
+    image = bitmaps.opened(path)
+    profile = image.get(ICC) if image.get_typeof(ICC) else None
+    pixels = _scaled(image, _target(width, height, long_side), None, None)
+    return DecodedPhoto(pixels, width, height, image.bands == RGB, profile)
+
+
+def _flat_pixels(
+    whole: Image.Image, long_side: int, turned: Image.Transpose | None = None
+) -> npt.NDArray[np.uint8]:
+    """Scale a picture, turn it, and lay it on white."""
+    scale = _target(*whole.size, long_side) / max(whole.size)
+    width, height = whole.size
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    scaled = whole.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0).convert("RGBA")
+    flat = Image.alpha_composite(Image.new("RGBA", size, "white"), scaled).convert("RGB")
+    return np.asarray(flat if turned is None else flat.transpose(turned))
+
+
+def _in_srgb(pixels: npt.NDArray[np.uint8], profile: bytes) -> npt.NDArray[np.uint8]:
+    image = profiled(pyvips.Image.new_from_array(pixels, interpretation="srgb"), profile)
+    return _srgb_pixels(image.icc_transform("srgb", embedded=True))
 
 
 def _check_pixels(width: int, height: int, pixel_limit: int) -> None:
@@ -173,11 +278,21 @@ def _too_many_pixels(pixel_limit: int) -> str:
 
 
 def _target(width: int, height: int, long_side: int) -> int:
-    return min(long_side, round(max(width, height) * _MAX_ENLARGEMENT))
+    side = round(long_side * _widening(width, height))
+    return min(side, round(max(width, height) * _MAX_ENLARGEMENT))
 
 
-def _damaged() -> UndecodablePhoto:
-    return UndecodablePhoto("The picture is damaged or incomplete and cannot be decoded.")
+def _widening(width: int, height: int) -> float:
+    """How much longer a panorama's long side is for the same number of pixels; 1 for others."""
+    aspect = max(width, height) / max(1, min(width, height))
+    return min(_MAX_WIDENING, math.sqrt(aspect / _USUAL_ASPECT)) if aspect > _WIDE else 1.0
+
+
+def damaged() -> UndecodablePhoto:
+    """Return what is said of bytes that a decoder stumbles over."""
+    return UndecodablePhoto(
+        "The picture is damaged or incomplete and cannot be decoded. Send another one."
+    )
 
 
 def _long_side(pixels: npt.NDArray[np.uint8]) -> int:

@@ -1,9 +1,11 @@
 """What all engines that run on this machine have in common: one photo's way through them.
 
-An engine is a detector, which finds faces, a cutter, which cuts them out upright as aligned chips,
-and an embedder, which makes embeddings of chips.
+An engine is a detector, which finds faces, and recognisers: each a cutter, which cuts faces out
+upright as aligned chips, and an embedder, which makes embeddings of chips. Those of several
+recognisers are joined.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +18,16 @@ import pyvips
 
 from libs.common.workers.stages import stage
 from services.recognition.engine import thumbhash
-from services.recognition.engine.decode import PIXEL_LIMIT, PhotoScales
+from services.recognition.engine.decode import (
+    LONG_SIDE,
+    PIXEL_LIMIT,
+    SELFIE_LONG_SIDE,
+    PhotoScales,
+    damaged,
+)
 from services.recognition.engine.detect.found_face import FaceDetector, LocatedFace, Points, quality
-from services.recognition.engine.face_engine import DetectedFace, FloatArray, PhotoAnalysis
+from services.recognition.engine.face_engine import DetectedFace, FloatArray, PhotoAnalysis, Purpose
+from services.recognition.engine.thumbnail import thumbnail
 
 # A chip is 150 pixels or less: a face that is smaller than that is cut from the larger picture.
 _SMALL_FACE = 100.0
@@ -46,67 +55,124 @@ class FaceEmbedder(Protocol):
     def embed(self, chips: npt.NDArray[np.uint8]) -> FloatArray: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """A network, how it wants faces cut out, and what its embeddings count beside others'.
+
+    Joined, the squared distance of two faces is the sum of each network's, times its weight's
+    square.
+    """
+
+    cutter: ChipCutter
+    embedder: FaceEmbedder
+    weight: float = 1.0
+
+
 class PhotoEngine:
-    """Decodes, detects and embeds on one thread; one instance per worker process."""
+    """Decodes, detects and embeds on one thread; one instance per worker process.
+
+    The quality of a face is that of the first recogniser's chip.
+    """
 
     def __init__(
         self,
         detector: FaceDetector,
-        cutter: ChipCutter,
-        embedder: FaceEmbedder,
+        recognisers: Sequence[Recogniser],
         *,
         pixel_limit: int = PIXEL_LIMIT,
     ) -> None:
         use_one_thread()
         self._detector = detector
-        self._cutter = cutter
-        self._embedder = embedder
+        self._recognisers = recognisers
         self._pixel_limit = pixel_limit
 
-    def analyze(self, path: Path) -> PhotoAnalysis:
-        """Analyze one photo; raises `UndecodablePhoto` for a file that is none."""
+    def analyze(self, path: Path, purpose: Purpose = Purpose.PHOTO) -> PhotoAnalysis:
+        """Analyze one picture; raises `UndecodablePhoto` for a file that is none."""
+        try:
+            return self._analyze(path, purpose)
+        # What a picture makes a library of native code refuse, it does every time.
+        except (cv2.error, pyvips.Error) as error:
+            raise damaged() from error
+
+    def _analyze(self, path: Path, purpose: Purpose) -> PhotoAnalysis:
         with stage("decode"):
-            photo = PhotoScales(path, pixel_limit=self._pixel_limit)
+            side = LONG_SIDE if purpose is Purpose.PHOTO else SELFIE_LONG_SIDE
+            photo = PhotoScales(path, long_side=side, pixel_limit=self._pixel_limit)
         with stage("detect"):
-            found = self._detector.locate(photo)
+            found = _whole_faces(photo, self._detector.locate(photo))
         with stage("embed"):
-            chips = [self._chip(photo, face) for face in found]
-            embeddings = self._embedder.embed(
-                np.array([chip.pixels for chip in chips], np.uint8)
-                if chips
-                else np.empty((0, 0, 0, 3), np.uint8)
-            )
+            sets = [_chips(photo, found, one.cutter) for one in self._recognisers]
+            embeddings = self._joined(sets) if found else ()
+        with stage("thumbnail"):
+            small = thumbnail(photo.photo) if purpose is Purpose.PHOTO else None
         return PhotoAnalysis(
             width=photo.photo.width,
             height=photo.photo.height,
             placeholder=thumbhash.encode(photo.base),
+            thumbnail=small,
+            note=photo.photo.note,
             faces=tuple(
                 _detected(photo, face, chip, embedding)
-                for face, chip, embedding in zip(found, chips, embeddings, strict=True)
+                for face, chip, embedding in zip(found, sets[0], embeddings, strict=True)
             ),
         )
 
-    def _chip(self, photo: PhotoScales, face: LocatedFace) -> FaceChip:
-        if face.width >= _SMALL_FACE or photo.fine_factor <= 1:
-            return self._cutter.cut(photo.base, face)
-        return self._cutter.cut(photo.fine, face.scaled(photo.fine_factor))
+    def _joined(self, sets: Sequence[Sequence[FaceChip]]) -> FloatArray:
+        """Embeddings (n, d) of faces by their chips for each recogniser."""
+        parts = [
+            one.embedder.embed(np.stack([chip.pixels for chip in chips])) * np.float32(one.weight)
+            for one, chips in zip(self._recognisers, sets, strict=True)
+        ]
+        return np.concatenate(parts, axis=1)
+
+
+def _chips(photo: PhotoScales, faces: Sequence[LocatedFace], cutter: ChipCutter) -> list[FaceChip]:
+    return [
+        cutter.cut(photo.base, face)
+        if face.width >= _SMALL_FACE or photo.fine_factor <= 1
+        else cutter.cut(photo.fine, face.scaled(photo.fine_factor))
+        for face in faces
+    ]
+
+
+def _whole_faces(photo: PhotoScales, faces: Sequence[LocatedFace]) -> list[LocatedFace]:
+    """Leave out faces that reach into what is missing: half a face may be like anybody's."""
+    if photo.photo.damage is None:
+        return list(faces)
+    return [face for face in faces if not _has_blank_line(_cut_out(photo.base, face))]
+
+
+def _cut_out(pixels: npt.NDArray[np.uint8], face: LocatedFace) -> npt.NDArray[np.uint8]:
+    top, left = max(0, int(face.top)), max(0, int(face.left))
+    return pixels[top : int(face.top + face.height) + 1, left : int(face.left + face.width) + 1]
+
+
+def _has_blank_line(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Whether a line across or down has one colour: no camera's picture of a face has any."""
+    if not pixels.size:
+        return False
+    across = (pixels == pixels[:, :1]).all(axis=(1, 2))
+    down = (pixels == pixels[:1]).all(axis=(0, 2))
+    return bool(across.any() or down.any())
 
 
 def use_one_thread() -> None:
-    """One photo per core at a time beats several cores per photo (see ARCHITECTURE.md)."""
-    pyvips.vips_lib.vips_concurrency_set(1)
-    # vips caches operations by file name, and would answer with a temporary file's former content.
-    pyvips.cache_set_max(0)
+    """One photo per core at a time beats several cores per photo (see docs/design/faces.md)."""
+    pyvips.concurrency_set(1)
     cv2.setNumThreads(1)
 
 
-def open_session(model: bytes) -> ort.InferenceSession:
-    """A session on the CPU, on one thread; raises what ONNX Runtime raises for a damaged model."""
+def open_session(model: bytes | Path) -> ort.InferenceSession:
+    """A session on the CPU, on one thread; raises what ONNX Runtime raises for a damaged model.
+
+    Opened as a file, a model takes its size less of memory.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    source = str(model) if isinstance(model, Path) else model
+    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def fit_similarity(source: Points, target: Points) -> tuple[complex, complex]:
@@ -126,6 +192,7 @@ def _detected(
 ) -> DetectedFace:
     rows, columns = photo.base.shape[:2]
     left, top, width, height = face.clipped(columns, rows)
+    sharp = quality(chip.pixels, width_px=face.width * photo.own_factor, turn=chip.turn)
     return DetectedFace(
         left=left / columns,
         top=top / rows,
@@ -133,5 +200,6 @@ def _detected(
         height=height / rows,
         confidence=face.confidence,
         embedding=embedding,
-        quality=quality(chip.pixels, width_px=face.width * photo.own_factor, turn=chip.turn),
+        quality=sharp if face.is_aligned else 0.0,
+        is_aligned=face.is_aligned,
     )

@@ -72,11 +72,13 @@ async def remove(connection: AsyncConnection, ids: Sequence[int]) -> None:
 async def take_ended_event(
     connection: AsyncConnection, *, without: Collection[int] = ()
 ) -> int | None:
-    """Lock the collection of an event that is gone, and return the event's id."""
+    """Lock the collection of an event that is gone or erased, and return the event's id."""
     event_id: int | None = await connection.scalar(
         select(external_collections.c.event_id)
         .where(
-            ~select(events.c.id).where(events.c.id == external_collections.c.event_id).exists(),
+            ~select(events.c.id)
+            .where(events.c.id == external_collections.c.event_id, events.c.erased_at.is_(None))
+            .exists(),
             external_collections.c.event_id.not_in(without),
         )
         .limit(1)
@@ -122,7 +124,8 @@ async def left_behind(connection: AsyncConnection) -> bool:
                 f"""
                 SELECT EXISTS (SELECT FROM face_removals)
                     OR EXISTS (SELECT FROM external_collections c
-                               WHERE NOT EXISTS (SELECT FROM events e WHERE e.id = c.event_id))
+                               WHERE NOT EXISTS (SELECT FROM events e WHERE e.id = c.event_id
+                                                 AND e.erased_at IS NULL))
                     OR EXISTS (SELECT FROM external_collections c WHERE {_EMPTIED})
                 """  # noqa: S608 - a text of ours
             )

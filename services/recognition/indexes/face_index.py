@@ -4,8 +4,9 @@ Four words that are close to each other: the *provider* is the setting FACE_RECO
 one of three names. It chooses the *index*, which finds, keeps and compares faces: `EmbeddedIndex`
 for `embedded` and `opencv`, `RekognitionIndex` for `rekognition`. An *engine* finds and embeds the
 faces of one picture; `EmbeddedIndex` runs one in worker processes, and the *profile*
-(`engine/face_engine.py`) is what it has to know of that engine. The provider's name is also what is
-stored with every face, in columns called `engine`.
+(`engine/face_engine.py`) is what it has to know of that engine. The engine's name, which is stored
+with every face in columns called `engine`, says what made a face's numbers: a release that makes
+other numbers gives it another name, while the provider stays what it is.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -62,6 +63,10 @@ class IndexedPhoto:
     height: int
     placeholder: str  # ThumbHash, base64
     faces: tuple[IndexedFace, ...]
+    #: As guests get it, or None.
+    thumbnail: bytes | None = None
+    #: What the photographer is told of a picture of which not all could be read.
+    note: str | None = None
 
 
 class FaceIndex(Protocol):
@@ -112,6 +117,10 @@ class FaceIndex(Protocol):
 
     def forget(self, event_id: int, selfie_id: int | None = None) -> None:
         """Drop what is held in memory of a selfie whose row is gone, or of a whole event."""
+        ...
+
+    def forget_photo(self, event_id: int, photo_id: int) -> None:
+        """Drop what is held in memory of the faces of a photo whose row is gone."""
         ...
 
     def forget_all(self) -> None:

@@ -1,22 +1,36 @@
 """Opens the face index that the settings name, and what runs beside it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
+from libs.common.workers.imported import Imported
 from libs.common.workers.pool import WorkerPool
-from services.recognition.engine.face_engine import EMBEDDED, PROFILES, EngineFactory, do_known_good
-from services.recognition.engine.workers import WORKER_METRICS, WORKER_NAME, EnginePool, engine_pool
+from libs.common.workers.privileges import WithoutRoot
+from services.recognition.engine.face_engine import (
+    PROFILES,
+    EngineFactory,
+    Purpose,
+    do_known_good,
+)
+from services.recognition.engine.workers import (
+    SHARES,
+    WORKER_METRICS,
+    WORKER_NAME,
+    EnginePool,
+    engine_pool,
+)
 from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import FaceIndex
 from services.recognition.indexes.rekognition.client import Rekognition, open_rekognition
 from services.recognition.indexes.rekognition.collections import Collections
 from services.recognition.indexes.rekognition.erase import keep_erasing, keep_erasing_what_is_left
-from services.recognition.indexes.rekognition.image import ImagePreparer
 from services.recognition.indexes.rekognition.index import ImagePool, RekognitionIndex
+from services.recognition.indexes.rekognition.prepared_image import PreparedImage
 from services.recognition.indexes.rekognition.usage import counting
 from services.recognition.settings import RecognitionSettings
 
@@ -79,10 +93,10 @@ async def open_index(
             embedded.close()
 
 
-def local_engine(settings: RecognitionSettings) -> str:
-    """Return the engine that runs here; beside a paid one it judges selfies before they count."""
+def local_provider(settings: RecognitionSettings) -> str:
+    """Return whose engine runs here; beside a paid one it judges selfies before they count."""
     provider = settings.face_recognizer_provider
-    return EMBEDDED.name if provider == "rekognition" else provider
+    return "embedded" if provider == "rekognition" else provider
 
 
 def local_workers(settings: RecognitionSettings) -> int:
@@ -92,13 +106,17 @@ def local_workers(settings: RecognitionSettings) -> int:
 
 def image_pool(settings: RecognitionSettings) -> ImagePool:
     """Workers that prepare images for Rekognition."""
+    preparer = Imported[..., Callable[[Path, Purpose], PreparedImage]](
+        "services.recognition.indexes.rekognition.image", "ImagePreparer"
+    )
     return WorkerPool(
         settings.photo_queue_workers,
-        partial(ImagePreparer, pixel_limit=settings.pixel_limit),
+        WithoutRoot(partial(preparer, pixel_limit=settings.pixel_limit)),
         name=WORKER_NAME,
         timeout_seconds=settings.analyze_timeout_seconds,
         probe=do_known_good,
         metrics=WORKER_METRICS,
+        shares=SHARES,
     )
 
 

@@ -10,7 +10,7 @@ import structlog
 from libs.common.background import MAX_PAUSE_SECONDS, SETTLED_SECONDS
 from libs.common.messaging.bus.protocol import Subscription
 from libs.common.messaging.bus.subscriptions import SubscriptionEnded, unless_set
-from libs.common.telemetry import metrics
+from libs.common.telemetry import failures, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +107,7 @@ class Holding:
             ended.cancel()
 
     def _note(self, error: Exception, pause: float) -> None:
-        self.failure = f"{type(error).__name__}: {error}"
+        self.failure = failures.words(error)
         metrics.BACKGROUND_FAILURES.labels(TASK).inc()
         log.error(
             "partition_not_consumed",

@@ -1,20 +1,22 @@
 """Carries out what `assignment.py` decides: claims, renews and gives back match partitions."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import tasks
 from libs.common.background import BackgroundTaskDown
 from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.database import Database
-from libs.common.messaging.bus.protocol import Bus, Delivery, Handler
+from libs.common.messaging.bus.protocol import Batches, Bus, Handler, Subscription
 from libs.common.messaging.bus.topology import Queue
 from services.recognition import metrics
 from services.recognition.partitions import repository as leases
@@ -23,6 +25,9 @@ from services.recognition.partitions.holding import Holding
 from services.recognition.partitions.repository import Claimed
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Subscribe = Callable[[Queue], Awaitable[Subscription]]
 
 RECONNECT_SECONDS = 0.5
 #: How long a cancelled stop may take to free the rows; without it their leases must run out.
@@ -99,36 +104,43 @@ class PartitionOwner:
             partition for partition, holding in self._holdings.items() if not holding.has_ended
         )
 
-    async def run(self, handler: Handler) -> NoReturn:
+    async def run(self, handler: Handler, batches: Batches | None = None) -> NoReturn:
         """Claim, renew and hand over until cancelled; the first claims are made at once.
 
-        The messages of owned partitions go to `handler`.
+        The messages of owned partitions go to `handler`, or to that of `batches`.
 
         The work of a background task, which may begin it again: what is held stays held, as long
         as the leases last.
         """
         self._is_running = self._has_begun = True
         try:
-            await self._own(handler)
+            await self._own(
+                partial(
+                    self._bus.subscribe,
+                    handler=partial(self._handle, handler),
+                    batches=batches
+                    and replace(batches, handle=partial(self._handle, batches.handle)),
+                )
+            )
         finally:
             self._is_running = False
             self._note_end()
         while True:
             await asyncio.Event().wait()
 
-    async def _own(self, handler: Handler) -> None:
+    async def _own(self, subscribe: Subscribe) -> None:
         while not self._has_left.is_set():
             try:
-                await self._stay_connected(handler)
+                await self._stay_connected(subscribe)
             except DATABASE_ERRORS as error:
-                log.warning("partitions_database_lost", error=str(error) or type(error).__name__)
+                log.warning("partitions_database_lost", error=error)
             else:
                 self._has_left.set()
             if self._is_leaving and not self.owned:
                 self._has_left.set()  # the rows free themselves as their leases end
             self._wake.clear()
             if not self._has_left.is_set():
-                await self._sleep(RECONNECT_SECONDS)
+                await tasks.happens(self._wake, within_seconds=RECONNECT_SECONDS)
 
     async def stop(self) -> None:
         """See `Intake.stop`: every partition is freed as soon as it is idle."""
@@ -143,8 +155,7 @@ class PartitionOwner:
         except asyncio.CancelledError:
             for holding in self._holdings.values():
                 holding.end(patience_seconds=0)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_left.wait(), LAST_WORD_SECONDS)
+            await tasks.happens(self._has_left, within_seconds=LAST_WORD_SECONDS)
             self._has_left.set()
             raise
         finally:
@@ -167,7 +178,7 @@ class PartitionOwner:
         if self._is_leaving and not self._is_running and not self.owned:
             self._has_left.set()
 
-    async def _stay_connected(self, handler: Handler) -> None:
+    async def _stay_connected(self, subscribe: Subscribe) -> None:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._times.statement_seconds):
                 session = await stack.enter_async_context(
@@ -179,12 +190,12 @@ class PartitionOwner:
             while True:
                 self._wake.clear()
                 async with asyncio.timeout(self._times.statement_seconds):
-                    seconds = await self._look(connection, handler)
+                    seconds = await self._look(connection, subscribe)
                 if self._has_withdrawn and not self._holdings:
                     return
-                await self._sleep(seconds)
+                await tasks.happens(self._wake, within_seconds=seconds)
 
-    async def _look(self, connection: AsyncConnection, handler: Handler) -> float:
+    async def _look(self, connection: AsyncConnection, subscribe: Subscribe) -> float:
         """Renew, release, and make the moves that are due; return when to look again."""
         changed = await self._renew(connection)
         changed |= await self._release(connection)
@@ -199,13 +210,22 @@ class PartitionOwner:
         for partition in moves.give_back:
             self._give_back(self._holdings[partition], to=moves.targets.get(partition))
         if moves.claim:
-            for claimed in await leases.claim(
+            taken = await leases.claim(
                 connection,
                 self._replica,
                 moves.claim,
                 lease_seconds=self._times.lease_seconds,
-            ):
-                self._take(claimed, handler)
+            )
+            for claimed in taken:
+                self._take(claimed, subscribe)
+            if taken:
+                # Alone, it has all of them from its start on: nobody waits to read that.
+                log.log(
+                    logging.INFO if len(live) > 1 else logging.DEBUG,
+                    "partitions_claimed",
+                    partitions=sorted(claimed.partition for claimed in taken),
+                    replica=self._replica,
+                )
         return seconds_until_next_look(
             rows, me=self._replica, renew_seconds=self._times.renew_seconds
         )
@@ -246,11 +266,13 @@ class PartitionOwner:
             del self._holdings[holding.partition]
         return True
 
-    def _take(self, claimed: Claimed, handler: Handler) -> None:
+    def _take(self, claimed: Claimed, subscribe: Subscribe) -> None:
         is_takeover = claimed.previous not in (None, self._replica)
         metrics.PARTITION_MOVES.labels("taken_over" if is_takeover else "claimed").inc()
         metrics.PARTITIONS_OWNED.inc()
-        log.info(
+        # One that was free is nothing to read: a start takes sixteen.
+        log.log(
+            logging.INFO if is_takeover else logging.DEBUG,
             "partition_taken_over" if is_takeover else "partition_claimed",
             partition=claimed.partition,
             epoch=claimed.epoch,
@@ -273,11 +295,7 @@ class PartitionOwner:
         holding = Holding(
             claimed.partition,
             claimed.epoch,
-            partial(
-                self._bus.subscribe,
-                self._queues[claimed.partition],
-                partial(self._handle, handler),
-            ),
+            partial(subscribe, self._queues[claimed.partition]),
             on_start=on_start,
             on_end=on_end,
         )
@@ -289,7 +307,8 @@ class PartitionOwner:
         if holding.is_ending:
             return
         metrics.PARTITION_MOVES.labels("given_back").inc()
-        log.info(
+        log.log(
+            logging.DEBUG if self._is_leaving else logging.INFO,
             "partition_given_back",
             partition=holding.partition,
             epoch=holding.epoch,
@@ -327,13 +346,9 @@ class PartitionOwner:
                     holding, why="the lease was not renewed", patience_seconds=patience_seconds
                 )
 
-    async def _handle(self, handler: Handler, delivery: Delivery) -> None:
+    async def _handle(self, handler: Callable[[T], Awaitable[None]], messages: T) -> None:
         if time.monotonic() >= self._lease_ends:
-            # A process that was frozen past its lease has just woken, with a message at hand.
-            # The timer is due as well and ends this wait; the message goes back.
+            # A process that was frozen past its lease has just woken, with messages at hand.
+            # The timer is due as well and ends this wait; the messages go back.
             await asyncio.Event().wait()
-        await handler(delivery)
-
-    async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        await handler(messages)

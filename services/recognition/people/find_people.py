@@ -8,6 +8,7 @@ from typing import Self
 
 from cachetools import TTLCache
 
+from libs.common import tasks
 from libs.common.database.clock import present_moment
 from libs.common.database.database import Database
 from libs.common.errors import Conflict, NotFound, Unavailable
@@ -76,10 +77,7 @@ class PeopleFinder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        running = list(self._running.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await tasks.end(*self._running.values())
 
     async def find(self, event_id: int, *, is_fresh: bool = False) -> FoundPeople:
         """Return the event's people; with `is_fresh` as of now, else maybe of a moment ago.

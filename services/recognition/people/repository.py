@@ -17,8 +17,7 @@ from libs.common.database.tables import (
     selfie_indexes,
 )
 from libs.common.rights.counted_matches import shows_guest, threshold_of
-from services.recognition.engine.detect.found_face import MIN_QUALITY
-from services.recognition.engine.face_engine import EngineProfile, stacked
+from services.recognition.engine.face_engine import MIN_QUALITY, EngineProfile, stacked
 from services.recognition.people.grouping import Embeddings
 from services.recognition.people.people import FaceTable
 

@@ -27,6 +27,7 @@ from services.recognition.matching.match import FinishedPhotos, finish_photos
 from services.recognition.photos import repository
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots, Holder
 from services.recognition.photos.repository import PhotoRow
+from services.recognition.photos.thumbnails import Thumbnails
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class Analyzer:
     index: FaceIndex
     slots: AnalysisSlots
     claims: AnalysisClaims
+    thumbnails: Thumbnails
 
 
 async def analyze_photo(
@@ -78,6 +80,8 @@ async def analyze_photo(
     using: Analyzer,
 ) -> None:
     """Analyse a queued photo; one that is analysed, failed or deleted is left alone.
+
+    So is one of an event that is over: prolonged, the reconciler brings it back.
 
     So is one of another engine, unless the message asks for ours to analyse it again.
     `delivery_attempt` numbers the message's deliveries, from 1. `is_repeat`: an earlier one may
@@ -112,7 +116,7 @@ async def _next_turn(message: PhotoUploaded, using: Analyzer) -> PhotoRow | None
     while True:
         async with using.database.read() as connection:
             photo = await repository.find_photo(connection, message.photo_id)
-        if photo is None or not _is_wanted(photo, message, using.index.name):
+        if photo is None or photo.is_over or not _is_wanted(photo, message, using.index.name):
             return None
         holder = await using.claims.holder_of(photo)
         if holder is Holder.NOBODY:
@@ -142,7 +146,7 @@ async def _analyze(photo: PhotoRow, using: Analyzer, *, is_repeat: bool) -> bool
                 photo_key(photo.event_id, photo.filename), photo.content
             ) as path,
             # One whose analysis was lost before may take the process with it again: then alone.
-            using.slots.all() if photo.lost_analyses else using.slots.one(),
+            using.slots.all() if photo.lost_analyses else using.slots.one(photo.event_id, photo.id),
         ):
             if not await until_saved.enter_async_context(using.claims.taken(photo)):
                 return False
@@ -213,6 +217,26 @@ def _passes(error: Exception) -> bool:
 async def _save(
     photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer, *, is_repeat: bool
 ) -> None:
+    # Before the commit, as in media: a photo that is deleted later takes its thumbnail along.
+    await using.thumbnails.keep(photo, analysis.thumbnail)
+    try:
+        is_saved = await _commit(photo, analysis, using)
+        is_gone = not is_saved and await _is_gone(photo, using)
+    except BaseException:
+        await asyncio.shield(using.thumbnails.drop(photo))
+        raise
+    if is_saved:
+        keys = [face.key for face in analysis.faces]
+        await using.index.remove_leftovers(
+            PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat
+        )
+        metrics.PHOTOS.labels("analyzed").inc()
+    elif is_gone:
+        await using.thumbnails.drop(photo)
+
+
+async def _commit(photo: PhotoRow, analysis: IndexedPhoto, using: Analyzer) -> bool:
+    """Return whether the faces are saved; False where somebody else was first, or it is gone."""
     keys = [face.key for face in analysis.faces]
     is_saved = False
     finished = FinishedPhotos()
@@ -231,11 +255,12 @@ async def _save(
             else:
                 finished = await finish_photos([photo], unit=unit)
     finished.count()
-    if is_saved:
-        await using.index.remove_leftovers(
-            PhotoKey(photo.event_id, photo.id), keys, is_repeat=is_repeat
-        )
-        metrics.PHOTOS.labels("analyzed").inc()
+    return is_saved
+
+
+async def _is_gone(photo: PhotoRow, using: Analyzer) -> bool:
+    async with using.database.read() as connection:
+        return await repository.find_photo(connection, photo.id) is None
 
 
 async def _fail(photo: PhotoRow, reason: str, using: Analyzer) -> None:

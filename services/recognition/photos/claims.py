@@ -1,6 +1,8 @@
 """Whose turn a photo is: claims among all replicas, and slots within this one."""
 
 import asyncio
+import heapq
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
@@ -119,7 +121,7 @@ class AnalysisClaims:
         except Exception as error:
             if not is_away(error) and lacks(error) is None:
                 raise
-            log.warning("claim_not_given_back", photo_id=photo_id, error=str(error))
+            log.warning("claim_not_given_back", photo_id=photo_id, error=error)
         else:
             self._to_give_back.discard(photo_id)
 
@@ -152,17 +154,24 @@ class AnalysisClaims:
 
 
 class AnalysisSlots:
-    """`count` photos at a time; a suspect one waits until it is the only one."""
+    """`count` photos at a time; a suspect one waits until it is the only one.
+
+    Events take turns: one that has many photos in hand gets no more slots than one that has a few.
+    Of an event the oldest photo is the next, so that those that went ahead stay ahead.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._free = asyncio.Semaphore(count)
+        self._free = count
+        #: Who waits, by event, as a heap by photo; the event whose turn is next is the first.
+        self._waiting: dict[int | None, list[tuple[int, int, asyncio.Future[None]]]] = {}
+        self._numbers = itertools.count()
         self._alone = asyncio.Lock()
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
+    async def one(self, event_id: int, photo_id: int) -> AsyncIterator[None]:
         """Hold one slot for the length of the block."""
-        async with self._free:
+        async with self._slot(event_id, photo_id):
             yield
 
     @asynccontextmanager
@@ -171,5 +180,39 @@ class AnalysisSlots:
         # Of two that collect slots one by one, each would wait for the other's.
         async with self._alone, AsyncExitStack() as held:
             for _ in range(self._count):
-                await held.enter_async_context(self._free)
+                await held.enter_async_context(self._slot(None, 0))
             yield
+
+    @asynccontextmanager
+    async def _slot(self, whose: int | None, photo_id: int) -> AsyncIterator[None]:
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(whose, photo_id)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, whose: int | None, photo_id: int) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line = self._waiting.setdefault(whose, [])
+        heapq.heappush(line, (photo_id, next(self._numbers), turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was given at the same moment
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            whose = next(iter(self._waiting))
+            line = self._waiting.pop(whose)
+            _, _, turn = heapq.heappop(line)
+            if line:
+                self._waiting[whose] = line  # behind all others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, or_, sele
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import faces, photos
+from libs.common.database.tables import events, faces, photos
+from libs.common.rights.event_ends import is_erased, is_over
 from libs.common.storage.whole_file import Content
 from services.recognition.indexes.face_index import IndexedFace, IndexedPhoto
 
@@ -33,6 +34,8 @@ class PhotoRow:
     claimed_by: str | None = None
     #: When the latest analysis of it began, or renewed its claim; it need not be running.
     claimed_at: datetime | None = None
+    #: Its event is over: nothing is begun for it any more.
+    is_over: bool = False
 
     def waits_for(self, engine: str) -> bool:
         """Whether its faces are there to be matched by this engine, or by whichever there is."""
@@ -45,7 +48,12 @@ class PhotoRow:
 
 async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | None:
     """Return the photo, or None when it has been deleted."""
-    row = (
+    return next(iter(await find_photos(connection, [photo_id])), None)
+
+
+async def find_photos(connection: AsyncConnection, photo_ids: Sequence[int]) -> list[PhotoRow]:
+    """Return the photos that have not been deleted, in the order of their ids."""
+    rows = (
         await connection.execute(
             select(
                 photos.c.id,
@@ -60,24 +68,30 @@ async def find_photo(connection: AsyncConnection, photo_id: int) -> PhotoRow | N
                 photos.c.finished_at,
                 photos.c.claimed_by,
                 photos.c.claimed_at,
-            ).where(photos.c.id == photo_id)
+                or_(is_over(), is_erased()).label("is_over"),
+            )
+            .join(events, events.c.id == photos.c.event_id)
+            .where(photos.c.id == func.any(list(photo_ids)))
+            .order_by(photos.c.id)
         )
-    ).one_or_none()
-    if row is None:
-        return None
-    return PhotoRow(
-        id=row.id,
-        event_id=row.event_id,
-        filename=row.filename,
-        status=row.processing_status,
-        content=Content(row.size_bytes, row.sha256),
-        lost_analyses=row.lost_analyses,
-        traceparent=row.traceparent,
-        engine=row.engine,
-        is_known=row.finished_at is not None,
-        claimed_by=row.claimed_by,
-        claimed_at=row.claimed_at,
-    )
+    ).all()
+    return [
+        PhotoRow(
+            id=row.id,
+            event_id=row.event_id,
+            filename=row.filename,
+            status=row.processing_status,
+            content=Content(row.size_bytes, row.sha256),
+            lost_analyses=row.lost_analyses,
+            traceparent=row.traceparent,
+            engine=row.engine,
+            is_known=row.finished_at is not None,
+            claimed_by=row.claimed_by,
+            claimed_at=row.claimed_at,
+            is_over=row.is_over,
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +219,7 @@ async def save_analysis(
             width=analysis.width,
             height=analysis.height,
             placeholder=analysis.placeholder,
+            processing_note=analysis.note,
             engine=engine,
             reindexing_since=None,
             claimed_by=None,

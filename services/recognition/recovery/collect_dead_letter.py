@@ -17,6 +17,7 @@ from libs.common.messaging.messages import (
     PhotoFailed,
     PhotoUploaded,
     SelfieMatched,
+    SelfieUnindexed,
     SelfieUploaded,
 )
 from libs.common.telemetry import metrics as common_metrics
@@ -86,6 +87,8 @@ async def _close(message: Delivery, unit: UnitOfWork) -> Counter | None:
                 return await _close_photo(PhotoAnalyzed.decode(message.body), "analyzed", unit)
             case SelfieUploaded.topic:
                 return await _close_selfie(SelfieUploaded.decode(message.body), unit)
+            case SelfieUnindexed.topic:
+                return await _close_selfie(SelfieUnindexed.decode(message.body), unit)
     except ValidationError:
         pass  # whatever it is, it is about no photo and no selfie
     return None
@@ -104,7 +107,9 @@ async def _close_photo(
     return metrics.PHOTOS.labels("failed")
 
 
-async def _close_selfie(message: SelfieUploaded, unit: UnitOfWork) -> Counter | None:
+async def _close_selfie(
+    message: SelfieUploaded | SelfieUnindexed, unit: UnitOfWork
+) -> Counter | None:
     if not await selfie_repository.give_up_selfie(
         unit.connection,
         selfie_id=message.selfie_id,

@@ -5,7 +5,9 @@ the rows that say what is unfinished are never lost.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +21,19 @@ from libs.common.database.database import Database
 from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.protocol import Bus
-from libs.common.messaging.bus.topology import Queue, Topology, bucket_of
-from libs.common.messaging.messages import PhotoAnalyzed, PhotoUploaded, SelfieUploaded
+from libs.common.messaging.bus.topology import (
+    PHOTOS_AHEAD,
+    Queue,
+    Topology,
+    bucket_of,
+    bulk_bucket_of,
+)
+from libs.common.messaging.messages import (
+    PhotoAnalyzed,
+    PhotoUploaded,
+    SelfieUnindexed,
+    SelfieUploaded,
+)
 from libs.common.telemetry import tracing
 from services.recognition import metrics
 from services.recognition.recovery import repository
@@ -70,7 +83,7 @@ class Reconciler:
                 if self.leads():
                     await self.reconcile()
             except (FindMeError, *DATABASE_ERRORS) as error:
-                log.warning("reconcile_failed", error=str(error) or type(error).__name__)
+                log.warning("reconcile_failed", error=error)
             await asyncio.sleep(self.every_seconds)
 
     async def reconcile(self) -> Reconciled:
@@ -87,9 +100,13 @@ class Reconciler:
                 ),
             )
             old = await _events_with_old_work(connection, ages)
+            few_queued = await repository.events_with_few_queued(
+                connection, old[PhotoUploaded.topic], most=PHOTOS_AHEAD
+            )
             in_outbox = await repository.not_published_yet(connection)
         # Others may scan while the broker is asked, which may take long.
-        return await self._republish(await self._lost(old, ages, in_outbox), ages)
+        lost = await self._lost(old, ages, in_outbox, few_queued=few_queued)
+        return await self._republish(lost, ages)
 
     async def republish_all(self) -> Reconciled:
         """Publish all unfinished work again, where the bus forgot it with its process."""
@@ -102,17 +119,22 @@ class Reconciler:
         return await self._republish(everything, ages)
 
     async def _lost(
-        self, old: Mapping[str, list[int]], ages: Ages, in_outbox: Mapping[str, int]
+        self,
+        old: Mapping[str, list[int]],
+        ages: Ages,
+        in_outbox: Mapping[str, int],
+        *,
+        few_queued: AbstractSet[int],
     ) -> Lost:
         """Say of each topic and event up to when its old work is lost."""
         keys = {
-            (topic, event_id): f"{topic}.{bucket_of(event_id):02d}"
+            (topic, event_id): _routing_keys(topic, event_id, is_ahead=event_id in few_queued)
             for topic, event_ids in old.items()
             for event_id in event_ids
         }
         if not keys:
             return {}
-        wanted = set(keys.values())
+        wanted = set[str]().union(*keys.values())
         queues = [queue for queue in self.topology.queues if wanted & {*queue.bindings}]
         in_queue = await self.bus.waiting(queues)
         waiting = {
@@ -120,13 +142,14 @@ class Reconciler:
             for queue in queues
         }
         through = await self._read_came_through() if any(waiting.values()) else []
-        moments: dict[str, datetime | None] = {}
-        for queue in queues:
-            known = Queued(waiting[queue.name], _came_through(queue, through))
-            moments |= dict.fromkeys(queue.bindings, lost_before(known, ages.cutoff))
         lost: dict[str, dict[int, datetime]] = {}
-        for (topic, event_id), key in keys.items():
-            if (moment := moments.get(key)) is not None:
+        for (topic, event_id), its_keys in keys.items():
+            its_queues = [queue for queue in queues if its_keys & {*queue.bindings}]
+            known = Queued(
+                sum(waiting[queue.name] for queue in its_queues),
+                _came_through(topic, event_id, its_queues, through),
+            )
+            if (moment := lost_before(known, ages.cutoff)) is not None:
                 lost.setdefault(topic, {})[event_id] = moment
         return lost
 
@@ -154,9 +177,12 @@ class Reconciler:
                 photos = await repository.take_lost_photos(
                     unit.connection, _STATUS_OF[topic], before, ages, limit=BATCH
                 )
+                sent: Counter[int] = Counter()
                 for photo in photos:
                     with _one_at_a_time(photo_id=photo.id):
-                        _publish_photo(photo, topic, unit)
+                        in_bulk = sent[photo.event_id] >= PHOTOS_AHEAD
+                        _publish_photo(photo, topic, unit, in_bulk=in_bulk)
+                    sent[photo.event_id] += 1
         metrics.REPUBLISHED.labels("photo").inc(len(photos))
         return len(photos)
 
@@ -182,16 +208,37 @@ async def _events_with_old_work(connection: AsyncConnection, ages: Ages) -> dict
     }
 
 
-def _came_through(queue: Queue, events: list[CameThrough]) -> datetime | None:
-    """When the latest message of the queue was sent that has come through."""
+def _routing_keys(topic: str, event_id: int, *, is_ahead: bool) -> set[str]:
+    """By which of the event's work may be on its way.
+
+    Photos of an event that has few are `is_ahead`: those in bulk of others say nothing of them.
+    Where it had many, the last may wait in bulk all the same: they are sent twice, and analysed
+    once.
+    """
+    buckets = [bucket_of(event_id)]
+    if topic == PhotoUploaded.topic and not is_ahead:
+        buckets.append(bulk_bucket_of(event_id))
+    # A selfie's partition may have passed it on.
+    topics = [topic, SelfieUnindexed.topic] if topic == SelfieUploaded.topic else [topic]
+    return {f"{one}.{bucket:02d}" for one in topics for bucket in buckets}
+
+
+def _came_through(
+    topic: str, event_id: int, queues: Sequence[Queue], events: Sequence[CameThrough]
+) -> datetime | None:
+    """When the latest message was sent that has come through, of those that keep an order.
+
+    In a match partition all do. A photo may go by either of two lanes, in which others' photos pass
+    it: of its own event's, only some few of the last do.
+    """
+    if topic == PhotoUploaded.topic:
+        return next((event.analyzed for event in events if event.event_id == event_id), None)
     moments = [
         moment
         for event in events
-        for topic, moment in (
-            (PhotoUploaded.topic, event.analyzed),
-            (PhotoAnalyzed.topic, event.matched),
-        )
-        if moment is not None and f"{topic}.{bucket_of(event.event_id):02d}" in queue.bindings
+        for queue in queues
+        if (moment := event.matched) is not None
+        and f"{PhotoAnalyzed.topic}.{bucket_of(event.event_id):02d}" in queue.bindings
     ]
     return max(moments, default=None)
 
@@ -205,11 +252,12 @@ def _one_at_a_time(**about: int) -> Iterator[None]:
         log.exception("not_published_again", **about)
 
 
-def _publish_photo(photo: LostPhoto, topic: str, unit: UnitOfWork) -> None:
-    kind: type[PhotoUploaded | PhotoAnalyzed] = (
-        PhotoUploaded if topic == PhotoUploaded.topic else PhotoAnalyzed
+def _publish_photo(photo: LostPhoto, topic: str, unit: UnitOfWork, *, in_bulk: bool) -> None:
+    message: PhotoUploaded | PhotoAnalyzed = (
+        PhotoUploaded(event_id=photo.event_id, photo_id=photo.id, in_bulk=in_bulk)
+        if topic == PhotoUploaded.topic
+        else PhotoAnalyzed(event_id=photo.event_id, photo_id=photo.id)
     )
-    message = kind(event_id=photo.event_id, photo_id=photo.id)
     trace = {tracing.TRACEPARENT: photo.traceparent} if photo.traceparent else {}
     with tracing.continued(
         "republish", trace, pending=unit.spans, event_id=photo.event_id, photo_id=photo.id

@@ -3,7 +3,7 @@
 Only of events that have not expired: of the others nobody waits for anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,6 +63,25 @@ async def events_with_old_photos(connection: AsyncConnection, status: str, ages:
             },
         )
     )
+
+
+async def events_with_few_queued(
+    connection: AsyncConnection, event_ids: Sequence[int], *, most: int
+) -> set[int]:
+    """Return those of the events of which so many photos at most wait to be analysed."""
+    rows = await connection.scalars(
+        text(
+            """
+            SELECT e.id FROM unnest(CAST(:events AS bigint[])) AS e (id)
+            WHERE (SELECT count(*) FROM (
+                SELECT FROM photos p
+                WHERE p.event_id = e.id AND p.processing_status = 'queued' LIMIT :most + 1
+            ) AS queued) <= :most
+            """
+        ),
+        {"events": list(event_ids), "most": most},
+    )
+    return set(rows)
 
 
 async def events_with_old_selfies(connection: AsyncConnection, ages: Ages) -> list[int]:
@@ -171,7 +190,8 @@ async def take_lost_photos(
             "limit": limit,
         },
     )
-    return [LostPhoto(row.id, row.event_id, row.traceparent) for row in rows]
+    lost = [LostPhoto(row.id, row.event_id, row.traceparent) for row in rows]
+    return sorted(lost, key=lambda photo: photo.id)
 
 
 @dataclass(frozen=True, slots=True)

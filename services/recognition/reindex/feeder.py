@@ -96,7 +96,7 @@ class Feeder:
                 fed = await self.feed()
                 self._show()
             except (FindMeError, *DATABASE_ERRORS) as error:
-                log.warning("reindexing_interrupted", error=str(error))
+                log.warning("reindexing_interrupted", error=error)
                 fed = Fed.NOT_YET
             pause = next_pause_seconds(pause, fed)
             await asyncio.sleep(pause)

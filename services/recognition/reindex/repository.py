@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_LOCK_ID = 0x46494E48
+from libs.common.database.locks import AdvisoryLock
 
 _STALE_PHOTO = """
     SELECT FROM photos p WHERE p.event_id = e.id
@@ -56,7 +56,11 @@ class StalePhoto:
 
 async def lead(connection: AsyncConnection) -> bool:
     """Whether no other replica feeds; it stays so until the transaction ends."""
-    return bool(await connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({_LOCK_ID})")))
+    return bool(
+        await connection.scalar(
+            text(f"SELECT pg_try_advisory_xact_lock({AdvisoryLock.REINDEXING:d})")
+        )
+    )
 
 
 async def engines_at_work(connection: AsyncConnection, *, lease_seconds: float) -> set[str | None]:

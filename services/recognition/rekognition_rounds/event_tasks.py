@@ -6,7 +6,6 @@ event's partition: the next owner looks for what waits every few seconds.
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from contextvars import Context
 from enum import Enum, auto
 from typing import NoReturn, Protocol
@@ -14,6 +13,7 @@ from typing import NoReturn, Protocol
 import structlog
 from cachetools import TTLCache
 
+from libs.common import tasks
 from libs.common.database.connections import DATABASE_ERRORS
 from libs.common.database.sqlstates import is_away
 from libs.common.errors import FindMeError, Unavailable
@@ -82,8 +82,8 @@ class EventTasks:
                     if self._owns(event_id) and event_id not in self._failing:
                         self._wake(event_id)
             except (FindMeError, *DATABASE_ERRORS) as error:
-                log.warning("waiting_events_not_read", error=str(error))
-            await self._sleep(WATCH_SECONDS)
+                log.warning("waiting_events_not_read", error=error)
+            await tasks.happens(self._stopping, within_seconds=WATCH_SECONDS)
         while True:
             await asyncio.Event().wait()
 
@@ -93,15 +93,13 @@ class EventTasks:
         A step that takes too long is ended: the next owner makes it again.
         """
         self._stopping.set()
-        tasks = [*self._tasks.values()]
-        if not tasks:
+        attending = [*self._tasks.values()]
+        if not attending:
             return
         try:
-            await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            await asyncio.wait(attending, timeout=STOP_SECONDS)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await tasks.end(*attending)
 
     async def tell(self, event_id: int) -> None:
         """Have the event looked at, soon and by its own task; raise why that cannot be.
@@ -144,20 +142,22 @@ class EventTasks:
                 failures += 1
                 if self._gives_up(event_id, error, failures):
                     return
-                await self._sleep(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1])
+                pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1]
+                await tasks.happens(self._stopping, within_seconds=pause)
                 continue
             failures = 0
             if outlook is Outlook.NOTHING and event_id not in self._news:
                 return
             if outlook is Outlook.LATER:
-                await self._sleep(max(POLL_SECONDS, len(self._tasks) / LOOKS_PER_SECOND))
+                pause = max(POLL_SECONDS, len(self._tasks) / LOOKS_PER_SECOND)
+                await tasks.happens(self._stopping, within_seconds=pause)
 
     def _gives_up(self, event_id: int, error: Exception, failures: int) -> bool:
         is_outage = isinstance(error, Unavailable) or is_away(error) or lacks(error) is not None
         log.warning(
             "event_not_matched_yet",
             event_id=event_id,
-            error=f"{type(error).__name__}: {error}",
+            error=error,
             exc_info=None if is_outage else error,
         )
         if is_outage or failures < MAX_FAILURES:
@@ -165,7 +165,3 @@ class EventTasks:
         self._failing[event_id] = True
         self._news.discard(event_id)
         return True
-
-    async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)

@@ -46,15 +46,19 @@ async def waiting(connection: AsyncConnection, event_id: int) -> Waiting:
 
 
 async def waiting_events(connection: AsyncConnection) -> list[int]:
-    """Return the events of which photos or selfies wait to be matched."""
+    """Return the events that are not over, and of which photos or selfies wait to be matched."""
     return list(
         await connection.scalars(
             text(
                 """
-                SELECT event_id FROM photos
-                WHERE processing_status = 'analyzed' AND engine = :engine
-                UNION
-                SELECT event_id FROM selfie_indexes WHERE status = 'indexed' AND engine = :engine
+                SELECT event_id FROM (
+                    SELECT event_id FROM photos
+                    WHERE processing_status = 'analyzed' AND engine = :engine
+                    UNION
+                    SELECT event_id FROM selfie_indexes
+                    WHERE status = 'indexed' AND engine = :engine) AS waiting
+                JOIN events e ON e.id = event_id
+                WHERE e.expires_at > now() AND e.erasure_began_at IS NULL
                 """
             ),
             {"engine": ENGINE},

@@ -17,9 +17,8 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 from cachetools import LRUCache
 
-from libs.common.database.connections import DATABASE_ERRORS
-from libs.common.errors import FindMeError
 from libs.common.messaging.messages import PhotoAnalyzed, SelfieUploaded
+from libs.common.rights.event_ends import find_state
 from libs.common.telemetry import tracing
 from services.recognition import metrics
 from services.recognition.indexes.face_index import SelfieKey
@@ -43,13 +42,10 @@ from services.recognition.rekognition_rounds.batching import (
     first_photos,
 )
 from services.recognition.rekognition_rounds.event_tasks import EventTasks, Outlook
-from services.recognition.selfies import repository as selfie_repository
-from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
+from services.recognition.selfies.index_selfie import SelfieIndexer, is_indexed
 
 #: Rounds of one process at a time, each of another event.
 ROUNDS_AT_ONCE = 16
-#: Selfies that are indexed at once; the service's client bounds how many of them are in hand.
-SELFIES_AT_ONCE = 200
 #: Events whose last burst is remembered.
 EVENTS_KEPT = 10_000
 
@@ -71,40 +67,18 @@ class Rounds:
         owned: Callable[[], Collection[int]],
     ) -> None:
         self._indexer = indexer
-        self._database = indexer.matcher.database
         self.tasks = EventTasks(EventRounds(indexer.matcher, index, limits), owned=owned)
 
-    async def photo_analyzed(self, message: PhotoAnalyzed) -> None:
-        """Have the photo matched: with others, after a wait that is bounded."""
-        await self.tasks.tell(message.event_id)
+    async def photos_analyzed(self, messages: Sequence[PhotoAnalyzed]) -> None:
+        """Have the photos matched: with others, after a wait that is bounded."""
+        for event_id in {message.event_id for message in messages}:
+            await self.tasks.tell(event_id)
 
-    async def selfie_uploaded(self, message: SelfieUploaded, *, last_attempt: bool) -> None:
-        """Index the selfie, together with all others that wait, and have them matched."""
-        own = SelfieKey(message.event_id, message.user_id, message.selfie_id)
-        outcome, _ = await asyncio.gather(
-            index_selfie(own, last_attempt=last_attempt, using=self._indexer),
-            self._index_selfies(message.event_id, besides=own),
-            return_exceptions=True,
-        )
-        await self.tasks.tell(message.event_id)
-        if isinstance(outcome, BaseException):
-            raise outcome
-
-    async def _index_selfies(self, event_id: int, *, besides: SelfieKey) -> None:
-        """Index what is not claimed yet; one that fails is tried again by its own message."""
-        async with self._database.read() as connection:
-            waiting = await selfie_repository.waiting_selfies(
-                connection, event_id, limit=SELFIES_AT_ONCE
-            )
-        await asyncio.gather(*(self._try_index(selfie) for selfie in waiting if selfie != besides))
-
-    async def _try_index(self, selfie: SelfieKey) -> None:
-        try:
-            await index_selfie(selfie, last_attempt=False, using=self._indexer)
-        except (FindMeError, *DATABASE_ERRORS) as error:
-            log.info("selfie_not_indexed_yet", selfie_id=selfie.selfie_id, error=str(error))
-            return
-        await self.tasks.tell(selfie.event_id)
+    async def selfie_uploaded(self, message: SelfieUploaded) -> None:
+        """Have the selfie matched, once it is indexed, with all others that wait."""
+        selfie = SelfieKey(message.event_id, message.user_id, message.selfie_id)
+        if await is_indexed(selfie, using=self._indexer):
+            await self.tasks.tell(message.event_id)
 
 
 class EventRounds:
@@ -137,8 +111,9 @@ class EventRounds:
 
     async def _look(self, event_id: int) -> Outlook:
         async with self._database.read() as connection:
+            state = await find_state(connection, event_id)
             waiting = await repository.waiting(connection, event_id)
-        if waiting.is_nothing:
+        if state is None or state.is_over or state.is_erased or waiting.is_nothing:
             return Outlook.NOTHING
         comparisons = self._comparisons.setdefault(event_id, Comparisons())
         burst = self._limits.burst_at(time.monotonic(), self._bursts.get(event_id), waiting)
@@ -177,7 +152,8 @@ class EventRounds:
         burst: Burst,
         comparisons: Comparisons,
     ) -> None:
-        searcher = self._index.searcher(event_id, await self._matcher.least_similarity(event_id))
+        least = await self._matcher.least_similarity(event_id)
+        searcher = self._index.searcher(event_id, least)
         searched = await searcher.match(
             [photo.id for photo in photos],
             None,
@@ -190,13 +166,15 @@ class EventRounds:
                 new_selfies=len(searched.selfie_ids),
                 has_found=bool(searched.matches),
             )
+        worth = self._matcher.worth_keeping(event_id, searched.matches, least=least)
         finished = FinishedPhotos()
         # Repeated where it meets another transaction: the searches are paid for.
         async for attempt in self._database.attempts():
             async with attempt as unit:
-                await stored_matches.upsert(unit.connection, event_id, searched.matches)
+                await stored_matches.upsert(unit.connection, event_id, worth)
                 finished = await finish_photos(photos, unit=unit)
                 await finish_selfies(event_id, searched.selfie_ids, unit=unit)
         finished.count()
+        await self._matcher.drop_surplus(event_id)
         comparisons.record(searched.compared, waiting=searched.waiting)
         metrics.MATCH_ROUND_PHOTOS.observe(len(photos))

@@ -1,4 +1,9 @@
-"""Index a guest's selfie in one event, once, whichever replica gets the message, and match it."""
+"""Index a guest's selfie in one event, once, whichever replica gets the message, and match it.
+
+A match partition only compares. What a selfie is found by is known, mostly, from the check before
+its upload. Where it is not (the engine has changed, or is a service that indexes event by event),
+the partition passes the selfie on to those that look at it, and matches it when that is done.
+"""
 
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,9 +12,10 @@ from functools import partial
 import structlog
 
 from libs.common.database.sqlstates import is_away
+from libs.common.database.transactions import UnitOfWork
 from libs.common.errors import PermanentError, Unavailable
 from libs.common.exhaustion import lacks
-from libs.common.messaging.messages import SelfieMatched, SelfieUploaded
+from libs.common.messaging.messages import SelfieMatched, SelfieUnindexed, SelfieUploaded
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.storage.whole_file import NotAsUploaded, whole_file
 from libs.common.telemetry import tracing
@@ -19,7 +25,6 @@ from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals
 from services.recognition.indexes.face_index import FaceKey, SelfieKey
-from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.match import Matcher, finish_selfies
 from services.recognition.renewal import renewed
 from services.recognition.selfies import repository as selfie_repository
@@ -44,20 +49,16 @@ class SelfieIndexer:
     claimant: str
     lease_seconds: float
     replica_lease_seconds: float
+    #: Of this process, whose claims do not keep itself away.
+    in_hand: set[SelfieKey] = field(default_factory=set)
     strikes: Strikes[SelfieKey] = field(default_factory=lambda: Strikes(MAX_OVERWHELMING))
 
 
-async def match_selfie(
-    message: SelfieUploaded, *, last_attempt: bool, using: SelfieIndexer
-) -> None:
-    """Index and match the selfie in the message's event.
-
-    Raises Unavailable while another replica holds the claim: it may have died.
-    """
+async def match_selfie(message: SelfieUploaded, *, using: SelfieIndexer) -> None:
+    """Match the selfie in the message's event, once it is indexed there."""
     event_id, selfie_id = message.event_id, message.selfie_id
     tracing.set_attributes(event_id=event_id, engine=using.matcher.index.name)
-    selfie = SelfieKey(event_id, message.user_id, selfie_id)
-    if not await index_selfie(selfie, last_attempt=last_attempt, using=using):
+    if not await is_indexed(SelfieKey(event_id, message.user_id, selfie_id), using=using):
         return
     matcher = using.matcher
     least = await matcher.least_similarity(event_id)
@@ -66,39 +67,99 @@ async def match_selfie(
         matcher.index.match(event_id, selfie_ids=[selfie_id], threshold=least)
     ) as matching:
         async for found in matching:
-            async for attempt in matcher.database.attempts():
-                async with attempt as unit:
-                    await stored_matches.upsert(unit.connection, event_id, found)
+            await matcher.keep(event_id, found, least=least)
             metrics.MATCHES.inc(len(found))
     async for attempt in matcher.database.attempts():
         async with attempt as unit:
             await finish_selfies(event_id, [selfie_id], unit=unit)
 
 
+async def is_indexed(selfie: SelfieKey, *, using: SelfieIndexer) -> bool:
+    """Whether the selfie is indexed and waits to be matched, if need be by what is known of it.
+
+    Else it has been dealt with, or is passed on to be looked at.
+    """
+    outcome = ClaimOutcome.GONE
+    async for attempt in using.matcher.database.attempts():
+        async with attempt as unit:
+            outcome = await _take_known(selfie, unit, using)
+            if outcome is ClaimOutcome.BUSY:
+                unit.publish(
+                    SelfieUnindexed(
+                        event_id=selfie.event_id,
+                        user_id=selfie.user_id,
+                        selfie_id=selfie.selfie_id,
+                    )
+                )
+    match outcome:
+        case ClaimOutcome.CLAIMED:
+            metrics.SELFIES_INDEXED.labels("indexed").inc()
+        case ClaimOutcome.GONE | ClaimOutcome.FINISHED:
+            metrics.SELFIES_INDEXED.labels("skipped").inc()
+    return outcome in (ClaimOutcome.CLAIMED, ClaimOutcome.INDEXED)
+
+
+async def _take_known(selfie: SelfieKey, unit: UnitOfWork, using: SelfieIndexer) -> ClaimOutcome:
+    """Index the selfie by its known embedding; BUSY where somebody has yet to find it."""
+    engine = using.matcher.index.name
+    embedding = await selfie_repository.known_embedding(
+        unit.connection, selfie.selfie_id, engine=engine
+    )
+    if embedding is None:
+        found = await selfie_repository.find_outcome(
+            unit.connection, selfie_id=selfie.selfie_id, event_id=selfie.event_id, engine=engine
+        )
+        return ClaimOutcome.BUSY if found is ClaimOutcome.GONE else found
+    claim = await _claim(selfie, unit, using)
+    if claim.outcome is ClaimOutcome.CLAIMED:
+        await selfie_repository.save_face_key(
+            unit.connection,
+            selfie_id=selfie.selfie_id,
+            event_id=selfie.event_id,
+            key=FaceKey(embedding=embedding),
+            engine=engine,
+        )
+    return claim.outcome
+
+
+async def find_selfie(
+    message: SelfieUnindexed, *, last_attempt: bool, using: SelfieIndexer
+) -> None:
+    """Find the selfie's face and index it; then its partition is told again.
+
+    Raises Unavailable while somebody else has it in hand, who may be dying with it.
+    """
+    tracing.set_attributes(event_id=message.event_id, engine=using.matcher.index.name)
+    selfie = SelfieKey(message.event_id, message.user_id, message.selfie_id)
+    if selfie in using.in_hand:
+        raise _busy(selfie)
+    using.in_hand.add(selfie)
+    try:
+        await index_selfie(selfie, last_attempt=last_attempt, using=using)
+    finally:
+        using.in_hand.discard(selfie)
+
+
 async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIndexer) -> bool:
     """Claim and index the selfie; return whether it is indexed and waits to be matched.
+
+    That is told to its partition in the same transaction; of one that was indexed before, once
+    more, as nobody knows whether that message came.
 
     Raises Unavailable while another replica holds the claim: it may have died.
     """
     claim = Claim(ClaimOutcome.GONE)
     async for attempt in using.matcher.database.attempts():
         async with attempt as unit:
-            claim = await selfie_repository.claim_selfie(
-                unit.connection,
-                selfie_id=selfie.selfie_id,
-                event_id=selfie.event_id,
-                claimant=using.claimant,
-                lease_seconds=using.lease_seconds,
-                replica_lease_seconds=using.replica_lease_seconds,
-                engine=using.matcher.index.name,
-            )
+            claim = await _claim(selfie, unit, using)
+            if claim.outcome is ClaimOutcome.INDEXED:
+                unit.publish(_indexed(selfie))
     match claim.outcome:
         case ClaimOutcome.GONE | ClaimOutcome.FINISHED:
             metrics.SELFIES_INDEXED.labels("skipped").inc()
             return False
         case ClaimOutcome.BUSY:
-            msg = f"selfie {selfie.selfie_id} is being indexed by another replica"
-            raise Unavailable(msg)
+            raise _busy(selfie)
         case ClaimOutcome.CLAIMED:
             renew = partial(
                 selfie_repository.renew_claim,
@@ -112,6 +173,18 @@ async def index_selfie(selfie: SelfieKey, *, last_attempt: bool, using: SelfieIn
                 return await _index(selfie, claim, using, last_attempt=last_attempt)
         case ClaimOutcome.INDEXED:
             return True
+
+
+async def _claim(selfie: SelfieKey, unit: UnitOfWork, using: SelfieIndexer) -> Claim:
+    return await selfie_repository.claim_selfie(
+        unit.connection,
+        selfie_id=selfie.selfie_id,
+        event_id=selfie.event_id,
+        claimant=using.claimant,
+        lease_seconds=using.lease_seconds,
+        replica_lease_seconds=using.replica_lease_seconds,
+        engine=using.matcher.index.name,
+    )
 
 
 async def _index(
@@ -142,7 +215,9 @@ async def _index(
                 key=key,
                 engine=matcher.index.name,
             )
-            if not is_saved:
+            if is_saved:
+                unit.publish(_indexed(selfie))
+            else:
                 await removals.add(unit.connection, selfie.event_id, [key])
     if is_saved:
         await matcher.index.remove_leftovers(selfie, [key], is_repeat=claim.is_repeat)
@@ -164,7 +239,7 @@ async def _find(
         await _fail(selfie, str(error), using)
         return None
     except (WorkerCrashed, WorkerOverwhelmed) as error:
-        # Its partition waits behind it: that must have an end.
+        # That must have an end.
         if isinstance(error, WorkerOverwhelmed) and not using.strikes.is_out(selfie):
             raise
         await _fail(selfie, REPEATED_REASON, using)
@@ -181,6 +256,16 @@ async def _find(
         raise
     using.strikes.forget(selfie)
     return key
+
+
+def _indexed(selfie: SelfieKey) -> SelfieUploaded:
+    return SelfieUploaded(
+        event_id=selfie.event_id, user_id=selfie.user_id, selfie_id=selfie.selfie_id
+    )
+
+
+def _busy(selfie: SelfieKey) -> Unavailable:
+    return Unavailable(f"selfie {selfie.selfie_id} is being indexed by somebody else")
 
 
 async def _fail(selfie: SelfieKey, error: str, using: SelfieIndexer) -> None:

@@ -10,10 +10,11 @@ from enum import StrEnum
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database.tables import selfie_indexes, selfies
+from libs.common.database.tables import events, selfie_indexes, selfies
 from libs.common.rights.counted_matches import guest_photos
+from libs.common.rights.event_ends import is_erased, is_over
 from libs.common.storage.whole_file import Content
-from services.recognition.indexes.face_index import FaceKey, SelfieKey
+from services.recognition.indexes.face_index import FaceKey
 
 
 class ClaimOutcome(StrEnum):
@@ -45,8 +46,9 @@ _CLAIM = text(
     """
     INSERT INTO selfie_indexes AS i (selfie_id, event_id, user_id, status, claimed_by)
     SELECT s.id, m.event_id, s.user_id, 'claimed', :claimant
-    FROM selfies s JOIN memberships m ON m.user_id = s.user_id
+    FROM selfies s JOIN memberships m ON m.user_id = s.user_id JOIN events e ON e.id = m.event_id
     WHERE s.id = :selfie_id AND m.event_id = :event_id
+      AND e.expires_at > now() AND e.erasure_began_at IS NULL
     FOR KEY SHARE OF s, m
     ON CONFLICT (selfie_id, event_id) DO UPDATE
     SET claimed_by = excluded.claimed_by, claimed_at = now()
@@ -77,6 +79,8 @@ async def claim_selfie(
 ) -> Claim:
     """Claim the selfie for indexing in the event, unless it is indexed, taken or gone.
 
+    In an event that is over nothing is begun, as if it were gone.
+
     A claim lasts for its lease, from its last renewal, but not longer than its replica is seen to
     live. What another engine than this one has indexed is not ours to finish.
     """
@@ -93,23 +97,37 @@ async def claim_selfie(
     if (row := claimed.one_or_none()) is not None:
         content = Content(row.size_bytes, row.sha256)
         return Claim(ClaimOutcome.CLAIMED, row.object_key, content, row.is_repeat)
+    return Claim(
+        await find_outcome(connection, selfie_id=selfie_id, event_id=event_id, engine=engine)
+    )
+
+
+async def find_outcome(
+    connection: AsyncConnection, *, selfie_id: int, event_id: int, engine: str | None
+) -> ClaimOutcome:
+    """Return what became of the selfie in the event; GONE where nobody has begun, too."""
     found = await connection.execute(
-        select(selfie_indexes.c.status, selfie_indexes.c.engine).where(
-            selfie_indexes.c.selfie_id == selfie_id, selfie_indexes.c.event_id == event_id
+        select(selfie_indexes.c.status, selfie_indexes.c.engine)
+        .join(events, events.c.id == selfie_indexes.c.event_id)
+        .where(
+            selfie_indexes.c.selfie_id == selfie_id,
+            selfie_indexes.c.event_id == event_id,
+            ~is_over(),
+            ~is_erased(),
         )
     )
     index = found.one_or_none()
     match index and index.status:
         case None:
-            return Claim(ClaimOutcome.GONE)
+            return ClaimOutcome.GONE
         case "indexed" if index is not None and engine not in (None, index.engine):
-            return Claim(ClaimOutcome.FINISHED)
+            return ClaimOutcome.FINISHED
         case "indexed":
-            return Claim(ClaimOutcome.INDEXED)
+            return ClaimOutcome.INDEXED
         case "done" | "failed":
-            return Claim(ClaimOutcome.FINISHED)
+            return ClaimOutcome.FINISHED
         case _:
-            return Claim(ClaimOutcome.BUSY)
+            return ClaimOutcome.BUSY
 
 
 async def renew_claim(
@@ -121,26 +139,6 @@ async def renew_claim(
         .where(_is_claimed(selfie_id, event_id), selfie_indexes.c.claimed_by == claimant)
         .values(claimed_at=func.clock_timestamp())
     )
-
-
-async def waiting_selfies(
-    connection: AsyncConnection, event_id: int, *, limit: int
-) -> list[SelfieKey]:
-    """Return the event's selfies that nobody has claimed yet, the oldest first."""
-    rows = await connection.execute(
-        text(
-            """
-            SELECT s.id, s.user_id
-            FROM memberships m JOIN selfies s ON s.user_id = m.user_id
-            WHERE m.event_id = :event_id
-              AND NOT EXISTS (SELECT 1 FROM selfie_indexes i
-                              WHERE i.selfie_id = s.id AND i.event_id = m.event_id)
-            ORDER BY s.id LIMIT :limit
-            """
-        ),
-        {"event_id": event_id, "limit": limit},
-    )
-    return [SelfieKey(event_id, row.user_id, row.id) for row in rows]
 
 
 async def known_embedding(
@@ -249,8 +247,9 @@ _GIVE_UP = text(
     INSERT INTO selfie_indexes AS i
         (selfie_id, event_id, user_id, status, claimed_by, error, finished_at)
     SELECT s.id, m.event_id, s.user_id, 'failed', '', :error, now()
-    FROM selfies s JOIN memberships m ON m.user_id = s.user_id
+    FROM selfies s JOIN memberships m ON m.user_id = s.user_id JOIN events e ON e.id = m.event_id
     WHERE s.id = :selfie_id AND m.event_id = :event_id
+      AND e.expires_at > now() AND e.erasure_began_at IS NULL
     FOR KEY SHARE OF s, m
     ON CONFLICT (selfie_id, event_id) DO UPDATE
     SET status = 'failed', error = excluded.error, finished_at = excluded.finished_at

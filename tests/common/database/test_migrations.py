@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common.database import migrate
 from libs.common.database.migrate import MIGRATIONS, upgrade
+from libs.common.database.schema import revisions
 from libs.common.database.tables import metadata
 from tests.support.databases import Databases
 from tests.support.polling import eventually
@@ -127,6 +128,64 @@ async def test_it_waits_for_the_release_that_serves_and_neither_gives_the_other_
             await migrating
             await watching.rollback()
             assert await watching.run_sync(differences) == []
+        await engine.dispose()
+
+
+async def test_a_migration_that_was_in_a_deadlock_is_tried_again(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.05)
+    async with databases.empty() as url:
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(schema, "0068")
+            # As whoever is chosen is told; a sequence counts on where the rest is taken back.
+            await connection.execute(text("CREATE SEQUENCE tries"))
+            await connection.execute(
+                text(
+                    "CREATE FUNCTION give_up() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN"
+                    " IF nextval('tries') = 1 THEN"
+                    " RAISE 'deadlock detected' USING ERRCODE = '40P01'; END IF; END $$"
+                )
+            )
+            await connection.execute(
+                text(
+                    "CREATE EVENT TRIGGER give_up ON ddl_command_start"
+                    " WHEN TAG IN ('DROP INDEX') EXECUTE FUNCTION give_up()"
+                )
+            )
+        await upgrade(url)
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SELECT last_value FROM tries")) > 1
+            await connection.execute(text("DROP SEQUENCE tries"))
+            assert await connection.run_sync(differences) == []
+        await engine.dispose()
+
+
+async def test_no_migration_that_makes_an_index_of_photos_wants_them_for_itself_then(
+    databases: Databases,
+) -> None:
+    """Who has read photos by then, and writes them, would be in a deadlock with it."""
+    async with databases.empty() as url:
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(schema, "0064")
+        locks = {}
+        for revision in (one for one in revisions() if one > "0064"):
+            async with engine.begin() as connection:
+                await connection.run_sync(schema, revision)
+                locks[revision] = set(
+                    await connection.scalars(
+                        text(
+                            "SELECT mode FROM pg_locks WHERE pid = pg_backend_pid()"
+                            " AND relation = 'photos'::regclass"
+                        )
+                    )
+                )
+        assert "ShareLock" in locks["0067"]
+        assert "AccessExclusiveLock" in locks["0069"]
+        both = {"ShareLock", "AccessExclusiveLock"}
+        assert [one for one, held in locks.items() if held >= both] == []
         await engine.dispose()
 
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from libs.common.database.database import Database
 
 INSERT = (
-    "INSERT INTO users (username, email, password_hash, user_type)"
-    " VALUES (:name, :email, '-', :kind)"
+    "INSERT INTO users (username, username_key, email, email_key, password_hash, user_type)"
+    " VALUES (:name, :name, :email, :email, '-', :kind)"
 )
 ANN = {"name": "ann", "email": "ann@example.com", "kind": "user"}
 
@@ -18,7 +18,7 @@ ANN = {"name": "ann", "email": "ann@example.com", "kind": "user"}
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
-        ({"name": "bob"}, "users_email_key"),
+        ({"name": "bob"}, "users_email_key_key"),
         ({"name": "bob", "kind": "none"}, "users_user_type_check"),
     ],
 )

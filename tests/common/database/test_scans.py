@@ -7,7 +7,7 @@ import pytest
 from libs.common.database.connections import DatabaseUnavailable
 from libs.common.database.database import Database
 from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 
 async def test_scans_wait_for_each_other_and_nobody_waits_for_scans(
@@ -28,7 +28,7 @@ async def test_scans_wait_for_each_other_and_nobody_waits_for_scans(
             scans.create_task(scan(database))
         await eventually(lambda: reading == small.db_scans_at_once == 3)
         others = small.db_connections - small.db_scans_at_once
-        async with asyncio.timeout(10), asyncio.TaskGroup() as checks:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as checks:
             for _ in range(3 * others):
                 checks.create_task(database.check())
         assert (reading, others - KEPT_CONNECTIONS) == (3, 3)
@@ -53,7 +53,7 @@ async def test_who_looks_whether_it_works_waits_for_nobody(settings: CommonSetti
         for _ in range(2 * small.db_connections):
             holding.create_task(hold(database))
         await eventually(lambda: held >= small.db_connections - 1)
-        async with asyncio.timeout(60), asyncio.TaskGroup() as looks:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as looks:
             for _ in range(5):
                 looks.create_task(database.check())
                 looks.create_task(database.check_primary())

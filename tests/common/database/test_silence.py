@@ -19,7 +19,7 @@ from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_away
 from libs.common.messaging.bus.retry import OUTAGE_PATIENCE_SECONDS, Retry, RetryPolicy, decide
 from libs.common.settings import CommonSettings
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.silent_postgres import SilentPostgres
 
 COMMAND_SECONDS = 1.0
@@ -74,7 +74,7 @@ async def test_a_statement_without_an_answer_is_given_up_and_the_next_connection
             postgres.silence()
             await unit.connection.execute(text("SELECT 1"))
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DatabaseSilent) as caught:
             await work()
         await behind.check()
@@ -98,7 +98,7 @@ async def test_a_commit_without_an_answer_is_given_up(
             await unit.connection.execute(text("SELECT 1"))
             postgres.lose_replies()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DatabaseSilent):
             await work()
         postgres.heal()
@@ -108,7 +108,7 @@ async def test_a_commit_without_an_answer_is_given_up(
 async def test_connections_that_fell_silent_in_the_pool_are_replaced_before_they_are_used(
     behind: Database, postgres: SilentPostgres
 ) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async with behind.read(), behind.read(), behind.read():
             pass
         assert postgres.silence() == 3
@@ -122,7 +122,7 @@ async def test_a_database_that_takes_connections_and_says_nothing_is_away(
     behind: Database, postgres: SilentPostgres
 ) -> None:
     postgres.lose_replies()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DatabaseSilent):
             await behind.check()
         postgres.heal()
@@ -132,7 +132,7 @@ async def test_a_database_that_takes_connections_and_says_nothing_is_away(
 async def test_a_pool_is_closed_while_nobody_answers(
     through: CommonSettings, postgres: SilentPostgres
 ) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async with Database.open(through) as database:
             async with database.read(), database.read():
                 pass
@@ -229,7 +229,7 @@ async def test_a_hole_in_the_network_ends_a_statement_however_patient(
     waiting = asyncio.create_task(wait_long())
     await eventually(lambda: backends(database, statement))
     postgres.swallow_packets()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DBAPIError) as caught:
             await waiting
     assert is_away(caught.value)
@@ -270,7 +270,7 @@ async def test_a_kept_session_that_falls_silent_ends_its_work_and_loses_its_lock
     await has_begun.wait()
     assert not await is_free()
     postgres.silence()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(DatabaseSilent):
             await holding
     assert was_cancelled.is_set()

@@ -1,7 +1,14 @@
 import pytest
 
-from libs.common.images.formats import ImageFormat, RefusedFormat, image_format, sniff
+from libs.common.images.formats import (
+    SNIFF_BYTES,
+    ImageFormat,
+    RefusedFormat,
+    image_format,
+    sniff,
+)
 from tests.support.image_formats import refused_files, taken_files
+from tests.support.raw_files import dng_with_its_directory_last
 
 
 def ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -55,3 +62,9 @@ def test_refused_formats_say_what_to_send_instead() -> None:
     for one in found:
         if isinstance(one, RefusedFormat):
             assert one.instead.startswith(("Export ", "Send "))
+
+
+def test_nobody_knows_more_of_a_file_than_others() -> None:
+    data = dng_with_its_directory_last()
+
+    assert sniff(data) is sniff(data[:SNIFF_BYTES]) is ImageFormat.TIFF

@@ -1,11 +1,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import insert
 
+from libs.common import tasks
 from libs.common.database import outbox
 from libs.common.database.database import Database
 from libs.common.database.tables import dead_letters
@@ -296,9 +296,7 @@ async def test_no_text_keeps_a_letter_from_being_kept(database: Database, text: 
 async def watched(database: Database) -> AsyncIterator[Database]:
     watcher = asyncio.create_task(watch_dead_letters(database, every_seconds=0.02))
     yield database
-    watcher.cancel()
-    with suppress(asyncio.CancelledError):
-        await watcher
+    await tasks.end(watcher)
 
 
 async def test_the_gauge_follows_the_letters_back_to_none(rows: Rows, watched: Database) -> None:

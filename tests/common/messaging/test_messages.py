@@ -24,6 +24,16 @@ def test_a_field_that_is_new_is_ignored() -> None:
     assert PhotoUploaded.decode(b'{"event_id":1,"photo_id":2,"colour":"red"}').photo_id == 2
 
 
+def test_a_photo_that_waits_behind_many_of_its_event_goes_by_a_way_of_its_own() -> None:
+    first, behind = (
+        PhotoUploaded(event_id=1, photo_id=2, in_bulk=in_bulk) for in_bulk in (False, True)
+    )
+    assert (first.routing_key, behind.routing_key) == ("photo.uploaded.07", "photo.uploaded.23")
+    assert PhotoUploaded.decode(behind.outgoing().body) == behind
+    # Of a release before.
+    assert not PhotoUploaded.decode(b'{"event_id":1,"photo_id":2}').in_bulk
+
+
 @pytest.mark.parametrize("number", [-1, 2**63, 10**30])
 def test_an_id_that_no_row_can_have_is_refused_when_it_is_read(number: int) -> None:
     with pytest.raises(ValidationError):

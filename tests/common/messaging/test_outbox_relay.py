@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import ClassVar
 from uuid import uuid4
@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
+from libs.common import tasks
+from libs.common.background import BackgroundTasks
 from libs.common.database import outbox
 from libs.common.database.database import Database
 from libs.common.messaging import relay as relay_module
@@ -20,7 +22,8 @@ from libs.common.messaging.messages import Message, PhotoUploaded
 from libs.common.messaging.relay import BATCH, MAX_BACKOFF_SECONDS, Relay, next_backoff
 from libs.common.settings import CommonSettings
 from tests.support.handlers import Recorder
-from tests.support.polling import eventually
+from tests.support.logged import written_logs
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.silent_postgres import SilentPostgres
@@ -54,9 +57,7 @@ async def relaying(database: Database, bus: Bus) -> AsyncIterator[asyncio.Task[N
     try:
         yield task
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await tasks.end(task)
 
 
 @pytest.fixture
@@ -353,3 +354,21 @@ async def test_a_restart_of_the_database_is_survived(
         await eventually(lambda: received.photos[-1] == 2)
         assert received.photos in ([1, 2], [1, 1, 2])
         assert not relay.done()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_relay_that_is_stopped_as_it_is_woken_ends_at_the_first_word(
+    database: Database, bus: Bus, turns: int
+) -> None:
+    relay = Relay(database, bus)
+    async with BackgroundTasks() as background:
+        task = background.start("relay", relay.run)
+        await eventually(lambda: REGISTRY.get_sample_value("findme_outbox_leading") == 1)
+        await eventually(lambda: not relay._wake.is_set() and relay._wake._waiters)
+        relay._wake.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        with written_logs("json") as logged:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await task.stop()
+    assert "task_goes_on" not in logged()

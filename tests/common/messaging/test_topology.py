@@ -4,6 +4,7 @@ from libs.common.messaging.bus.topology import (
     ANALYZE_LANES,
     BUCKETS,
     bucket_of,
+    bulk_bucket_of,
     findme_topology,
     lane_of,
 )
@@ -21,9 +22,28 @@ def test_events_spread_evenly_over_buckets_and_lanes() -> None:
     assert {lane_of(bucket) for bucket in range(BUCKETS)} == set(range(ANALYZE_LANES))
 
 
+def test_photos_in_bulk_have_lanes_of_their_own() -> None:
+    first, bulk = (
+        {lane_of(bucket_for(event)) for event in range(4000)}
+        for bucket_for in (bucket_of, bulk_bucket_of)
+    )
+    assert len(first) == len(bulk) == ANALYZE_LANES
+    assert not first & bulk
+
+
 def test_every_bucket_is_served_by_exactly_one_lane_and_one_partition() -> None:
     topology = findme_topology()
-    for queues, topic in ((topology.analyze, "photo.uploaded"), (topology.match, "photo.analyzed")):
+    for queues, topic, buckets in (
+        (topology.analyze, "photo.uploaded", 2 * BUCKETS),
+        (topology.analyze, "selfie.unindexed", BUCKETS),
+        (topology.match, "photo.analyzed", BUCKETS),
+    ):
         bound = Counter(binding for queue in queues for binding in queue.bindings)
-        for bucket in range(BUCKETS):
+        for bucket in range(buckets):
             assert bound[f"{topic}.{bucket:02d}"] == 1
+
+
+def test_lanes_that_older_replicas_consume_bring_nothing_but_photos() -> None:
+    # They give up a message that they do not know at its first coming.
+    for lane in findme_topology().analyze[: 2 * ANALYZE_LANES]:
+        assert {binding.rpartition(".")[0] for binding in lane.bindings} == {"photo.uploaded"}

@@ -19,8 +19,8 @@ from tests.support.polling import eventually
 class SlowStore(FolderStore):
     """Gives a local file when the test says so."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, *, is_read_only: bool = False) -> None:
+        super().__init__(root, is_read_only=is_read_only)
         self.root = root
         self.asked: list[str] = []
         self.may_give = asyncio.Semaphore(0)

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import resource
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ async def test_a_write_that_the_disk_refuses_leaves_nothing(tmp_path: Path) -> N
 
     async with store.create(KEY, content_type="image/jpeg") as writer:
         with pytest.raises(StoreUnavailable) as raised:
-            await writer.write(bytes(LIMIT_BYTES + 1))
+            await writer.write(bytes(2 * LIMIT_BYTES))
     with pytest.raises(StoreUnavailable):
         await store.put(KEY, bytes(LIMIT_BYTES + 1), content_type="image/jpeg")
 
@@ -123,3 +124,23 @@ async def test_two_objects_of_one_size_within_a_clock_tick_have_two_etags(tmp_pa
         os.utime(tmp_path / name, ns=(0, 0))
 
     assert (await store.stat("a")).etag != (await store.stat("b")).etag
+
+
+async def test_its_folder_is_its_owners_alone_whoever_makes_it(tmp_path: Path) -> None:
+    store = await FolderStore.open(tmp_path / "restored" / "objects")
+    await store.put("events/1/photos/a.jpg", b"a", content_type="image/jpeg")
+    assert stat.S_IMODE((tmp_path / "restored" / "objects").stat().st_mode) == 0o700
+
+
+async def test_who_only_reads_touches_nothing_and_reads_what_others_write(tmp_path: Path) -> None:
+    root = tmp_path / "objects"
+    reader = await FolderStore.open(root, is_read_only=True)
+    assert not root.exists()
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        await reader.check()
+    writer = await FolderStore.open(root)
+    await writer.put("events/1/photos/a.jpg", b"a", content_type="image/jpeg")
+    before = sorted(root.rglob("*")), root.stat().st_mtime_ns
+    await reader.check()
+    assert await reader.get("events/1/photos/a.jpg") == b"a"
+    assert (sorted(root.rglob("*")), root.stat().st_mtime_ns) == before

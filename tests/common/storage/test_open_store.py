@@ -15,8 +15,10 @@ class Settings:
     photo_store_dir: Path
     photo_bucket_name: str | None = None
     s3_endpoint_url: str | None = None
+    s3_public_url: str | None = None
     aws_region: str = "us-east-1"
     s3_pool_size: int = 4
+    only_reads_objects: bool = False
 
 
 @pytest.mark.parametrize("bucket", [None, ""])

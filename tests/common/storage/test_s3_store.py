@@ -6,13 +6,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from libs.common.storage.protocol import StoreUnavailable
-from libs.common.storage.s3 import PART_BYTES, S3Store, open_s3_store
+from libs.common.storage.s3 import S3Store, open_s3_store
+from libs.common.storage.s3_writer import PART_BYTES
+from tests.support.polling import PATIENCE_SECONDS
 from tests.support.s3 import S3Bucket
 from tests.support.services import free_port
 from tests.support.stores import S3Probe, use_credentials
 
 KEY = "events/1/photos/a.jpg"
-ANSWER_SECONDS = "libs.common.storage.s3.ANSWER_SECONDS"
+ANSWER_SECONDS = "libs.common.storage.s3_turns.ANSWER_SECONDS"
+SEND_SECONDS = "libs.common.storage.s3_turns.SEND_SECONDS"
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
 THROTTLED = b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n%b" % (len(SLOW_DOWN), SLOW_DOWN)
 LISTING = (
@@ -25,6 +28,11 @@ LISTED = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
     LISTING,
 )
 CUT_SHORT = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: "x"\r\n\r\nonly this'
+#: What comes when the client goes on where that broke off.
+NO_REST = (
+    b"HTTP/1.1 206 Partial Content\r\nContent-Length: 991\r\n"
+    b'Content-Range: bytes 9-999/1000\r\nETag: "x"\r\n\r\n'
+)
 
 
 async def _list(store: S3Store) -> None:
@@ -33,7 +41,7 @@ async def _list(store: S3Store) -> None:
 
 async def _write_a_part(store: S3Store) -> None:
     async with store.create(KEY, content_type="image/jpeg") as writer:
-        await writer.write(bytes(PART_BYTES))
+        await writer.write(bytes(PART_BYTES + 1))
 
 
 #: Whatever sends no photo and may be waited for.
@@ -58,12 +66,13 @@ async def _store_at(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 
 @contextlib.asynccontextmanager
-async def _server_that_answers(answer: bytes) -> AsyncIterator[str]:
-    """Give every request the same answer and close its connection."""
+async def _server_that_answers(answer: bytes, *, then: bytes = b"") -> AsyncIterator[str]:
+    """Give every request the same answer, or the first one, and close its connection."""
+    answers = [answer]
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
+        writer.write(answers.pop() if answers else then or answer)
         await writer.drain()
         writer.close()
 
@@ -88,9 +97,11 @@ async def _server_that_stops(beginning: bytes, *, after: bytes = b"") -> AsyncIt
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         port: int = server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-        for writer in writers:
-            writer.transport.abort()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            for writer in writers:
+                writer.transport.abort()
 
 
 async def test_a_server_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +126,23 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_the_object(
             await store.get(KEY)
 
 
+@pytest.mark.parametrize("is_streamed", [True, False])
+async def test_an_answer_that_breaks_off_is_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch, *, is_streamed: bool
+) -> None:
+    async with (
+        _server_that_answers(CUT_SHORT, then=NO_REST + b"." * 991) as url,
+        _store_at(url, monkeypatch) as store,
+    ):
+        content = (
+            b"".join([piece async for piece in store.read(KEY)])
+            if is_streamed
+            else await store.get(KEY)
+        )
+
+    assert content == b"only this" + b"." * 991
+
+
 @each_question
 async def test_a_server_that_does_not_answer_is_waited_for_in_bounds(
     ask: Callable[[S3Store], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
@@ -137,8 +165,11 @@ async def test_a_server_that_lists_and_does_not_delete_is_waited_for_in_bounds(
 async def test_an_answer_that_stops_is_waited_for_in_bounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("libs.common.storage.s3.READ_TIMEOUT_SECONDS", 0.3)
-    async with _server_that_stops(CUT_SHORT) as url, _store_at(url, monkeypatch) as store:
+    monkeypatch.setattr("libs.common.storage.s3_objects.READ_TIMEOUT_SECONDS", 0.3)
+    async with (
+        _server_that_stops(NO_REST, after=CUT_SHORT) as url,
+        _store_at(url, monkeypatch) as store,
+    ):
         with pytest.raises(StoreUnavailable, match="Timeout"):
             await store.get(KEY)
 
@@ -148,7 +179,7 @@ async def test_a_connection_is_waited_for_in_bounds(
     ask: Callable[[S3Store], Awaitable[object]], s3: S3Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_SECONDS),
         _store_with_one_connection(s3, monkeypatch) as store,
         contextlib.aclosing(store.read(KEY)) as held,
     ):
@@ -162,15 +193,16 @@ async def test_the_end_of_an_upload_waits_for_a_connection_in_bounds(
     s3: S3Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_SECONDS),
         _store_with_one_connection(s3, monkeypatch) as store,
         contextlib.aclosing(store.read(KEY)) as held,
     ):
         with capture_logs() as logs:
             async with store.create("events/1/large", content_type="image/jpeg") as writer:
-                await writer.write(bytes(PART_BYTES))
+                await writer.write(bytes(PART_BYTES + 1))
                 await anext(held)
-                monkeypatch.setattr(ANSWER_SECONDS, 0.3)
+                for seconds in (ANSWER_SECONDS, SEND_SECONDS):
+                    monkeypatch.setattr(seconds, 0.3)
                 with pytest.raises(StoreUnavailable, match="failed: TimeoutError"):
                     await writer.commit()
 
@@ -223,7 +255,7 @@ async def test_more_objects_than_one_page_are_listed_and_deleted(
 async def test_a_store_that_takes_no_more_bytes_is_not_sent_to_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("libs.common.storage.s3.SEND_SECONDS", 0.5)
+    monkeypatch.setattr(SEND_SECONDS, 0.5)
     is_over = asyncio.Event()
 
     async def read_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -232,12 +264,12 @@ async def test_a_store_that_takes_no_more_bytes_is_not_sent_to_for_ever(
 
     server = await asyncio.start_server(read_nothing, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, asyncio.timeout(60), _store_at(url, monkeypatch) as store:
+    async with server, asyncio.timeout(PATIENCE_SECONDS), _store_at(url, monkeypatch) as store:
         try:
             with pytest.raises(StoreUnavailable):
                 await store.put(KEY, bytes(PART_BYTES * 4), content_type="image/jpeg")
             async with store.create(KEY, content_type="image/jpeg") as writer:
-                await writer.write(bytes(PART_BYTES - 1))
+                await writer.write(bytes(PART_BYTES))
                 with pytest.raises(StoreUnavailable):
                     await writer.commit()
         finally:

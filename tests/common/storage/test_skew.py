@@ -12,6 +12,7 @@ from libs.common.storage.protocol import StoreUnavailable
 from libs.common.storage.s3 import open_s3_store
 from libs.common.storage.skew import told_skew
 
+KEY = "events/1/photos/a.jpg"
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BODY = b"<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message>"
 BODY += b"</Error>"
@@ -69,7 +70,11 @@ async def test_a_refused_store_says_that_the_clock_is_wrong(
         with pytest.raises(StoreUnavailable, match="403, and this machine's clock is"):
             await store.check()
         with pytest.raises(StoreUnavailable, match="RequestTimeTooSkewed, and this machine's"):
-            await store.get("events/1/photos/a.jpg")
+            await store.get(KEY)
+        with pytest.raises(StoreUnavailable, match="RequestTimeTooSkewed, and this machine's"):
+            await store.put(KEY, b"x", content_type="image/jpeg")
+        with pytest.raises(StoreUnavailable, match="403, and this machine's clock is"):
+            await store.stat(KEY)
 
 
 async def test_a_refusal_by_a_store_whose_clock_is_right_is_not_blamed_on_it(

@@ -1,10 +1,12 @@
 """What every object store does, whichever adapter does it."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from libs.common.storage.folder import FolderStore
 from libs.common.storage.keys import InvalidKey
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from tests.support.stores import StoreProbe
@@ -49,6 +51,20 @@ async def test_what_was_streamed_in_is_streamed_out(store: ObjectStore) -> None:
 
         assert await _read(store, KEY) == LARGE[:size]
         assert (await store.stat(KEY)).size_bytes == size
+
+
+@pytest.mark.parametrize("size", [0, 10, len(LARGE)])
+async def test_what_was_streamed_in_may_be_kept_at_another_key(
+    store: ObjectStore, probe: StoreProbe, size: int
+) -> None:
+    other = "events/7/uploads/x/0"
+    async with store.create(KEY, content_type="image/jpeg") as writer:
+        await writer.write(LARGE[:size])
+        await writer.commit_as(other)
+
+    assert await _keys(store) == {other}
+    assert await _read(store, other) == LARGE[:size]
+    assert await probe.unfinished() == 0
 
 
 async def test_pieces_are_small_enough_to_bound_memory(store: ObjectStore) -> None:
@@ -247,3 +263,55 @@ async def test_keys_may_hold_any_other_letter(store: ObjectStore) -> None:
 
 async def test_a_store_that_works_says_so(store: ObjectStore) -> None:
     await store.check()
+
+
+async def test_a_small_object_is_got_with_what_stat_says_of_it(store: ObjectStore) -> None:
+    await store.put(KEY, b"bytes", content_type="image/jpeg")
+
+    assert await store.get_object(KEY) == (await store.stat(KEY), b"bytes")
+    for key in ("events/7/photos", "events/7/photos/other.jpg", f"{KEY}/below"):
+        with pytest.raises(ObjectNotFound):
+            await store.get_object(key)
+    with pytest.raises(InvalidKey):
+        await store.get_object("../secret")
+
+
+async def test_a_list_is_in_the_order_of_keys_and_says_since_when_objects_are_there(
+    store: ObjectStore,
+) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    keys = ["b", "a/b", "a-b/c", "a/b-c/d", "a/b/d", "a/ä", "a/😀", "a.b", "a/z", "A"]
+    keys.remove("a/b")  # an object and a folder of one name: S3 has both
+    for key in keys:
+        await store.put(key, key.encode(), content_type="image/jpeg")
+
+    listed = [info async for info in store.list("")]
+
+    assert [info.key for info in listed] == sorted(keys, key=str.encode)
+    assert [info.key async for info in store.list("a/b")] == ["a/b-c/d", "a/b/d"]
+    for info in listed:
+        assert before < info.modified_at < datetime.now(UTC) + timedelta(minutes=1)
+        stat = await store.stat(info.key)
+        assert (info.size_bytes, info.etag) == (stat.size_bytes, stat.etag)
+
+
+async def test_what_was_never_committed_can_be_found_and_discarded(
+    store: ObjectStore, probe: StoreProbe
+) -> None:
+    async with store.create(KEY, content_type="image/jpeg") as writer:
+        await writer.write(LARGE)
+        (found,) = [upload async for upload in store.unfinished()]
+        assert found.key in {KEY, None}
+        assert found.size_bytes >= 8 * 1024 * 1024
+        # Moto says 2010 of all of them.
+        assert found.begun_at < datetime.now(UTC) + timedelta(minutes=10)
+        for _ in range(2):
+            await store.discard(found)
+        assert await probe.unfinished() == 0
+    assert [upload async for upload in store.unfinished()] == []
+
+
+async def test_only_a_folder_knows_its_room(store: ObjectStore) -> None:
+    free = await store.free_bytes()
+    assert (free is None) != isinstance(store, FolderStore)
+    assert free is None or free > 0

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from libs.common import tasks
 from libs.common.database.database import Database
 from libs.common.messaging.bus.in_process import InProcessBus
 from libs.common.messaging.bus.topology import findme_topology
@@ -64,9 +65,7 @@ async def test_one_of_two_relays_says_that_it_leads(database: Database) -> None:
     relays = [asyncio.create_task(Relay(database, bus).run()) for _ in range(2)]
     await eventually(lambda: value("findme_outbox_leading") == before + 1)
     for relay in relays:
-        relay.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await relay
+        await tasks.end(relay)
     assert value("findme_outbox_leading") == before
     await bus.close()
 
@@ -89,9 +88,7 @@ async def test_a_dependency_that_goes_away_and_comes_back_is_seen(
     await eventually(lambda: up("some", "thing") == 0)
     problems.clear()
     await eventually(lambda: up("some", "thing") == 1)
-    watcher.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watcher
+    await tasks.end(watcher)
 
 
 async def test_every_service_watches_its_dependencies(settings: CommonSettings) -> None:

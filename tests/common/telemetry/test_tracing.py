@@ -1,4 +1,3 @@
-import io
 import json
 import logging
 from collections.abc import Iterator
@@ -6,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from libs.common.telemetry import logs, tracing
+from libs.common.telemetry import tracing
+from tests.support.logged import written_logs
 from tests.support.spans import Spans, recording_spans, span_id, trace_id
 
 
@@ -85,20 +85,14 @@ def test_an_error_and_its_cause_are_told_by_kind_and_place_alone(spans: Spans) -
 
 
 def test_log_lines_name_the_trace_they_belong_to(spans: Spans) -> None:
-    # A command that ran in this process before may have set up logs for a terminal.
-    logs.configure("warning", "json")
-    handler, logger = logging.StreamHandler(io.StringIO()), logging.getLogger("findme.test")
-    handler.setFormatter(logging.getLogger().handlers[0].formatter)
-    assert isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter)
-    logger.addHandler(handler)
-    try:
+    logger = logging.getLogger("findme.test")
+    with written_logs("json") as logged:
         logger.warning("before")
         with tracing.span("work"):
             logger.warning("within")
-    finally:
-        logger.removeHandler(handler)
-    before, within = map(json.loads, handler.stream.getvalue().splitlines())
+            structlog.get_logger("findme.test").warning("within, too")
+    before, *within = map(json.loads, logged().splitlines())
     assert "trace_id" not in before
     (work,) = spans.all
-    assert within["trace_id"] == f"{trace_id(work):032x}"
-    assert within["span_id"] == f"{span_id(work):016x}"
+    assert [one["trace_id"] for one in within] == [f"{trace_id(work):032x}"] * 2
+    assert [one["span_id"] for one in within] == [f"{span_id(work):016x}"] * 2

@@ -49,6 +49,13 @@ async def test_a_statement_that_the_database_refuses_is_a_surprise(sqlstate: str
     assert await status_of(DBAPIError("SELECT 1", {}, DriverError(sqlstate))) == (500, False)
 
 
+@pytest.mark.parametrize("sqlstate", ["22021", "22003", "22008"])
+async def test_a_value_that_the_database_cannot_take_is_the_callers(sqlstate: str) -> None:
+    answer = await answer_to(DBAPIError("INSERT", {}, DriverError(sqlstate)))
+    assert answer.status_code == 400
+    assert "cannot be stored" in answer.json()["detail"]
+
+
 async def test_a_lost_connection_is_answered_503_whatever_its_code() -> None:
     lost = DBAPIError("SELECT 1", {}, DriverError(None), connection_invalidated=True)
     assert await status_of(lost) == (503, True)

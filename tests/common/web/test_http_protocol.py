@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
 
-from tests.support.http_server import serving
+from tests.support.http_server import server_of, serving, url_of
+from tests.support.own_process import own_process
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n"
 BODY = b'{"username": "ann"}'
@@ -27,13 +32,13 @@ class Client:
             await asyncio.sleep(0.02)
 
     async def answer(self) -> tuple[int, bytes]:
-        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
         lines = head.decode().lower().splitlines()
         (length,) = [line.split(":")[1] for line in lines if line.startswith("content-length")]
         return int(lines[0].split()[1]), await self._reader.readexactly(int(length))
 
     async def is_closed(self) -> bool:
-        return await asyncio.wait_for(self._reader.read(), 10) == b""
+        return await asyncio.wait_for(self._reader.read(), PATIENCE_SECONDS) == b""
 
 
 @pytest.fixture
@@ -151,9 +156,80 @@ async def test_what_is_no_http_is_refused(client: Client) -> None:
 
 async def test_a_curl_that_offers_http_2_logs_in(client: Client) -> None:
     host, port = client._writer.get_extra_info("peername")
-    curl = await asyncio.create_subprocess_exec(
-        "curl", "-sS", "--http2", "--max-time", "10", "-d", BODY.decode(),
+    async with own_process(
+        "curl", "-sS", "--http2", "--max-time", f"{PATIENCE_SECONDS:g}", "-d", BODY.decode(),
         f"http://{host}:{port}/echo", stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, _ = await curl.communicate()
+    ) as curl:  # fmt: skip
+        said, _ = await curl.communicate()
     assert said == ECHO[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "sent", "read"),
+    [("PATCH", 1000, 1000), ("PATCH", 2000, 2000), ("POST", 1000, 0)],
+)
+async def test_of_a_patch_that_breaks_off_is_read_what_came(
+    method: str, sent: int, read: int
+) -> None:
+    """Its client may go on from there; other methods' bodies are nothing without their end."""
+    app = FastAPI()
+    asked, is_gone, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    received = bytearray()
+
+    @app.api_route("/upload", methods=["PATCH", "POST"])
+    async def upload(request: Request) -> None:
+        asked.set()
+        await is_gone.wait()
+        with suppress(ClientDisconnect):
+            async for piece in request.stream():
+                received.extend(piece)
+        ended.set()
+
+    async with server_of(app) as server:
+        where = urlsplit(url_of(server))
+        _, writer = await asyncio.open_connection(where.hostname, where.port)
+        head = f"{method} /upload HTTP/1.1\r\nHost: findme\r\nContent-Length: 2000\r\n\r\n"
+        writer.write(head.encode() + bytes(sent))
+        await writer.drain()
+        await asked.wait()
+        writer.close()
+        await writer.wait_closed()
+        await eventually(lambda: not server.server_state.connections)
+        is_gone.set()
+        await ended.wait()
+    assert len(received) == read
+
+
+async def test_of_a_large_body_nothing_is_read_before_it_is_asked_for() -> None:
+    """Hundreds that wait for their turn held a piece of it each."""
+    goes_on = asyncio.Event()
+    app = FastAPI()
+
+    @app.put("/large")
+    async def large(request: Request) -> int:
+        await goes_on.wait()
+        return sum([len(piece) async for piece in request.stream()])
+
+    # More than the system holds of it.
+    body = bytes(32_000_000)
+    async with server_of(app) as server:
+        where = urlsplit(url_of(server))
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        client = Client(reader, writer)
+        writer.write(b"PUT /large HTTP/1.1\r\nHost: findme\r\nContent-Length: 32000000\r\n\r\n")
+        await eventually(lambda: _held(server) is not None)
+        writer.write(body)
+        # The system has some of it; what it has not, waits on the client's side.
+        await eventually(lambda: writer.transport.get_write_buffer_size() > 0)
+        assert _held(server) == 0
+        goes_on.set()
+        assert await client.answer() == (200, b"32000000")
+        writer.close()
+
+
+def _held(server: uvicorn.Server) -> int | None:
+    """Return the bytes of a body that nobody has asked for yet; None before there is a request."""
+    for connection in server.server_state.connections:
+        if (cycle := getattr(connection, "cycle", None)) is not None:
+            return len(cycle.body)
+    return None

@@ -96,6 +96,26 @@ async def test_a_service_without_a_file_left_goes_on_once_clients_have_gone(
         assert (await client.get("/object")).content == b"content"
 
 
+async def test_one_address_does_not_take_all_connections_where_there_are_few_files(
+    short_of_files: str,
+) -> None:
+    neighbour = httpx.AsyncHTTPTransport(local_address="127.0.0.3")
+    async with (
+        clients_of(short_of_files, 200, source="127.0.0.2") as others,
+        httpx.AsyncClient(transport=neighbour, base_url=short_of_files) as client,
+    ):
+        # One of them is told, as its place is another one's: all have been counted.
+        assert b" 503 " in await others[-1].read(100)
+
+        async def is_served() -> bool:
+            try:
+                return (await client.get("/object")).is_success
+            except httpx.TransportError:
+                return False
+
+        await eventually(is_served)
+
+
 def _answers(url: str) -> bool:
     try:
         return httpx.get(f"{url}/livez", timeout=5).is_success

@@ -63,6 +63,7 @@ class Watched(asyncio.Protocol):
         self.watch = StallWatch(
             transport,
             self.clock,  # type: ignore[arg-type]  # all that is used of a loop
+            waiting_bytes=transport.get_write_buffer_size,
             awaits_client=lambda: self.awaits_client,
             stall_seconds=STALL,
             silence_seconds=SILENCE,

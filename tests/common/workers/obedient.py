@@ -1,5 +1,6 @@
 """What the tests' workers run: they do what a task's name says, as native code does it unasked."""
 
+import contextlib
 import errno
 import gc
 import os
@@ -48,6 +49,10 @@ class BugOfTwoArguments(Exception):
         super().__init__(f"{what} {more}")
 
 
+class LongBug(Exception):
+    """An error with very many words, as libvips has them."""
+
+
 @dataclass(frozen=True)
 class Done:
     """Who did a task, and how they ran."""
@@ -58,10 +63,17 @@ class Done:
 
 
 #: What the process is sent by a task of this name.
-SIGNALS = {"crash": signal.SIGSEGV, "killed": signal.SIGKILL}
+SIGNALS = {
+    "crash": signal.SIGSEGV,
+    "killed": signal.SIGKILL,
+    "complaining crash": signal.SIGABRT,
+}
+#: Tasks of these names write as much as a decoder does that complains of every row.
+CHATTER = ("complaining", "complaining crash")
 #: What a task of this name raises.
 ERRORS: dict[str, Callable[[], Exception]] = {
     "bug": lambda: ZeroDivisionError("a bug"),
+    "long bug": lambda: LongBug("bad seek\n" * 20_000),
     "unpicklable bug": lambda: UnpicklableBug("a lock", threading.Lock()),
     "bug of two arguments": lambda: BugOfTwoArguments("a bug", "of two arguments"),
     "greedy": MemoryError,
@@ -73,12 +85,18 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 
 def obey(task: Path) -> Done:
     name = task.name.partition(".")[0]
+    if name in CHATTER:
+        complain()
     die_if_told(task, name)
     give_no_answer_if_told(task, name)
     if name in ERRORS:
         error = ERRORS[name]()
         raise error
     match name:
+        case "until-told":
+            task.with_name("has begun").touch()
+            while not task.with_name("told").exists():
+                time.sleep(0.005)
         case "sicken":
             resource.setrlimit(resource.RLIMIT_AS, (address_space(),) * 2)
         case "picture":
@@ -92,6 +110,15 @@ def obey(task: Path) -> Done:
             return Done("x" * 1_000_000, 0, 0)
     with stage("decode"), stage("look"):
         return Done(name=task.name, worker=os.getpid(), niceness=os.nice(0))
+
+
+def complain() -> None:
+    """As native code does, past Python's own files."""
+    lines = b"".join(b"bad seek to %d\n" % at for at in range(20_000))
+    for descriptor in (1, 2):
+        for start in range(0, len(lines), 4096):
+            with contextlib.suppress(BlockingIOError):  # which native code does not look at
+                os.write(descriptor, lines[start : start + 4096])
 
 
 def die_if_told(task: Path, name: str) -> None:
@@ -132,7 +159,7 @@ def let_go(task: Path) -> None:
 
 def freeze_within_an_answer() -> None:
     """Say how long the answer is, and begin it."""
-    (pipe,) = (it for it in gc.get_objects() if isinstance(it, Connection) and it.writable)
+    (pipe,) = (it for it in gc.get_objects() if isinstance(it, Connection) and not it.closed)
     os.write(pipe.fileno(), struct.pack("!i", 1000) + b"begun")
     os.kill(os.getpid(), signal.SIGSTOP)
 

@@ -1,10 +1,11 @@
 """A pool of the tests' workers; not beside them, because each would import it (0.2 s)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from libs.common.workers.pool import PoolMetrics, WorkerPool
+from libs.common.workers.line import Share
+from libs.common.workers.pool import ALL, PoolMetrics, WorkerPool
 from tests.common.workers.obedient import Done, do_known_good, obedient
 
 
@@ -17,6 +18,7 @@ def obedient_pool(
     metrics: PoolMetrics | None = None,
     factory: Callable[[], Callable[[Path], Done]] = obedient,
     folder: Path = Path(),
+    shares: Sequence[Share] = (ALL,),
 ) -> WorkerPool[[Path], Done]:
     return WorkerPool(
         processes,
@@ -27,4 +29,5 @@ def obedient_pool(
         is_lazy=is_lazy,
         probe=partial(do_known_good, folder=folder),
         metrics=metrics,
+        shares=shares,
     )

@@ -13,6 +13,8 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from cli.bucket import BucketSettings
+from cli.migrate import RoleSettings
+from libs.common.database.roles import ServiceRole
 from libs.common.settings import CommonSettings
 from libs.common.web.serve import GRACEFUL_SHUTDOWN_SECONDS
 from services.gallery.settings import GallerySettings
@@ -30,22 +32,24 @@ PROVISIONING = ROOT / "deploy/monitoring/grafana/provisioning"
 STAGES = read_stages(ROOT / "Dockerfile")
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "ingest": [IngestSettings],
+    "ftp": [IngestSettings],
     "recognition": [RecognitionSettings],
     "gallery": [GallerySettings],
     "media": [MediaSettings],
-    "migrate": [StandaloneSettings],
-    "bucket": [BucketSettings],
+    "migrate": [StandaloneSettings, RoleSettings],
     # One environment for all commands.
     "tools": [StandaloneSettings, BucketSettings, CommonSettings],
 }
 OURS = ("ingest", "recognition", "gallery", "media")
+#: That of a profile is ingest's image.
+TARGETS = {name: name for name in OURS} | {"ftp": "ingest"}
 #: What a library reads by itself: botocore.
 LIBRARIES = {"AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
 #: From the images' own documentation.
 OTHERS = {
     "postgres": r"POSTGRES_(USER|DB|PASSWORD_FILE)",
-    "minio": r"MINIO_ROOT_(USER|PASSWORD_FILE)",
     "grafana": r"GF_(SECURITY|USERS|ANALYTICS|PLUGINS)_[A-Z_]+",
+    "caddy": r"FINDME_(HOST|UPSTREAM)",  # of our Caddyfile
 }
 REPLICAS = 3
 
@@ -96,7 +100,7 @@ def test_every_variable_of_others_is_one_of_their_image(name: str) -> None:
         assert re.fullmatch(OTHERS[name], variable), variable
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", TARGETS)
 def test_a_service_would_accept_its_environment(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +110,8 @@ def test_a_service_would_accept_its_environment(
     settings = SETTINGS[name][0]()
     assert isinstance(settings, CommonSettings)
     assert settings.amqp_url == (folder / "amqp_url").read_text().strip()
-    assert settings.photo_bucket_name == "findme-photos"
+    assert settings.photo_bucket_name is None
+    assert settings.photo_store_dir == Path("/objects")
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if "build" in SERVICES[name]])
@@ -123,7 +128,7 @@ def test_what_is_built_is_a_target_of_the_dockerfile(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - set(SETTINGS)))
 def test_images_of_others_are_pinned_to_a_version(name: str) -> None:
     _, _, tag = SERVICES[name]["image"].rpartition(":")
-    assert re.search(r"\d+\.\d+|RELEASE\.\d{4}-\d\d-\d\d", tag), tag
+    assert re.search(r"\d+\.\d+", tag), tag
 
 
 def test_the_addresses_between_containers_are_ports_that_are_listened_on() -> None:
@@ -140,7 +145,26 @@ def test_the_addresses_between_containers_are_ports_that_are_listened_on() -> No
         if host in SERVICES
     }
     assert named <= listened_on()
-    assert {host for host, _ in named} == {*OURS, "postgres", "rabbitmq", "minio", "prometheus"}
+    assert {host for host, _ in named} == {*OURS, "postgres", "rabbitmq", "prometheus"}
+
+
+def test_cameras_reach_the_door_where_it_listens() -> None:
+    door = SERVICES["ftp"]
+    given = environment_of(door) | {"FTP_PORT": "2121"}
+    known = IngestSettings.model_fields
+    settings = IngestSettings.model_validate(
+        {name.lower(): value for name, value in given.items() if name.lower() in known}
+        | {"database_url": "postgresql://postgres/findme", "secret_key": "x" * 32}
+    )
+    ports = settings.passive_ports
+    assert door["ports"] == ["2121:2121", f"{ports[0]}-{ports[-1]}:{ports[0]}-{ports[-1]}"]
+    assert settings.port == 8005
+    mounts = dict(volume.split(":")[1::-1] for volume in door["volumes"])
+    assert settings.ftp_tls_certificate is not None
+    assert str(settings.ftp_tls_certificate.parent) in mounts
+    # Only data, and cameras: not the gateway.
+    assert door["networks"] == ["cameras", "data"]
+    assert [name for name in SERVICES if "cameras" in SERVICES[name]["networks"]] == ["ftp"]
 
 
 def test_prometheus_asks_every_service_where_it_listens() -> None:
@@ -151,7 +175,7 @@ def test_prometheus_asks_every_service_where_it_listens() -> None:
         for found in job.get("static_configs", ()):
             asked |= {(host, int(port)) for host, port in (t.split(":") for t in found["targets"])}
     assert asked <= listened_on()
-    assert {host for host, _ in asked} >= {*OURS, "rabbitmq"}
+    assert {host for host, _ in asked} >= {*TARGETS, "rabbitmq"}
     reached = [set(SERVICES[host]["networks"]) & {"data"} for host, _ in asked]
     assert all(reached)
 
@@ -166,7 +190,8 @@ def test_grafana_finds_its_dashboards() -> None:
 def listened_on() -> set[tuple[str, int]]:
     """(service, port) of everything in the file; the images' own ports are what they document."""
     found = {(name, int(environment(STAGES, name)["PORT"])) for name in OURS}
-    found |= {("postgres", 5432), ("minio", 9000), ("prometheus", 9090)}
+    found |= {("ftp", int(SERVICES["ftp"]["environment"]["PORT"]))}
+    found |= {("postgres", 5432), ("prometheus", 9090)}
     rabbitmq = (ROOT / "deploy/compose/rabbitmq/findme.conf").read_text()
     ports = re.findall(r"(?:\.port|listeners\.tcp\.default) = (\d+)", rabbitmq)
     return found | {("rabbitmq", int(port)) for port in ports}
@@ -184,6 +209,9 @@ def test_a_service_listens_where_its_settings_say(name: str) -> None:
 def test_published_pages_of_operators_are_on_this_machine_only() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published.pop("gateway") == ["8000:8080"]
+    assert published.pop("caddy") == ["80:80", "443:443"]
+    assert "ftp" in published
+    del published["ftp"]
     assert "listen 8080 " in (ROOT / "deploy/compose/gateway/listen.conf").read_text()
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
@@ -219,11 +247,11 @@ def test_every_secret_is_made_and_every_one_that_is_used_is_declared(tmp_path: P
 
 
 def test_everyone_waits_for_what_they_need() -> None:
-    for name in OURS:
+    for name in TARGETS:
         waits = SERVICES[name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"
-        assert waits["bucket"]["condition"] == "service_completed_successfully"
-    assert set(SERVICES["tools"]["depends_on"]) == {"postgres", "rabbitmq", "bucket"}  # no migrate
+        assert waits["objects"]["condition"] == "service_completed_successfully"
+    assert set(SERVICES["tools"]["depends_on"]) == {"postgres", "rabbitmq", "objects"}  # no migrate
     for name, service in SERVICES.items():
         for other, wait in service.get("depends_on", {}).items():
             if wait["condition"] == "service_healthy":
@@ -232,7 +260,9 @@ def test_everyone_waits_for_what_they_need() -> None:
                 assert "healthcheck" in SERVICES[other] or own is not None, (name, other)
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, "gateway", "prometheus", "grafana"])
+@pytest.mark.parametrize(
+    "name", [*SETTINGS, "gateway", "caddy", "prometheus", "alertmanager", "grafana"]
+)
 def test_nothing_of_it_may_write_or_gain_rights(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
@@ -245,20 +275,20 @@ def test_everything_has_limits_a_way_to_restart_and_bounded_logs() -> None:
         limits = service["deploy"]["resources"]["limits"]
         assert set(limits) == {"cpus", "memory"}, name
         assert service["logging"]["options"] == {"max-size": "20m", "max-file": "5"}, name
-        one_shot = name in {"migrate", "bucket", "tools"}
+        one_shot = name in {"migrate", "objects", "tools"}
         assert service["restart"] == ("no" if one_shot else "unless-stopped"), name
 
 
 def test_services_are_given_the_time_that_their_end_takes() -> None:
     # Messages in hand get as long as requests.
     assert 2 * GRACEFUL_SHUTDOWN_SECONDS < 45
-    assert {SERVICES[name]["stop_grace_period"] for name in OURS} == {"45s"}
+    assert {SERVICES[name]["stop_grace_period"] for name in TARGETS} == {"45s"}
 
 
 def test_the_database_takes_the_connections_of_several_replicas() -> None:
     settings = environment_of(SERVICES["ingest"])
     of_one = int(settings["DB_POOL_SIZE"]) + int(settings["DB_MAX_OVERFLOW"])
-    needed = len(OURS) * REPLICAS * of_one
+    needed = (len(OURS) * REPLICAS + 1) * of_one  # and the door for cameras
     allowed = next(
         int(word.removeprefix("--max_connections="))
         for word in SERVICES["postgres"]["command"]
@@ -267,10 +297,62 @@ def test_the_database_takes_the_connections_of_several_replicas() -> None:
     assert needed <= allowed
 
 
-def test_the_gateway_reaches_no_data() -> None:
-    assert SERVICES["gateway"]["networks"] == ["front"]
+def test_the_gateway_reaches_no_data_but_objects_which_it_only_reads() -> None:
+    assert SERVICES["gateway"]["networks"] == ["front", "outer"]
+    assert [volume for volume in SERVICES["gateway"]["volumes"] if volume[0] != "."] == [
+        "objects:/objects:ro"
+    ]
+    assert (
+        ROOT / "deploy/compose/gateway/objects_folder.conf"
+    ).read_text() == "set $objects_folder /objects;\n"
+    assert environment_of(SERVICES["media"])["PHOTO_STORE_DIR"] == "/objects"
+    assert environment_of(SERVICES["media"])["MEDIA_DELIVERY"] == "accel"
+    # Its folder is closed to all but the services' user (see `objects`).
+    assert SERVICES["gateway"]["user"] == "10001:10001"
     on_front = {name for name, service in SERVICES.items() if "front" in service["networks"]}
     assert on_front == {"gateway", "ingest", "gallery", "media"}
+
+
+def test_what_holds_data_has_no_way_out() -> None:
+    networks = COMPOSE["networks"]
+    assert networks["data"] == {"internal": True}
+    ways_out = {name for name, network in networks.items() if not (network or {}).get("internal")}
+    assert ways_out == {"front", "outer", "outside", "pages", "cameras"}
+    # With a published page a container needs a network that is not internal.
+    for name in ("postgres",):
+        assert SERVICES[name]["networks"] == ["data"]
+    with_pages = {name for name, service in SERVICES.items() if "pages" in service["networks"]}
+    assert with_pages == {"rabbitmq", "prometheus", "grafana"}
+    for_guests = {"gateway", "caddy", "ftp"}
+    assert with_pages == {
+        name for name, service in SERVICES.items() if "ports" in service and name not in for_guests
+    }
+
+
+def test_each_service_has_a_role_of_its_own_which_is_made_before_it_starts(tmp_path: Path) -> None:
+    folder = make_secrets(tmp_path / "secrets")
+    made = environment_of(SERVICES["migrate"])
+    for name, target in TARGETS.items():
+        variable = SERVICES[name]["environment"]["DATABASE_URL_FILE"]
+        assert variable == made[f"{target.upper()}_DATABASE_URL_FILE"]
+        url = (folder / Path(variable).name).read_text().strip()
+        role = ServiceRole.of_url(target, url)
+        assert role.name == f"findme_{target}"
+        assert role.password
+        assert "database_url" not in SERVICES[name]["secrets"]
+
+
+def test_objects_are_written_by_those_who_do_and_mounted_for_all() -> None:
+    for name in TARGETS:
+        settings = SETTINGS[name][0]
+        assert issubclass(settings, CommonSettings)
+        mode = ":ro" if settings.only_reads_objects else ""
+        assert f"objects:/objects{mode}" in SERVICES[name]["volumes"], name
+    made = SERVICES["objects"]
+    assert made["entrypoint"][-1] == "/objects"
+    runtime = last(STAGES, "ingest", "USER")
+    assert runtime is not None
+    assert ":".join([made["entrypoint"][3], made["entrypoint"][5]]) == runtime.value
 
 
 def test_monitoring_and_commands_are_asked_for_by_profile() -> None:
@@ -278,10 +360,41 @@ def test_monitoring_and_commands_are_asked_for_by_profile() -> None:
         name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service
     }
     assert profiles == {
+        "caddy": ["tls"],
         "prometheus": ["monitoring"],
+        "alertmanager": ["monitoring"],
         "grafana": ["monitoring"],
+        "ftp": ["ftp"],
         "tools": ["tools"],
     }
+
+
+def memory_bytes(service: dict[str, Any]) -> float:
+    limit = service["deploy"]["resources"]["limits"]["memory"]
+    return float(limit[:-1]) * {"M": 1024**2, "G": 1024**3}[limit[-1]]
+
+
+def test_the_limits_of_memory_add_up_to_what_is_said() -> None:
+    text = (ROOT / "docs/install/requirements.md").read_text()
+    table = text.partition("<!-- memory: checked by tests -->")[2].strip().partition("\n\n")[0]
+    said = [float(number) for number in re.findall(r"\| ([\d.]+) GB \|", table)]
+
+    def together(*profiles: str) -> float:
+        running = [
+            service
+            for service in SERVICES.values()
+            if service["restart"] != "no" and set(service.get("profiles", ())) <= set(profiles)
+        ]
+        return round(sum(map(memory_bytes, running)) / 1024**3, 1)
+
+    one_more = round(memory_bytes(SERVICES["recognition"]) / 1024**3, 1)
+    assert said == [together(), together("tls"), together("monitoring"), one_more]
+
+
+def test_what_is_ours_is_built_from_what_is_here() -> None:
+    for name, service in SERVICES.items():
+        if "build" in service and name != "objects":
+            assert service["pull_policy"] == "build", name
 
 
 def make_secrets(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi.responses import StreamingResponse
 
 CONTENT = bytes(range(256)) * 4096
 
@@ -40,8 +40,9 @@ class Stub:
         return Response(CONTENT, headers=headers)
 
     async def _stream(self) -> Response:
-        async def events() -> AsyncIterator[ServerSentEvent]:
+        async def events() -> AsyncIterator[str]:
             while text := await self.events.get():
-                yield ServerSentEvent(text, event="photo")
+                yield f"event: photo\ndata: {text}\n\n"
 
-        return EventSourceResponse(events(), ping=15)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)

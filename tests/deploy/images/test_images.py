@@ -19,6 +19,12 @@ STAGES = read_stages(ROOT / "Dockerfile")
 IMAGES = ("ingest", "recognition", "gallery", "media", "tools")
 SCRIPTS = ROOT / "deploy" / "images"
 OWN = {"backup", "cli", "demo", "libs", "services", "standalone"}
+IMPORT_ALL = """
+import importlib, pkgutil, {package} as package
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith(".__main__"):
+        importlib.import_module(module.name)
+"""
 #: Imported by itself (alembic's templates), or only where the whole of FindMe is installed.
 NOT_IN_TOOLS = {
     "standalone.serve",
@@ -45,14 +51,18 @@ def test_hadolint_finds_nothing_to_say() -> None:
     assert (said.returncode, said.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("image", [*IMAGES, "browser-app"])
 def test_every_step_is_a_script_with_the_targets_name(image: str) -> None:
-    """So that the tests can follow them; the final stages have none at all."""
+    """So that the tests can follow them."""
     steps = [step.words for step in STAGES[f"{image}-build"].all("RUN")]
     assert steps
     for script, name, root in steps:
         assert (name, root) == (image, "/opt/findme")
         assert os.access(ROOT / script, os.X_OK), script
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_is_what_was_built_and_nothing_besides(image: str) -> None:
     assert last(STAGES, image, "RUN") is None
     assert [step.flags["from"] for step in STAGES[image].all("COPY")] == [f"{image}-build"]
 
@@ -73,7 +83,8 @@ def test_only_what_an_image_needs_is_copied(image: str) -> None:
         for step in STAGES[f"{image}-build"].all("COPY")
         if (found := re.match(r"services/(\w+)/", step.value))
     }
-    assert services == ({"gallery", "recognition"} if image == "tools" else {image})
+    everyone = {"gallery", "ingest", "media", "recognition"}
+    assert services == (everyone if image == "tools" else {image})
 
 
 def test_the_build_gets_all_that_is_copied_and_nothing_else() -> None:
@@ -106,23 +117,26 @@ def test_locks_have_hashes_name_no_index_and_agree(image: str) -> None:
 
 @pytest.mark.parametrize("image", [image for image in IMAGES if image != "tools"])
 def test_every_package_that_a_service_imports_is_in_its_lock(image: str) -> None:
-    files = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services" / image).rglob("*.py")]
+    loaded = loaded_by(IMPORT_ALL.format(package=f"services.{image}"))
+    of_pictures = (module_file(name) for name in loaded if name.startswith("libs.common.images."))
+    files = [
+        *shared_files(),
+        *filter(None, of_pictures),
+        *(ROOT / "services" / image).rglob("*.py"),
+    ]
     imported = {name for file in files for name in imports(file)}
     assert missing(imported, locked(image)) == {}
 
 
 def test_every_package_that_the_commands_import_is_in_their_lock() -> None:
     """What `findme` loads; the rest of standalone is there, but says that it is not installed."""
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, cli.app; print(*sys.modules)"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    loaded = loaded_by("import cli.app")
     assert set(loaded) & NOT_IN_TOOLS == set()
     ours = [name for name in loaded if name.partition(".")[0] in OWN]
     files = [path for name in ours if (path := module_file(name)) is not None]
+    copied = [ROOT / source for source in sources(STAGES["tools-build"])]
+    for file in files:
+        assert any(file == one or one in file.parents for one in copied), file
     imported = {name for file in files for name in imports(file)}
     assert missing(imported - NOT_IN_TOOLS, locked("tools")) == {}
 
@@ -134,7 +148,28 @@ def lines(name: str) -> list[str]:
 
 def sources(stage: Stage) -> list[str]:
     """What a stage copies from the build's context."""
-    return [word for step in stage.all("COPY") for word in step.words[:-1]]
+    copies = [step for step in stage.all("COPY") if "from" not in step.flags]
+    return [word for step in copies for word in step.words[:-1]]
+
+
+def shared_files() -> list[Path]:
+    """What is in every image and imported there.
+
+    Migrations are run by the commands alone, and of pictures each service imports what it needs.
+    """
+    apart = {ROOT / "libs/common/database/migrations", ROOT / "libs/common/images"}
+    return [file for file in (ROOT / "libs").rglob("*.py") if apart.isdisjoint(file.parents)]
+
+
+def loaded_by(program: str) -> list[str]:
+    """The modules that a program imports."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}\nprint(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
 
 
 def imports(file: Path) -> set[str]:

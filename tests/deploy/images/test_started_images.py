@@ -15,6 +15,7 @@ import pytest
 from demo.scenario import Place, run_scenario
 from tests.services_apart.services import wait_until_ready
 from tests.support.compose import environment_of, read_compose
+from tests.support.databases import as_service
 from tests.support.images import Image, build
 from tests.support.nginx import running_gateway
 from tests.support.polling import PATIENCE_SECONDS, eventually
@@ -42,6 +43,8 @@ def secrets(database_url: str, amqp_url: str, s3: S3Bucket, tmp_path: Path) -> P
     made = tmp_path / "secrets"
     made.mkdir()
     (made / "database_url").write_text(f"{database_url}\n")
+    for service in SERVICES:
+        (made / f"{service}_database_url").write_text(f"{as_service(database_url, service)}\n")
     (made / "amqp_url").write_text(f"{amqp_url}\n")
     (made / "secret_key").write_text("one secret for all four of the services\n")
     (made / "s3_credentials").write_text(
@@ -65,7 +68,7 @@ async def test_recognition_comes_out_of_its_steps_whole_and_ready(
     built = image.files()
     assert [path for path in built if path.match("models/dlib-resnet-*.onnx")]
     given = composed("recognition", secrets, s3, PORT=str(free_port()))
-    migrate(given)
+    migrate(composed("migrate", secrets, s3))
     log = tmp_path / "recognition.log"
     assert image.run(kind="HEALTHCHECK", given=given).returncode == 1
     with image.running(given=given, log=log):
@@ -78,6 +81,24 @@ async def test_recognition_comes_out_of_its_steps_whole_and_ready(
     assert image.files() == built
 
 
+async def test_the_gallery_sends_the_browser_app_that_was_built_with_it(
+    folder: Path, secrets: Path, s3: S3Bucket, tmp_path: Path
+) -> None:
+    image = build("gallery", folder / "gallery")
+    given = composed("gallery", secrets, s3, PORT=str(free_port()))
+    migrate(composed("migrate", secrets, s3))
+    log = tmp_path / "gallery.log"
+    with image.running(given=given, log=log):
+        await eventually(
+            lambda: image.run(kind="HEALTHCHECK", given=given).returncode == 0,
+            poll_seconds=0.5,
+            message=lambda: log.read_text()[-3000:],
+        )
+        url = f"http://127.0.0.1:{given['PORT']}"
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
+            await see_pages(client)
+
+
 @pytest.mark.long
 async def test_all_images_together_do_the_whole_job(
     folder: Path, secrets: Path, s3: S3Bucket, small_event: SmallEvent, run: str, tmp_path: Path
@@ -86,15 +107,14 @@ async def test_all_images_together_do_the_whole_job(
     images = {name: build(name, folder / name) for name in (*SERVICES, "tools")}
     urls = {name: f"http://127.0.0.1:{free_port()}" for name in SERVICES}
     tools = images["tools"]
-    for command in ("migrate", "bucket"):
-        ran = tools.run(command, given=composed(command, secrets, s3))
+    for command, service in (("migrate", "migrate"), ("bucket", "tools")):
+        ran = tools.run(command, given=composed(service, secrets, s3))
         assert ran.returncode == 0, ran.stderr
     with ExitStack() as stack:
         for name in SERVICES:
             port = urls[name].rpartition(":")[2]
-            own = {"PORT": port} | (
-                {"RECOGNITION_URL": urls["recognition"]} if name == "ingest" else {}
-            )
+            others = {f"{other.upper()}_URL": urls[other] for other in ("recognition", "gallery")}
+            own = {"PORT": port} | (others if name == "ingest" else {})
             given = composed(name, secrets, s3, **own)
             stack.enter_context(images[name].running(given=given, log=tmp_path / f"{name}.log"))
         await wait_until_ready(urls, tmp_path)
@@ -109,6 +129,7 @@ async def test_all_images_together_do_the_whole_job(
         async with httpx.AsyncClient(base_url=gateway, timeout=PATIENCE_SECONDS) as client:
             paths = ("/metrics", "/livez")
             answers = {path: (await client.get(path)).status_code for path in paths}
+            await see_pages(client)
             login = await client.post(
                 "/api/login",
                 json={"username": place.photographer, "password": PASSWORD},
@@ -117,6 +138,18 @@ async def test_all_images_together_do_the_whole_job(
     assert "Secure" in login.headers["set-cookie"]
     assert (result.precision, answers) == (1.0, {"/metrics": 404, "/livez": 200})
     assert result.recall >= 0.95
+
+
+async def see_pages(client: httpx.AsyncClient) -> None:
+    """The door, a guest's address, and each script that they name."""
+    for path in ("/", "/e/GALA2026"):
+        page = await client.get(path)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        scripts = re.findall(r'<link href="([^"]+)" rel="modulepreload"', page.text)
+        assert scripts
+        for script in scripts:
+            answer = await client.get(script, headers={"Accept-Encoding": "gzip"})
+            assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip")
 
 
 def event_made_by(tools: Image, given: dict[str, str], run: str) -> tuple[int, str, str]:
@@ -132,10 +165,9 @@ def event_made_by(tools: Image, given: dict[str, str], run: str) -> tuple[int, s
 
 
 def migrate(given: dict[str, str]) -> None:
-    names = ("DATABASE_URL_FILE", "AMQP_URL_FILE")
     subprocess.run(
         [sys.executable, "-m", "cli", "migrate"],
-        env={name: given[name] for name in names},
+        env={name: value for name, value in given.items() if name.endswith("_URL_FILE")},
         check=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )

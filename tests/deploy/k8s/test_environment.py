@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +14,11 @@ import pytest
 
 from libs.common.messaging.bus.rabbitmq import declare
 from libs.common.messaging.bus.topology import findme_topology
+from tests.support.databases import as_service
 from tests.support.k8s.manifests import SERVICES, Manifests, Workload
 from tests.support.k8s.render import rendered
-from tests.support.polling import eventually
+from tests.support.own_process import own_process
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.services import free_port
 
 FINDME = Path(sys.executable).with_name("findme")
@@ -38,8 +39,11 @@ def environment(
     (secret,) = [each for each in manifests.of("Secret") if "SECRET_KEY" in each["data"]]
     contents = {
         "database-url": database_url,
+        **{f"{name}-database-url": as_service(database_url, name) for name in SERVICES},
         "secret-key": base64.b64decode(secret["data"]["SECRET_KEY"]).decode(),
     }
+    if workload.owner["metadata"]["name"] in SERVICES:
+        contents["database-url"] = as_service(database_url, workload.owner["metadata"]["name"])
     for name, content in contents.items():
         (files / name).write_text(content)
     given = {name: value for name, value in manifests.settings(workload).items() if value}
@@ -76,15 +80,12 @@ async def test_a_service_answers_its_probes_and_ends_in_time(
 
     async def answers(path: str) -> bool:
         try:
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
                 return (await client.get(f"{address}{path}")).is_success
         except httpx.TransportError:
             return False
 
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"services.{name}", env=variables
-    )
-    try:
+    async with own_process(sys.executable, "-m", f"services.{name}", env=variables) as process:
         for probe in ("startup", "liveness", "readiness"):
             path = container[f"{probe}Probe"]["httpGet"]["path"]
             await eventually(partial(answers, path), poll_seconds=0.1)
@@ -92,10 +93,6 @@ async def test_a_service_answers_its_probes_and_ends_in_time(
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(workload.spec["terminationGracePeriodSeconds"]):
             assert await process.wait() == 0
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 def migrate(workload: Workload, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -104,7 +101,7 @@ def migrate(workload: Workload, variables: dict[str, str]) -> subprocess.Complet
         env=variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -90,9 +90,8 @@ def test_traces_are_sent_where_the_component_is_added(tmp_path: Path, overlay: s
     assert not allows(rendered(overlay), ingest, collector, 4318)
 
 
-def test_the_readme_names_folders_and_objects_that_are_there() -> None:
-    readme = (K8S.parents[1] / "README.md").read_text()
-    section = readme.partition("### On Kubernetes")[2].partition("\n### ")[0]
+def test_the_installation_names_folders_and_objects_that_are_there() -> None:
+    section = (K8S.parents[1] / "docs/install/kubernetes.md").read_text()
     for path in re.findall(r"deploy/k8s[\w/.-]*", section):
         assert (K8S.parents[1] / path).exists(), path
     manifests = rendered("production")
@@ -115,8 +114,8 @@ def test_any_component_of_production_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_the_first_step_of_an_upgrade_has_all_that_the_migration_needs() -> None:
-    readme = (K8S.parents[1] / "README.md").read_text()
-    (selected,) = re.findall(r"app.kubernetes.io/component in \(([^)]*)\)", readme)
+    guide = (K8S.parents[1] / "docs/install/kubernetes.md").read_text()
+    (selected,) = re.findall(r"app.kubernetes.io/component in \(([^)]*)\)", guide)
     manifests = rendered("production")
     first = Manifests(
         [

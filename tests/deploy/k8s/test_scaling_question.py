@@ -12,7 +12,7 @@ from libs.common.messaging.bus.protocol import Delivery, OutgoingMessage
 from libs.common.messaging.bus.rabbitmq import declare
 from libs.common.messaging.bus.topology import findme_topology
 from tests.support.k8s.render import rendered
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rabbitmq import RabbitMQ
 
 TOPICS = {"analyze": "photo.uploaded", "match": "photo.analyzed"}
@@ -29,6 +29,7 @@ def asked(broker: RabbitMQ, vhost: str, trigger: Mapping[str, Any]) -> int:
             "name": trigger["queueName"],
             "page_size": trigger["pageSize"],
         },
+        timeout=PATIENCE_SECONDS,
     )
     return sum(queue.get("messages", 0) for queue in answer.raise_for_status().json()["items"])
 

@@ -59,7 +59,7 @@ WRONG: dict[str, Change] = {
     "HTTPS without a certificate": lambda m: first(m, "Gateway")["listeners"][1].pop("tls"),
     "an exact path without a slash": lambda m: first(m, "HTTPRoute")["rules"][0]["matches"][0][
         "path"
-    ].update(value="api"),
+    ].update(type="Exact", value="api"),
     "a timeout without a unit": lambda m: first(m, "HTTPRoute")["rules"][1]["timeouts"].update(
         request="0"
     ),

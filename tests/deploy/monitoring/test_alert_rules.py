@@ -20,7 +20,7 @@ from tests.support.monitoring import (
     recorded,
 )
 
-RUNBOOK = PROJECT / "RUNBOOK.md"
+RUNBOOK = PROJECT / "docs" / "operate" / "runbook.md"
 SEVERITIES = {"warning", "critical"}
 
 
@@ -89,7 +89,7 @@ def test_every_alert_has_its_section_of_the_runbook() -> None:
     there = anchors(RUNBOOK.read_text())
     for rule in alerts():
         file, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert file == RUNBOOK.name
+        assert file == RUNBOOK.relative_to(PROJECT).as_posix()
         assert anchor in there, rule["alert"]
 
 
@@ -143,7 +143,34 @@ def test_the_queues_that_rules_watch_for_consumers_are_those_that_are_consumed()
 def test_prometheus_asks_every_service_and_the_broker() -> None:
     config = yaml.safe_load((MONITORING / "prometheus" / "prometheus.yml").read_text())
     jobs = [job["job_name"] for job in config["scrape_configs"]]
-    assert jobs == ["ingest", "recognition", "gallery", "media", "rabbitmq", "rabbitmq-queues"]
+    services = ["ingest", "ftp", "recognition", "gallery", "media"]
+    assert jobs == [*services, "rabbitmq", "rabbitmq-queues"]
     [target] = promql.uses(alert("FindMeTargetDown")["expr"])
     [(_, _, pattern)] = target.matchers
     assert all(re.fullmatch(pattern, job) for job in [*jobs, "findme", "findme/findme-mq"])
+
+
+def test_alerts_are_sent_to_people_by_what_is_configured() -> None:
+    """Alertmanager's own check (amtool) is run where it is installed."""
+    path = MONITORING / "alertmanager" / "alertmanager.yml"
+    config = yaml.safe_load(path.read_text())
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    [receiver] = config["receivers"]
+    [webhook] = receiver["webhook_configs"]
+    secret = webhook["url_file"].removeprefix("/run/secrets/")
+    assert secret in compose["services"]["alertmanager"]["secrets"]
+    assert config["route"]["receiver"] == receiver["name"]
+    matchers = [
+        *(one for route in config["route"]["routes"] for one in route["matchers"]),
+        *(one for rule in config["inhibit_rules"] for one in rule["source_matchers"]),
+        *(one for rule in config["inhibit_rules"] for one in rule["target_matchers"]),
+    ]
+    for label, value in (re.fullmatch(r'(\w+)="(\w+)"', one).groups() for one in matchers):  # type: ignore[union-attr]
+        known = SEVERITIES if label == "severity" else {rule["alert"] for rule in alerts()}
+        assert value in known
+    prometheus = yaml.safe_load((MONITORING / "prometheus" / "prometheus.yml").read_text())
+    [manager] = prometheus["alerting"]["alertmanagers"]
+    assert manager["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    if program := shutil.which("amtool"):
+        checked = subprocess.run([program, "check-config", path], capture_output=True, check=False)
+        assert checked.returncode == 0, checked.stdout

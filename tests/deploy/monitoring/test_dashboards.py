@@ -132,13 +132,15 @@ def test_the_runbooks_sections_that_panels_name_are_there() -> None:
     headings = {
         heading.lower().replace("`", "")
         for heading in re.findall(
-            r"^#+ (.+)$", (monitoring.PROJECT / "RUNBOOK.md").read_text(), re.MULTILINE
+            r"^#+ (.+)$",
+            (monitoring.PROJECT / "docs" / "operate" / "runbook.md").read_text(),
+            re.MULTILINE,
         )
     }
     named = [
         section.lower()
         for _, panel in panels()
-        for section in re.findall(r"RUNBOOK\.md, ([^.;]+)", panel["description"])
+        for section in re.findall(r"docs/operate/runbook\.md, ([^.;]+)", panel["description"])
     ]
     assert len(named) > 20
     assert set(named) <= headings
@@ -215,7 +217,8 @@ def test_counters_that_alerts_take_shares_of_begin_at_zero() -> None:
     """One that appears with its first failures hides them: a rate needs what was before."""
     registered()
     for name, labels in (
-        ("findme_uploads_total", {"outcome": "failed"}),
+        ("findme_uploads_total", {"outcome": "failed", "way": "form"}),
+        ("findme_uploads_total", {"outcome": "failed", "way": "put"}),
         ("findme_photos_total", {"outcome": "failed"}),
         ("findme_selfies_indexed_total", {"outcome": "failed"}),
         ("findme_workers_lost_total", {"cause": "crashed"}),

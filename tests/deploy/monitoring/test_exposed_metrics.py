@@ -81,7 +81,7 @@ async def test_the_broker_exposes_every_metric_that_is_asked_of_it(
     rabbitmq_server: RabbitMQ, amqp_url: str
 ) -> None:
     await declare(amqp_url, findme_topology())
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
 
         async def fetched() -> dict[str, Known]:
             found: dict[str, Known] = {}

@@ -12,7 +12,7 @@ from tests.support.settings import settings_of
 
 
 def statements() -> list[str]:
-    runbook = (PROJECT / "RUNBOOK.md").read_text()
+    runbook = (PROJECT / "docs" / "operate" / "runbook.md").read_text()
     blocks = re.findall(r"^```sql\n(.*?)^```", runbook, re.MULTILINE | re.DOTALL)
     found = [statement.strip() for block in blocks for statement in block.split(";\n")]
     return [statement for statement in found if statement]

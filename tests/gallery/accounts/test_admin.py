@@ -1,5 +1,4 @@
 import asyncio
-import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,9 +6,12 @@ import pytest
 
 from libs.common.database.tables import events, photos, users
 from libs.common.web.auth import Role
-from tests.gallery.world import World
+from services.gallery.events.rules import CODE_ALPHABET
+from services.gallery.gallery import Gallery
+from tests.gallery.world import SETUP_TOKEN, World
 
-ACCOUNT = {"username": "boss", "email": "boss@example.org", "password": "Secret-12"}
+ACCOUNT = {"username": "boss", "email": "boss@example.org", "password": "Quiet-Lake-12"}
+FIRST = ACCOUNT | {"setup_token": SETUP_TOKEN}
 
 
 async def post(world: World, path: str, body: object, headers: dict[str, str]) -> Any:
@@ -19,12 +21,37 @@ async def post(world: World, path: str, body: object, headers: dict[str, str]) -
 
 
 async def test_the_first_admin_registers_and_no_second_one(world: World) -> None:
-    answer = await world.client.post("/api/register-admin", json=ACCOUNT)
+    answer = await world.client.post("/api/register-admin", json=FIRST)
     assert (answer.status_code, set(answer.json())) == (200, {"message", "user_id"})
-    other = ACCOUNT | {"username": "other", "email": "other@example.org"}
+    other = FIRST | {"username": "other", "email": "other@example.org"}
     for path in ("/api/register-admin", "/api/admin/register-admin"):
         assert (await world.client.post(path, json=other)).status_code == 403
     assert [row["user_type"] for row in await world.rows(users)] == ["admin"]
+
+
+async def test_the_first_admin_is_made_by_who_has_the_setup_token(world: World) -> None:
+    path = "/api/register-admin"
+    for wrong in ({}, {"setup_token": None}, {"setup_token": "a token that the start print"}):
+        answer = await world.client.post(path, json=ACCOUNT | wrong)
+        assert answer.status_code == 403
+        assert "setup token" in answer.json()["detail"]
+    answer = await world.client.post(path, json=ACCOUNT, headers={"X-Setup-Token": "no"})
+    assert answer.status_code == 403
+    assert await world.rows(users) == []
+    headers = {"X-Setup-Token": SETUP_TOKEN}
+    answer = await world.client.post("/api/admin/register-admin", json=ACCOUNT, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_without_a_setup_token_nobody_becomes_admin_over_http(world: World) -> None:
+    gallery: Gallery = world.app.state.gallery
+    closed = gallery.settings.model_copy(update={"setup_token": None})
+    object.__setattr__(gallery, "settings", closed)
+    for token in ("", SETUP_TOKEN):
+        answer = await world.client.post(
+            "/api/register-admin", json=ACCOUNT | {"setup_token": token}
+        )
+        assert answer.status_code == 403
 
 
 async def test_of_many_first_admins_at_once_one_is_made(world: World) -> None:
@@ -32,7 +59,7 @@ async def test_of_many_first_admins_at_once_one_is_made(world: World) -> None:
         *(
             world.client.post(
                 "/api/register-admin",
-                json=ACCOUNT | {"username": f"boss{n}", "email": f"boss{n}@example.org"},
+                json=FIRST | {"username": f"boss{n}", "email": f"boss{n}@example.org"},
             )
             for n in range(4)
         )
@@ -94,7 +121,7 @@ async def test_an_event_is_created_with_its_code_date_and_photographer(world: Wo
         "create-event",
         {
             "name": " Wedding ",
-            "event_code": " ab 12 ",
+            "event_code": " ab 12 cd ",
             "date": date.isoformat(),
             "photographer_id": photographer.id,
         },
@@ -103,10 +130,10 @@ async def test_an_event_is_created_with_its_code_date_and_photographer(world: Wo
     assert made == {
         "message": "Event created.",
         "event_id": made["event_id"],
-        "event_code": "ab 12",
+        "event_code": "ab12cd",
     }
     (row,) = await world.rows(events)
-    assert (row["name"], row["code_key"], row["date"]) == ("Wedding", "AB12", date)
+    assert (row["name"], row["code_key"], row["date"]) == ("Wedding", "AB12CD", date)
     assert row["expires_at"] == date + timedelta(days=90)
     listed = await world.client.get("/api/admin/events", headers=admin.headers)
     assert [(event["id"], event["photographer_id"]) for event in listed.json()] == [
@@ -119,7 +146,7 @@ async def test_an_event_without_a_code_gets_one(world: World) -> None:
     body = {"name": "Wedding", "event_code": "", "date": "", "photographer_id": ""}
     made = await post(world, "create-event", body, admin.headers)
     assert len(made["event_code"]) == 8
-    assert set(made["event_code"]) <= set(string.ascii_uppercase + string.digits)
+    assert set(made["event_code"]) <= set(CODE_ALPHABET)
     (row,) = await world.rows(events)
     assert timedelta(days=89) < row["expires_at"] - datetime.now(UTC) < timedelta(days=91)
 
@@ -133,20 +160,24 @@ async def test_a_date_without_a_zone_is_taken_as_utc(world: World) -> None:
 
 async def test_a_code_names_one_event(world: World) -> None:
     admin, guest = await world.admin(), await world.person()
-    await world.event(code="AB12")
+    await world.event(code="BALL12")
     other = await world.event(code="OTHER")
     refused = [
-        ("create-event", {"name": "W", "event_code": "a b12"}),
-        ("create-event", {"name": "W", "event_code": "X", "photographer_id": guest.id}),
-        ("create-event", {"name": "  ", "event_code": "X"}),
+        ("create-event", {"name": "W", "event_code": "ball 12"}),
+        ("create-event", {"name": "W", "event_code": "BA1I12"}),
+        ("create-event", {"name": "W", "event_code": "NOBODY", "photographer_id": guest.id}),
+        ("create-event", {"name": "  ", "event_code": "NAMELESS"}),
         ("create-event", {"name": "W", "event_code": "X" * 65}),
-        ("set-event-code", {"event_id": other, "event_code": "ab12"}),
+        ("create-event", {"name": "W", "event_code": "SHORT"}),
+        ("create-event", {"name": "W", "event_code": "ANNA-MAX"}),
+        ("create-event", {"name": "W", "event_code": "ÉTÉ2026"}),
+        ("set-event-code", {"event_id": other, "event_code": "ball12"}),
         ("set-event-code", {"event_id": other, "event_code": "  "}),
     ]
     for path, body in refused:
         answer = await world.client.post(f"/api/admin/{path}", json=body, headers=admin.headers)
         assert answer.status_code == 400, (body, answer.text)
-    assert {row["event_code"] for row in await world.rows(events)} == {"AB12", "OTHER"}
+    assert {row["event_code"] for row in await world.rows(events)} == {"BALL12", "OTHER"}
 
 
 async def test_events_made_at_once_with_one_code_are_one_event(world: World) -> None:
@@ -155,7 +186,7 @@ async def test_events_made_at_once_with_one_code_are_one_event(world: World) -> 
         *(
             world.client.post(
                 "/api/admin/create-event",
-                json={"name": "W", "event_code": "AB12"},
+                json={"name": "W", "event_code": "AB12CD"},
                 headers=admin.headers,
             )
             for _ in range(4)
@@ -171,7 +202,7 @@ async def test_of_events_given_one_code_at_once_one_gets_it(world: World) -> Non
         *(
             world.client.post(
                 "/api/admin/set-event-code",
-                json={"event_id": event_id, "event_code": "AB12"},
+                json={"event_id": event_id, "event_code": "AB12CD"},
                 headers=admin.headers,
             )
             for event_id in event_ids
@@ -183,7 +214,7 @@ async def test_of_events_given_one_code_at_once_one_gets_it(world: World) -> Non
 async def test_a_code_is_set_kept_or_generated(world: World) -> None:
     admin = await world.admin()
     event_id = await world.event(code="OLD")
-    for code in ("New 1", "NEW1"):
+    for code in ("OLD", "Newer1", "NEWER1"):
         answer = await post(
             world, "set-event-code", {"event_id": event_id, "event_code": code}, admin.headers
         )
@@ -192,11 +223,12 @@ async def test_a_code_is_set_kept_or_generated(world: World) -> None:
         code = (await post(world, "generate-event-code", body, admin.headers))["event_code"]
         (row,) = await world.rows(events)
         assert (row["event_code"], len(code)) == (code, 8)
-    proposed = await post(world, "generate-event-code", None, admin.headers)
-    assert proposed["event_code"] != (await world.rows(events))[0]["event_code"]
+    for nothing in (None, {}, {"event_id": None}):
+        proposed = await post(world, "generate-event-code", nothing, admin.headers)
+        assert proposed["event_code"] != (await world.rows(events))[0]["event_code"]
     answer = await world.client.post(
         "/api/admin/set-event-code",
-        json={"event_id": event_id + 100, "event_code": "X"},
+        json={"event_id": event_id + 100, "event_code": "BALL23"},
         headers=admin.headers,
     )
     assert answer.status_code == 404
@@ -234,7 +266,9 @@ async def test_the_queue_and_the_cache_are_told_and_the_cache_is_cleared(world: 
     event_id = await world.event()
     for status, count in [("queued", 3), ("analyzed", 2), ("done", 4), ("failed", 1)]:
         for _ in range(count):
-            await world.photo(event_id, status=status)
+            photo_id = await world.photo(event_id, status=status)
+            if status == "queued" and photo_id % 2:
+                await world.change(photos, photo_id, claimed_by="a replica")
     guest = await world.person(joined=event_id)
 
     async def stats() -> Any:
@@ -250,7 +284,7 @@ async def test_the_queue_and_the_cache_are_told_and_the_cache_is_cleared(world: 
             "total_processed": 4,
             "total_failed": 1,
             "current_queue_size": 5,
-            "workers_active": None,
+            "workers_active": 2,
             "total_jobs": 10,
         },
         "cache": {"photo_lists": {"size": 1, "hits": 2, "misses": 1, "hit_rate": "66.67%"}},

@@ -210,7 +210,7 @@ async def test_the_guests_to_choose_from_are_told_without_their_addresses(
     path = f"/api/photographer/events/{wedding.event_id}/guests"
     answer = await world.client.get(path, headers=wedding.photographer.headers)
     assert [set(one) for one in answer.json()] == [
-        {"user_id", "username", "joined_at", "has_selfie"}
+        {"user_id", "username", "joined_at", "has_selfie", "photos"}
     ] * 2
     assert {one["user_id"]: one["has_selfie"] for one in answer.json()} == {
         wedding.guest.id: True,

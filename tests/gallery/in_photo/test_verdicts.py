@@ -9,11 +9,12 @@ from sqlalchemy import delete, update
 
 from libs.common.database.tables import events, match_overrides, matches, photos, selfies
 from libs.common.messaging.messages import MatchChanged
-from libs.common.storage.keys import photo_key
+from libs.common.storage.keys import guest_copy_key
 from libs.common.web.signed_urls import SignedUrls
 from tests.gallery.lists.test_participant_photos import PHOTO_KEYS, ids, pages
 from tests.gallery.world import World
-from tests.support.people import SECRET, Person
+from tests.support.locks import someone_waits
+from tests.support.people import KEYS, Person
 from tests.support.polling import eventually
 from tests.support.rows import NEXT_MONTH
 
@@ -100,6 +101,32 @@ async def test_a_photo_that_a_guest_denies_leaves_their_list_and_comes_back_when
     for _ in range(2):
         assert (await guest.say(photo_id, "not-me", "DELETE")).status_code == 200
         assert await guest.photos() == [other, photo_id]
+
+
+@pytest.mark.parametrize("similarity", [UNCERTAIN, None])
+async def test_of_a_photo_that_they_cannot_see_a_guest_says_nothing(
+    world: World, guest: Guest, similarity: float | None
+) -> None:
+    """Who is nearly like a face of a hidden photo would otherwise come to see it by their word."""
+    hidden = await guest.photo(similarity, show_in_general=False)
+    for word, method in [("its-me", "POST"), ("not-me", "POST"), ("not-me", "DELETE")]:
+        answer = await guest.say(hidden, word, method)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Photo not found"})
+    faces = await world.client.get(f"/api/photo/{hidden}/faces", headers=guest.person.headers)
+    assert (faces.status_code, faces.json()) == (404, {"detail": "Photo not found"})
+    assert await guest.photos() == []
+
+
+async def test_a_hidden_photo_that_a_guest_denied_is_gone_for_them_and_can_be_taken_back(
+    world: World, guest: Guest
+) -> None:
+    photo_id = await guest.photo(SURE, show_in_general=False)
+    faces = f"/api/photo/{photo_id}/faces"
+    assert (await world.client.get(faces, headers=guest.person.headers)).status_code == 200
+    assert (await guest.say(photo_id, "not-me")).status_code == 200
+    assert (await world.client.get(faces, headers=guest.person.headers)).status_code == 404
+    assert (await guest.say(photo_id, "not-me", "DELETE")).status_code == 200
+    assert await guest.photos() == [photo_id]
 
 
 async def test_a_word_is_told_once_and_only_when_it_changes_something(
@@ -228,16 +255,7 @@ async def test_a_word_on_a_photo_that_is_being_deleted_finds_none(
     async with world.database.engine.connect() as deleting:
         await deleting.execute(delete(photos).where(photos.c.id == photo_id))
         saying = asyncio.create_task(guest.say(photo_id, word))
-
-        async def it_waits() -> bool:
-            return bool(
-                await world.scalar(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND wait_event_type = 'Lock'"
-                )
-            )
-
-        await eventually(it_waits)
+        await eventually(lambda: someone_waits(world.database))
         await deleting.commit()
     assert (await saying).status_code == 404
     assert await world.rows(match_overrides) == []
@@ -253,7 +271,7 @@ async def test_uncertain_photos_come_with_the_face_in_question(world: World, gue
         "has_face_match": False,
         "similarity": 80.0,
         "box": {"left": 0.125, "top": 0.25, "width": 0.5, "height": 0.375},
-        "url": SignedUrls(SECRET).sign(photo_key(guest.event_id, photo["filename"]), NEXT_MONTH),
+        "url": SignedUrls(KEYS).sign(guest_copy_key(guest.event_id, photo["filename"]), NEXT_MONTH),
     }
     assert {key: photo[key] for key in expected} == expected
 

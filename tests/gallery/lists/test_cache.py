@@ -7,7 +7,6 @@ import pytest
 
 from libs.common.errors import NotAllowed
 from libs.common.messaging.messages import PhotoDeleted, PhotoMatched
-from services.gallery.lists.answer import EncodedList
 from services.gallery.lists.cache import (
     ENTRY_OVERHEAD_BYTES,
     ListCache,
@@ -15,6 +14,8 @@ from services.gallery.lists.cache import (
     Scope,
     eviction_for,
 )
+from services.gallery.lists.codings import Coding
+from services.gallery.lists.list_page import ListPage
 from services.gallery.web.paging import Page
 
 KEY = ListKey(1, 7, Scope.OWN, Page())
@@ -22,7 +23,7 @@ OTHER = ListKey(2, 7, Scope.OWN, Page())
 EVERYTHING_OF_EVENT_1 = eviction_for(PhotoDeleted(event_id=1, photo_id=1, filename="a.jpg"))
 
 
-Load = Callable[[], Coroutine[Any, Any, EncodedList]]
+Load = Callable[[], Coroutine[Any, Any, ListPage]]
 
 
 @dataclass
@@ -44,17 +45,17 @@ class Source:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    async def load(self) -> EncodedList:
+    async def load(self) -> ListPage:
         self.loads += 1
         body = str(self.loads).encode() * self.size
         await self.gate.wait()
-        return EncodedList(body, f'"{self.loads}"')
+        return ListPage.of_body(body)
 
 
-async def ask(cache: ListCache, key: ListKey, load: Load) -> EncodedList:
+async def ask(cache: ListCache, key: ListKey, load: Load) -> bytes:
     found = await cache.get(key, load())
     assert found is not None
-    return found
+    return await found.body(Coding.IDENTITY)
 
 
 def cache_of(max_bytes: int = 1_000_000, clock: Clock | None = None) -> ListCache:
@@ -76,7 +77,7 @@ async def test_a_list_is_loaded_again_when_its_time_is_over() -> None:
     await ask(cache, KEY, source.load)
     assert source.loads == 1
     clock.now += 0.2
-    assert (await ask(cache, KEY, source.load)).body == b"2"
+    assert await ask(cache, KEY, source.load) == b"2"
 
 
 async def test_callers_at_the_same_time_share_one_load() -> None:
@@ -85,7 +86,7 @@ async def test_callers_at_the_same_time_share_one_load() -> None:
     callers = [asyncio.create_task(ask(cache, KEY, source.load)) for _ in range(20)]
     await asyncio.sleep(0)
     source.gate.set()
-    assert {answer.body for answer in await asyncio.gather(*callers)} == {b"1"}
+    assert set(await asyncio.gather(*callers)) == {b"1"}
     assert source.loads == 1
 
 
@@ -98,8 +99,8 @@ async def test_a_load_that_began_before_an_eviction_is_answered_but_not_kept() -
     late = asyncio.create_task(ask(cache, KEY, source.load))
     await asyncio.sleep(0)
     source.gate.set()
-    assert ((await early).body, (await late).body) == (b"1", b"2")
-    assert (await ask(cache, KEY, source.load)).body == b"2"
+    assert (await early, await late) == (b"1", b"2")
+    assert await ask(cache, KEY, source.load) == b"2"
 
 
 async def test_a_load_that_began_before_a_clear_is_not_kept() -> None:
@@ -110,7 +111,7 @@ async def test_a_load_that_began_before_a_clear_is_not_kept() -> None:
     cache.clear()
     source.gate.set()
     await early
-    assert (await ask(cache, KEY, source.load)).body == b"2"
+    assert await ask(cache, KEY, source.load) == b"2"
 
 
 async def test_a_caller_who_goes_away_does_not_take_the_others_load_along() -> None:
@@ -121,21 +122,21 @@ async def test_a_caller_who_goes_away_does_not_take_the_others_load_along() -> N
     await asyncio.sleep(0)
     first.cancel()
     source.gate.set()
-    assert (await second).body == b"1"
+    assert await second == b"1"
     assert source.loads == 1
 
 
 async def test_a_failed_load_fails_for_everybody_who_waits_and_is_not_kept() -> None:
     cache, source = cache_of(), Source()
 
-    async def refuse() -> EncodedList:
+    async def refuse() -> ListPage:
         raise NotAllowed("not yours")
 
     outcomes = await asyncio.gather(
         *(ask(cache, KEY, refuse) for _ in range(3)), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [NotAllowed] * 3
-    assert (await ask(cache, KEY, source.load)).body == b"1"
+    assert await ask(cache, KEY, source.load) == b"1"
 
 
 async def test_an_eviction_leaves_other_events_and_other_guests_lists() -> None:
@@ -183,7 +184,7 @@ async def test_that_a_list_is_too_long_for_memory_is_kept_until_it_changes() -> 
     assert await cache.get(KEY, source.load()) is None
     assert (len(looks), source.loads) == (1, 0)
     cache.evict(EVERYTHING_OF_EVENT_1)
-    assert (await ask(cache, KEY, source.load)).body == b"1"
+    assert await ask(cache, KEY, source.load) == b"1"
 
 
 async def test_closing_ends_loads_on_their_way() -> None:

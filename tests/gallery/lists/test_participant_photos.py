@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from libs.common.messaging.messages import PhotoMatched
-from libs.common.storage.keys import photo_key, rendition_key
+from libs.common.storage.keys import guest_copy_key, rendition_key
 from libs.common.web.signed_urls import SignedUrls
 from tests.gallery.lists.test_list_queries import statements
 from tests.gallery.world import NOON, World
-from tests.support.people import SECRET, Person
+from tests.support.people import KEYS, Person
 from tests.support.polling import eventually
 from tests.support.rows import NEXT_MONTH
 
@@ -28,6 +28,7 @@ PHOTO_KEYS = {
     "width",
     "height",
     "taken_at",
+    "taken_at_offset",
     "url",
     "thumbnail_url",
     "preview_url",
@@ -72,7 +73,7 @@ async def test_a_guest_sees_the_photos_they_are_in_as_the_contract_says(world: W
     (photo,) = answer.json()
     assert set(photo) == PHOTO_KEYS | {"event_name", "has_face_match"}
     filename = photo["filename"]
-    urls = SignedUrls(SECRET)
+    urls = SignedUrls(KEYS)
     expected = {
         "id": photo_id,
         "file_path": None,
@@ -83,7 +84,7 @@ async def test_a_guest_sees_the_photos_they_are_in_as_the_contract_says(world: W
         "event_id": event_id,
         "event_name": "Event WEDDING",
         "has_face_match": True,
-        "url": urls.sign(photo_key(event_id, filename), NEXT_MONTH),
+        "url": urls.sign(guest_copy_key(event_id, filename), NEXT_MONTH),
         "thumbnail_url": urls.sign(rendition_key(event_id, filename, "thumbnail"), NEXT_MONTH),
         "preview_url": urls.sign(rendition_key(event_id, filename, "preview"), NEXT_MONTH),
         "processing_status": "done",
@@ -231,6 +232,7 @@ async def test_the_main_event_is_the_first_joined(world: World) -> None:
         "date",
         "joined_at",
         "expires_at",
+        "time_zone",
     }
 
 

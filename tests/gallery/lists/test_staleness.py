@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gallery.lists.answer import EncodedList
 from services.gallery.lists.cache import ENTRY_OVERHEAD_BYTES, Eviction, ListCache, ListKey, Scope
+from services.gallery.lists.codings import Coding
+from services.gallery.lists.list_page import ListPage
 from services.gallery.web.paging import Page
 
 TTL_SECONDS = 30.0
@@ -67,15 +68,15 @@ class World:
         """Return the version at the time of asking, and the answer."""
         version = self.versions[step.key.event_id]
 
-        async def load() -> EncodedList:
+        async def load() -> ListPage:
             body = str(self.versions[step.key.event_id]).encode()
             if step.held:
                 await self.gate.wait()
-            return EncodedList(body, f'"{body.decode()}"')
+            return ListPage.of_body(body)
 
         found = await self.cache.get(step.key, load())
         assert found is not None
-        return version, found.body
+        return version, await found.body(Coding.IDENTITY)
 
     def change(self, event_id: int) -> None:
         self.versions[event_id] += 1

@@ -15,7 +15,7 @@ from libs.common.messaging.messages import (
     SelfieMatched,
     SelfieUploaded,
 )
-from services.gallery.live.updates import LiveEvent, Viewer, announcement
+from services.gallery.live.announcements import Announcement, LiveEvent, Viewer
 
 GUEST = Viewer(7, runs_event=False)
 PHOTOGRAPHER = Viewer(2, runs_event=True)
@@ -25,18 +25,38 @@ PHOTOGRAPHER = Viewer(2, runs_event=True)
     ("message", "for_guest", "for_photographer"),
     [
         (
+            PhotoUploaded(event_id=1, photo_id=5, seen_by_all=True),
+            LiveEvent("photo.uploaded", {"photo_id": 5}),
+            LiveEvent("photo.uploaded", {"photo_id": 5}),
+        ),
+        (
             PhotoUploaded(event_id=1, photo_id=5),
+            None,
             LiveEvent("photo.uploaded", {"photo_id": 5}),
-            LiveEvent("photo.uploaded", {"photo_id": 5}),
+        ),
+        (
+            PhotoVisibilityChanged(event_id=1, photo_id=5, seen_by_all=True),
+            LiveEvent("photo.changed", {"photo_id": 5}),
+            LiveEvent("photo.changed", {"photo_id": 5}),
         ),
         (
             PhotoVisibilityChanged(event_id=1, photo_id=5),
-            LiveEvent("photo.changed", {"photo_id": 5}),
+            None,
             LiveEvent("photo.changed", {"photo_id": 5}),
         ),
         (
-            PhotoDeleted(event_id=1, photo_id=5, filename="a.jpg"),
+            PhotoDeleted(event_id=1, photo_id=5, filename="a.jpg", seen_by_all=True),
             LiveEvent("photo.deleted", {"photo_id": 5}),
+            LiveEvent("photo.deleted", {"photo_id": 5}),
+        ),
+        (
+            PhotoDeleted(event_id=1, photo_id=5, filename="a.jpg", user_ids=(7,)),
+            LiveEvent("photo.deleted", {"photo_id": 5}),
+            LiveEvent("photo.deleted", {"photo_id": 5}),
+        ),
+        (
+            PhotoDeleted(event_id=1, photo_id=5, filename="a.jpg", user_ids=(8,)),
+            None,
             LiveEvent("photo.deleted", {"photo_id": 5}),
         ),
         (
@@ -93,5 +113,5 @@ PHOTOGRAPHER = Viewer(2, runs_event=True)
 def test_everybody_is_told_what_is_theirs_to_know(
     message: Message, for_guest: LiveEvent | None, for_photographer: LiveEvent | None
 ) -> None:
-    assert announcement(message, GUEST) == for_guest
-    assert announcement(message, PHOTOGRAPHER) == for_photographer
+    assert Announcement(message).to(GUEST) == for_guest
+    assert Announcement(message).to(PHOTOGRAPHER) == for_photographer

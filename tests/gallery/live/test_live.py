@@ -3,8 +3,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from libs.common.database.tables import events
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.messages import (
+    EventChanged,
     PhotoAnalyzed,
     PhotoDeleted,
     PhotoFailed,
@@ -14,6 +16,7 @@ from libs.common.messaging.messages import (
     SelfieMatched,
 )
 from services.gallery.gallery import Gallery
+from services.gallery.live.rights import end_given_away
 from services.gallery.live.updates import LiveUpdates
 from tests.gallery.streams import open_stream
 from tests.gallery.world import World
@@ -43,14 +46,14 @@ async def test_guests_and_photographers_are_told_what_is_theirs(
     event_id = await world.event(photographer)
     guest, other = await world.person(joined=event_id), await world.person(joined=event_id)
     messages = [
-        PhotoUploaded(event_id=event_id, photo_id=1),
+        PhotoUploaded(event_id=event_id, photo_id=1, seen_by_all=True),
         PhotoAnalyzed(event_id=event_id, photo_id=1),
-        PhotoUploaded(event_id=event_id + 1, photo_id=99),
+        PhotoUploaded(event_id=event_id + 1, photo_id=99, seen_by_all=True),
         PhotoMatched(event_id=event_id, photo_id=1, user_ids=(guest.id,)),
         PhotoFailed(event_id=event_id, photo_id=2, reason="truncated"),
         SelfieMatched(event_id=event_id, user_id=guest.id, selfie_id=1, matched=4),
-        PhotoVisibilityChanged(event_id=event_id, photo_id=1),
-        PhotoDeleted(event_id=event_id, photo_id=1, filename="a.jpg"),
+        PhotoVisibilityChanged(event_id=event_id, photo_id=1, seen_by_all=True),
+        PhotoDeleted(event_id=event_id, photo_id=1, filename="a.jpg", seen_by_all=True),
     ]
     async with (
         open_stream(client, event_id, guest.headers) as for_guest,
@@ -137,11 +140,11 @@ async def test_a_message_nobody_understands_is_a_gap(
 ) -> None:
     event_id = await world.event()
     guest = await world.person(joined=event_id)
-    known = PhotoUploaded(event_id=event_id, photo_id=1).outgoing()
+    known = PhotoUploaded(event_id=event_id, photo_id=1, seen_by_all=True).outgoing()
     async with open_stream(client, event_id, guest.headers) as stream:
         await world.bus.publish(OutgoingMessage(known.routing_key, b"{}", "1", mandatory=False))
         assert await stream.wait_for(1) == [("gap", {})]
-        await world.publish(PhotoUploaded(event_id=event_id, photo_id=1))
+        await world.publish(PhotoUploaded(event_id=event_id, photo_id=1, seen_by_all=True))
         assert (await stream.wait_for(2))[1] == ("photo.uploaded", {"photo_id": 1})
 
 
@@ -175,7 +178,7 @@ async def test_a_client_that_goes_leaves_nothing_behind(
         async with open_stream(client, event_id, guest.headers):
             pass
     await eventually(lambda: not live_of(world)._streams)
-    assert live_of(world)._count == 0
+    assert live_of(world)._by_account.total() == 0
 
 
 async def test_open_streams_end_when_the_service_stops(
@@ -184,5 +187,55 @@ async def test_open_streams_end_when_the_service_stops(
     event_id = await world.event()
     guest = await world.person(joined=event_id)
     async with open_stream(client, event_id, guest.headers) as stream:
-        live_of(world).close()
+        await world.app.state.stopping.begin()
         await eventually(lambda: stream.has_ended)
+
+
+async def test_a_photographers_stream_ends_when_the_event_is_given_to_another_one(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    before, after, admin = (
+        await world.photographer(),
+        await world.photographer(),
+        await world.admin(),
+    )
+    event_id = await world.event(before)
+    guest = await world.person(joined=event_id)
+    async with (
+        open_stream(client, event_id, before.headers) as ending,
+        open_stream(client, event_id, admin.headers) as for_admin,
+        open_stream(client, event_id, guest.headers) as for_guest,
+    ):
+        answer = await client.put(
+            f"/api/admin/events/{event_id}",
+            json={"photographer_id": after.id},
+            headers=admin.headers,
+        )
+        assert answer.status_code == 200
+        ((topic, body),) = await world.sent()
+        assert topic == "event.changed"
+        await world.publish(EventChanged.model_validate(body))
+        await world.publish(PhotoUploaded(event_id=event_id, photo_id=1, seen_by_all=True))
+        await eventually(lambda: ending.has_ended)
+        assert ending.events == [("event.changed", {})]
+        for stream in (for_admin, for_guest):
+            assert await stream.wait_for(2) == [
+                ("event.changed", {}),
+                ("photo.uploaded", {"photo_id": 1}),
+            ]
+
+
+async def test_a_photographers_stream_ends_also_when_no_message_tells_of_the_change(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    before, after = await world.photographer(), await world.photographer()
+    given, kept = await world.event(before), await world.event(before)
+    async with (
+        open_stream(client, given, before.headers) as ending,
+        open_stream(client, kept, before.headers) as staying,
+    ):
+        await world.change(events, given, photographer_id=after.id)
+        await end_given_away(live_of(world), world.services_database)
+        await eventually(lambda: ending.has_ended)
+        await world.publish(PhotoUploaded(event_id=kept, photo_id=1))
+        assert await staying.wait_for(1) == [("photo.uploaded", {"photo_id": 1})]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -47,10 +48,12 @@ def live_of(world: World) -> LiveUpdates:
 async def unread_streams(
     server: uvicorn.Server, world: World, event_id: int, viewer: Person, count: int
 ) -> AsyncIterator[Sequence[SlowClient]]:
+    # All are one person's, who may have six.
+    live_of(world)._per_account = count + 1
     async with clients_of(url_of(server), count) as clients:
         for client in clients:
             await client.get(f"/api/events/{event_id}/stream", viewer.headers)
-        await eventually(lambda: live_of(world)._count >= count)
+        await eventually(lambda: live_of(world)._by_account.total() >= count)
         yield clients
 
 
@@ -99,14 +102,40 @@ async def test_streams_that_nobody_reads_give_their_room_back(world: World, coun
     photographer = await world.photographer()
     event_id = await world.event(photographer)
     async with (
-        server_of(world.app, send_buffer_bytes=4096, stall_seconds=0.5) as server,
+        server_of(world.app, send_buffer_bytes=4096, stall_seconds=3) as server,
         unread_streams(server, world, event_id, photographer, count) as clients,
         httpx.AsyncClient(base_url=url_of(server), timeout=PATIENCE_SECONDS) as client,
         open_stream(client, event_id, photographer.headers) as read,
     ):
         await tell(world, event_id, read, 0, 50)
-        await eventually(lambda: live_of(world)._count == 1)
+        await eventually(lambda: live_of(world)._by_account.total() == 1)
         await tell(world, event_id, read, 50, 100)
         async with asyncio.timeout(PATIENCE_SECONDS):
             for unread in clients:
                 await unread.read_to_the_end()
+
+
+async def test_events_keep_their_order_whoever_writes_them(world: World) -> None:
+    """At once where the client has taken all, by the stream's task where it has not."""
+    photographer = await world.photographer()
+    event_id = await world.event(photographer)
+    live = live_of(world)
+    async with (
+        server_of(world.app, send_buffer_bytes=4096) as server,
+        clients_of(url_of(server), 1) as (slow,),
+    ):
+        await slow.get(f"/api/events/{event_id}/stream", photographer.headers)
+        await eventually(lambda: live._by_account.total() == 1)
+        received, told, waited = b"", 0, 0
+        for burst in (1, 2, 100, 3, 1, 200, 50):
+            for _ in range(burst):
+                message = PhotoFailed(event_id=event_id, photo_id=told, reason="damaged " * 20)
+                live.publish(message)
+                waited = max(waited, len(live._all()[0]._waiting))
+                told += 1
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while received.count(b"event: photo.failed") < told:
+                    received += await slow.read(65536)
+        assert waited > 0
+        numbers = [int(number) for number in re.findall(rb'"photo_id":(\d+)', received)]
+        assert numbers == list(range(told))

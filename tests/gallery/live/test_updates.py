@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from libs.common.errors import Unavailable
-from libs.common.messaging.messages import PhotoUploaded
-from services.gallery.live.updates import GAP, LiveEvent, LiveUpdates, Subscription, Viewer
+from libs.common.errors import TooManyRequests, Unavailable
+from libs.common.messaging.messages import PhotoMatched, PhotoUploaded
+from services.gallery.live.announcements import GAP, Announcement, LiveEvent, Viewer
+from services.gallery.live.updates import HEARTBEAT, LiveUpdates, Subscription
 from tests.support.polling import PATIENCE_SECONDS
 
 GUEST = Viewer(7, runs_event=False)
@@ -14,21 +16,26 @@ def numbered(count: int) -> list[LiveEvent]:
     return [LiveEvent("photo.uploaded", {"photo_id": number}) for number in range(count)]
 
 
-async def read(subscription: Subscription, count: int) -> list[LiveEvent]:
-    events: list[LiveEvent] = []
+async def read(subscription: Subscription, count: int) -> bytes:
+    """So many events as they are sent, or all before the stream's end."""
+    sent = b""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        async for event in subscription:
-            events.append(event)
-            if len(events) == count:
+        async for piece in subscription.blocks(ping_seconds=PATIENCE_SECONDS):
+            sent += piece
+            if sent.count(b"\n\n") >= count:
                 break
-    return events
+    return sent
+
+
+def sent(*events: LiveEvent) -> bytes:
+    return b"".join(event.piece.content for event in events)
 
 
 async def test_events_come_in_the_order_they_were_pushed() -> None:
     subscription = Subscription(GUEST)
     for event in numbered(5):
         subscription.push(event)
-    assert await read(subscription, 5) == numbered(5)
+    assert await read(subscription, 5) == sent(*numbered(5))
 
 
 async def test_a_full_buffer_becomes_one_gap_and_later_events_follow_it() -> None:
@@ -36,7 +43,7 @@ async def test_a_full_buffer_becomes_one_gap_and_later_events_follow_it() -> Non
     for event in numbered(4):
         subscription.push(event)
     subscription.push(numbered(9)[8])
-    assert await read(subscription, 2) == [GAP, numbered(9)[8]]
+    assert await read(subscription, 2) == sent(GAP, numbered(9)[8])
 
 
 async def test_a_gap_makes_waiting_events_needless() -> None:
@@ -44,33 +51,70 @@ async def test_a_gap_makes_waiting_events_needless() -> None:
     for event in [*numbered(3), GAP, GAP]:
         subscription.push(event)
     subscription.push(numbered(1)[0])
-    assert await read(subscription, 2) == [GAP, numbered(1)[0]]
+    assert await read(subscription, 2) == sent(GAP, numbered(1)[0])
+
+
+async def test_an_event_is_written_as_the_standard_has_it() -> None:
+    event = LiveEvent("photo.matched", {"photo_id": 4711})
+    assert event.piece.content == b'event: photo.matched\ndata: {"photo_id":4711}\n\n'
+
+
+async def test_pieces_stay_small_however_much_waits() -> None:
+    subscription = Subscription(GUEST)
+    long = LiveEvent("photo.failed", {"reason": "damaged " * 500})
+    for _ in range(4):
+        subscription.push(long)
+    pieces = subscription.blocks(ping_seconds=PATIENCE_SECONDS)
+    assert await anext(pieces) == sent(long, long)
+
+
+async def test_a_stream_with_nothing_to_tell_says_that_it_lives() -> None:
+    pieces = Subscription(GUEST).blocks(ping_seconds=0.01)
+    assert await anext(pieces) == HEARTBEAT
+    assert await anext(pieces) == HEARTBEAT
+
+
+async def test_an_event_is_made_once_for_all_guests() -> None:
+    announcement = Announcement(PhotoMatched(event_id=1, photo_id=5, user_ids=(7, 8)))
+    other = replace(GUEST, user_id=8)
+    assert announcement.to(GUEST) is announcement.to(other) is not None
+    assert announcement.to(replace(GUEST, user_id=9)) is None
 
 
 async def test_only_streams_of_the_event_hear_a_message() -> None:
-    live = LiveUpdates(max_streams=5)
+    live = LiveUpdates(max_streams=5, per_account=5)
     with live.subscribe(1, GUEST) as here, live.subscribe(2, GUEST) as elsewhere:
-        live.publish(PhotoUploaded(event_id=1, photo_id=5))
-        live.publish(PhotoUploaded(event_id=2, photo_id=6))
-        assert await read(here, 1) == [LiveEvent("photo.uploaded", {"photo_id": 5})]
-        assert await read(elsewhere, 1) == [LiveEvent("photo.uploaded", {"photo_id": 6})]
+        live.publish(PhotoUploaded(event_id=1, photo_id=5, seen_by_all=True))
+        live.publish(PhotoUploaded(event_id=2, photo_id=6, seen_by_all=True))
+        assert await read(here, 1) == sent(LiveEvent("photo.uploaded", {"photo_id": 5}))
+        assert await read(elsewhere, 1) == sent(LiveEvent("photo.uploaded", {"photo_id": 6}))
 
 
 async def test_there_is_room_again_when_a_stream_ends() -> None:
-    live = LiveUpdates(max_streams=1)
+    live = LiveUpdates(max_streams=1, per_account=5)
     with live.subscribe(1, GUEST), pytest.raises(Unavailable):
-        live.require_room()
-    live.require_room()
+        live.require_room(GUEST.user_id)
+    live.require_room(GUEST.user_id)
 
 
 async def test_closing_ends_waiting_streams_and_refuses_new_ones() -> None:
-    live = LiveUpdates(max_streams=5)
+    live = LiveUpdates(max_streams=5, per_account=5)
     with live.subscribe(1, GUEST) as subscription:
         reading = asyncio.create_task(read(subscription, 1))
         await asyncio.sleep(0)
-        live.close()
-        assert await reading == []
+        await live.close()
+        assert await reading == b""
     with pytest.raises(Unavailable):
-        live.require_room()
-    with live.subscribe(1, GUEST) as late:
-        assert await read(late, 1) == []
+        live.require_room(GUEST.user_id)
+    with pytest.raises(Unavailable), live.subscribe(1, GUEST):
+        raise AssertionError
+
+
+async def test_one_account_has_so_many_streams_and_others_have_theirs() -> None:
+    live = LiveUpdates(max_streams=9, per_account=2)
+    with live.subscribe(1, GUEST), live.subscribe(2, GUEST):
+        with pytest.raises(TooManyRequests), live.subscribe(3, GUEST):
+            raise AssertionError
+        with live.subscribe(1, replace(GUEST, user_id=GUEST.user_id + 1)):
+            pass
+    live.require_room(GUEST.user_id)

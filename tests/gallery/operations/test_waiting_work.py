@@ -1,12 +1,12 @@
 """The operators' gauges of what waits for recognition."""
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import REGISTRY
 from sqlalchemy import insert
 
+from libs.common import tasks
 from libs.common.database.tables import external_collections, face_removals, photos
 from services.gallery import metrics
 from services.gallery.operations.waiting_work import watch_waiting_work
@@ -22,13 +22,11 @@ async def seen(world: World) -> None:
     """Look once, at least; the service's own watcher would set what it read before."""
     await world.app.state.background.end()
     metrics.DATABASE_BYTES.set_function(lambda: -1)  # until there is an answer
-    watcher = asyncio.create_task(watch_waiting_work(world.database, every_seconds=0.01))
+    watcher = asyncio.create_task(watch_waiting_work(world.services_database, every_seconds=0.01))
     try:
         await eventually(lambda: (value("findme_database_bytes") or 0) > 0)
     finally:
-        watcher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+        await tasks.end(watcher)
 
 
 def ago(seconds: float) -> datetime:

@@ -18,10 +18,12 @@ from libs.common.storage.folder import FolderStore
 from services.gallery.app import create_app
 from services.gallery.settings import GallerySettings
 from services.recognition.app import create_app as create_recognition
+from services.recognition.engine.face_engine import to_bytes
 from services.recognition.settings import RecognitionSettings
 from tests.gallery.world import World
 from tests.support.engine_pools import lent_pools
 from tests.support.http_server import calling
+from tests.support.own_role import with_own_role
 from tests.support.people import Person
 from tests.support.polling import eventually
 from tests.support.scripted_engine import ScriptedEngine, embedding_of
@@ -41,7 +43,7 @@ class Venue:
         photo_id = await self.world.photo(self.event_id, photographer=self.photographer)
         for position, person in enumerate(people):
             face_id = await self.world.face(photo_id, self.event_id, position)
-            embedding = embedding_of(person).astype("<f4").tobytes()
+            embedding = to_bytes(embedding_of(person))
             await self.world.change(faces, face_id, left=position / 8, embedding=embedding)
         return photo_id
 
@@ -89,11 +91,13 @@ async def world(database_url: str, tmp_path: Path, provider: str) -> AsyncIterat
         database = await stack.enter_async_context(Database.open(settings))
         resources = Resources(database, bus, await FolderStore.open(tmp_path / "store"), topology)
         pools = await stack.enter_async_context(lent_pools(ScriptedEngine, recognition_settings))
-        recognition = create_recognition(recognition_settings, resources, pools=pools)
-        await stack.enter_async_context(recognition.router.lifespan_context(recognition))
-        app = create_app(
-            settings, resources, recognition_transport=httpx.ASGITransport(recognition)
+        theirs = await stack.enter_async_context(
+            with_own_role(resources, recognition_settings, "recognition")
         )
+        recognition = create_recognition(recognition_settings, theirs, pools=pools)
+        await stack.enter_async_context(recognition.router.lifespan_context(recognition))
+        own = await stack.enter_async_context(with_own_role(resources, settings, "gallery"))
+        app = create_app(settings, own, recognition_transport=httpx.ASGITransport(recognition))
         client = await stack.enter_async_context(calling(app))
         yield World(database, app, client, bus)
 

@@ -2,8 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from libs.common.database.tables import photos
+from libs.common.database.tables import outbox, photos
 from libs.common.web.auth import Role
+from services.gallery.settings import DELETE_AGAIN_SECONDS
 from tests.gallery.world import NOON, World
 
 
@@ -14,7 +15,7 @@ async def test_a_photographer_sees_their_events_the_first_one_by_itself(world: W
     first, second = await world.event(photographer), await world.event(photographer)
     await world.event(await world.photographer())
     answer = await world.client.get("/api/photographer/events", headers=photographer.headers)
-    assert [event["id"] for event in answer.json()] == [first, second]
+    assert [event["id"] for event in answer.json()] == [second, first]
     answer = await world.client.get("/api/photographer/my-event", headers=photographer.headers)
     assert set(answer.json()) == {
         "id",
@@ -23,6 +24,9 @@ async def test_a_photographer_sees_their_events_the_first_one_by_itself(world: W
         "date",
         "photographer_id",
         "expires_at",
+        "strip_metadata",
+        "duplicates",
+        "time_zone",
     }
     assert answer.json()["id"] == first
 
@@ -58,6 +62,27 @@ async def test_an_events_photos_say_how_far_they_are_and_why_one_failed(world: W
     rest = await world.client.get(page.links["next"]["url"], headers=photographer.headers)
     assert [photo["id"] for photo in rest.json()] == [failed]
     assert "next" not in rest.links
+
+
+async def test_a_note_on_a_photo_is_for_photographers_alone(world: World) -> None:
+    photographer = await world.photographer()
+    event_id = await world.event(photographer)
+    await world.photo(event_id, note="The picture is damaged.", show_in_general=True)
+    await world.photo(event_id, uploaded_at=NOON - timedelta(seconds=1))
+    guest = await world.person(joined=event_id)
+
+    answer = await world.client.get(
+        f"/api/photographer/events/{event_id}/photos", headers=photographer.headers
+    )
+    assert [photo["processing_note"] for photo in answer.json()] == [
+        "The picture is damaged.",
+        None,
+    ]
+    answer = await world.client.get(
+        f"/api/user/events/{event_id}/all-photos", headers=guest.headers
+    )
+    assert answer.json()
+    assert "processing_note" not in answer.json()[0]
 
 
 async def test_progress_counts_photos_by_status(world: World) -> None:
@@ -153,9 +178,14 @@ async def test_a_deleted_photo_is_gone_and_its_objects_are_asked_to_go(world: Wo
     assert (await world.client.delete(url, headers=photographer.headers)).status_code == 200
     assert (await world.client.delete(url, headers=photographer.headers)).status_code == 404
     assert await world.rows(photos) == []
-    ((topic, body),) = await world.sent()
-    assert topic == "photo.deleted"
-    assert (body["event_id"], body["photo_id"], body["filename"]) == (event_id, photo_id, filename)
+    first, again = sorted(await world.rows(outbox), key=lambda row: row["next_attempt_at"])
+    wait = (again["next_attempt_at"] - first["next_attempt_at"]).total_seconds()
+    assert wait == pytest.approx(DELETE_AGAIN_SECONDS, abs=1)
+    sent = await world.sent()
+    assert [topic for topic, _ in sent] == ["photo.deleted"] * 2
+    for _, body in sent:
+        named = (body["event_id"], body["photo_id"], body["filename"])
+        assert named == (event_id, photo_id, filename)
 
 
 async def test_several_photos_are_deleted_others_are_skipped(world: World) -> None:
@@ -168,7 +198,7 @@ async def test_several_photos_are_deleted_others_are_skipped(world: World) -> No
     )
     assert (answer.status_code, answer.json()["deleted_count"]) == (200, 2)
     assert {row["id"] for row in await world.rows(photos)} == {mine[2], theirs}
-    assert [topic for topic, _ in await world.sent()] == ["photo.deleted"] * 2
+    assert [topic for topic, _ in await world.sent()] == ["photo.deleted"] * 4
     for joined, status in ("", 400), ("1,x", 400), ("9" * 30, 400), (str(theirs), 404):
         answer = await world.client.delete(
             f"/api/photos?photo_ids={joined}", headers=photographer.headers
@@ -200,3 +230,49 @@ async def test_admins_see_others_events_as_well(world: World) -> None:
         f"/api/photographer/events/{event_id}/progress", headers=admin.headers
     )
     assert answer.status_code == 200
+
+
+async def test_guests_are_told_of_a_photo_only_where_they_saw_it_or_see_it_now(
+    world: World,
+) -> None:
+    photographer = await world.photographer()
+    event_id = await world.event(photographer)
+    hidden, other = [await world.photo(event_id, show_in_general=False) for _ in range(2)]
+
+    async def told(photo_id: int, *, show: bool | None) -> bool:
+        answer = await world.client.put(
+            f"/api/photos/{photo_id}/show-in-general",
+            json={"show_in_general": show},
+            headers=photographer.headers,
+        )
+        assert answer.status_code == 200
+        ((_, body),) = await world.sent()
+        return bool(body["seen_by_all"])
+
+    assert not await told(hidden, show=False)
+    assert await told(hidden, show=None)
+    assert await told(hidden, show=True)
+    # With a selection, what is neither shown nor hidden is not seen either.
+    assert not await told(other, show=None)
+    assert not await told(other, show=False)
+    assert await told(hidden, show=False)
+
+
+async def test_the_message_of_a_deleted_photo_names_who_could_see_it(world: World) -> None:
+    photographer = await world.photographer()
+    event_id = await world.event(photographer)
+    guest, other = [await world.person(joined=event_id) for _ in range(2)]
+    general = await world.photo(event_id)
+    hidden = await world.photo(event_id, show_in_general=False)
+    for person, photo_id in ((guest, hidden), (other, general)):
+        await world.match(person, event_id, [photo_id], await world.selfie(person))
+    answer = await world.client.delete(
+        f"/api/photos?photo_ids={general},{hidden}", headers=photographer.headers
+    )
+    assert answer.status_code == 200
+    told = [
+        (body["photo_id"], body["seen_by_all"], body["user_ids"]) for _, body in await world.sent()
+    ]
+    assert sorted(told[:2]) == [(general, True, [other.id]), (hidden, False, [guest.id])]
+    # When its objects are looked for again, nobody is told of it a second time.
+    assert sorted(told[2:]) == [(general, False, []), (hidden, False, [])]

@@ -25,7 +25,7 @@ def test_any_other_word_is_refused_or_names_a_place(word: str) -> None:
         place = decode_cursor(word)
     except InvalidInput:
         return
-    assert place.uploaded_at.tzinfo is not None
+    assert place.moment.tzinfo is not None
     assert 0 <= place.photo_id < 2**63
 
 

@@ -8,19 +8,14 @@ from PIL import Image
 
 from services.recognition.engine.decode import PhotoScales
 from services.recognition.engine.detect.found_face import LocatedFace, without_repeats
-from services.recognition.engine.detect.hog import (
-    NEARLY_TOO_SMALL,
-    HogDetector,
-    rows_to_search_again,
-)
-from services.recognition.engine.detect.yunet import YuNetDetector
+from services.recognition.engine.detect.yunet import YuNetDetector, open_yunet
 from services.recognition.engine.models.files import ModelUnusable, find_yunet
 from tests.support.faces import astronaut, grace_hopper, yunet_model
 
 
 @pytest.fixture(scope="module")
 def yunet() -> YuNetDetector:
-    return YuNetDetector(yunet_model())
+    return YuNetDetector(yunet_model(), name="packaged")
 
 
 def group(people: int, width: int, *, rows: int = 1) -> Image.Image:
@@ -45,39 +40,7 @@ def opened(picture: Image.Image, folder: Path) -> PhotoScales:
 
 
 def box(left: float, top: float, width: float, confidence: float = 0.9) -> LocatedFace:
-    return LocatedFace(left, top, width, width, confidence)
-
-
-def test_hog_finds_a_group_of_faces_of_three_percent_of_the_width(tmp_path: Path) -> None:
-    faces = HogDetector().locate(opened(group(6, 130), tmp_path))
-    # Their clothes may look like faces too, but less so.
-    found = sorted(face.left + face.width / 2 for face in faces if face.confidence > 0.65)
-    expected = [1600 / 6 * (person + 0.5) for person in range(6)]
-    assert found == pytest.approx(expected, abs=60)
-
-
-def test_hog_does_not_read_the_photo_again_where_all_faces_are_large(tmp_path: Path) -> None:
-    photo = opened(group(2, 500), tmp_path)
-    faces = HogDetector().locate(photo)
-    assert len(faces) == 2
-    assert "fine" not in vars(photo)
-
-
-def test_where_nobody_is_found_the_whole_photo_is_searched_again() -> None:
-    assert rows_to_search_again([], 1200) == (0, 1200)
-
-
-def test_around_faces_that_are_nearly_too_small_the_rows_are_searched_again() -> None:
-    small, large = box(0, 500, NEARLY_TOO_SMALL - 10), box(0, 100, 300)
-    rows = rows_to_search_again([small, large], 1200)
-    assert rows is not None
-    assert 100 < rows[0] < 400
-    assert 650 < rows[1] < 1000
-    assert rows_to_search_again([box(0, 10, 90)], 120) == (0, 120)
-
-
-def test_large_faces_alone_need_no_second_search() -> None:
-    assert rows_to_search_again([box(0, 100, 300)], 1200) is None
+    return LocatedFace(left, top, width, width, confidence, np.zeros((5, 2)))
 
 
 def test_yunet_finds_a_crowd_of_faces_of_one_percent_of_the_width(
@@ -86,6 +49,22 @@ def test_yunet_finds_a_crowd_of_faces_of_one_percent_of_the_width(
     faces = yunet.locate(opened(group(10, 48, rows=3), tmp_path))
     assert len(faces) == 30
     assert all(one.confidence >= other.confidence for one, other in pairwise(faces))
+
+
+def test_yunet_finds_everybody_in_a_panorama(yunet: YuNetDetector, tmp_path: Path) -> None:
+    """40 people in two rows, their faces half a percent of the width."""
+    scene = Image.new("RGB", (16382, 3628), (110, 120, 130))
+    for person in range(40):
+        portrait = (astronaut(), grace_hopper())[person % 2]
+        scale = 90 / (85, 190)[person % 2]
+        size = (round(portrait.width * scale), round(portrait.height * scale))
+        scene.paste(portrait.resize(size), (100 + person % 20 * 800, 300 + person // 20 * 1700))
+    path = tmp_path / "panorama.jpg"
+    scene.save(path, quality=85)
+    photo = PhotoScales(path)
+    assert photo.base.size < 1.1 * 1600 * 1200 * 3
+    sure = [face for face in yunet.locate(photo) if face.is_aligned]
+    assert 38 <= len(sure) <= 40
 
 
 @pytest.mark.parametrize("degrees", [-50, -30, 30, 50])
@@ -104,7 +83,6 @@ def test_yunet_names_the_landmarks_from_the_person_s_right(
     yunet: YuNetDetector, tmp_path: Path
 ) -> None:
     (face,) = yunet.locate(opened(grace_hopper(), tmp_path))
-    assert face.landmarks is not None
     right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
     assert right_eye[0] < nose[0] < left_eye[0]
     assert right_mouth[0] < left_mouth[0]
@@ -116,24 +94,32 @@ def test_a_photo_without_faces_has_none_for_yunet(yunet: YuNetDetector, tmp_path
     assert yunet.locate(opened(Image.new("RGB", (1, 1)), tmp_path)) == []
 
 
-def test_a_model_made_for_one_size_of_picture_takes_any(
-    yunet: YuNetDetector, tmp_path: Path
-) -> None:
-    model = onnx.load(yunet_model())
+def test_a_model_takes_any_size_of_picture(yunet: YuNetDetector, tmp_path: Path) -> None:
+    model = onnx.load_from_string(yunet_model())
+    # The packaged one is made for one size, others are free.
     dimensions = model.graph.input[0].type.tensor_type.shape.dim
-    dimensions[2].dim_value, dimensions[3].dim_value = 640, 640
-    fixed = tmp_path / "fixed.onnx"
-    onnx.save(model, fixed)
+    dimensions[2].dim_param, dimensions[3].dim_param = "height", "width"
+    for output in model.graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = "anchors"
+    free = YuNetDetector(model.SerializeToString(), name="free")
     photo = opened(grace_hopper(), tmp_path)
-    (expected,), (found,) = yunet.locate(photo), YuNetDetector(fixed).locate(photo)
+    (expected,), (found,) = yunet.locate(photo), free.locate(photo)
     assert found.left == pytest.approx(expected.left)
     assert found.confidence == pytest.approx(expected.confidence)
 
 
 def test_a_file_that_is_no_detector_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "damaged.onnx").write_bytes(b"not a model")
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(b"not a model")
     with pytest.raises(ModelUnusable, match=r"damaged\.onnx is not a usable YuNet model"):
-        YuNetDetector(tmp_path / "damaged.onnx")
+        open_yunet(tmp_path, damaged)
+
+
+def test_without_a_file_in_the_folder_the_packaged_detector_is_taken(tmp_path: Path) -> None:
+    assert open_yunet(tmp_path) is not None
+    (tmp_path / "face_detection_yunet_test.onnx").write_bytes(b"not a model")
+    with pytest.raises(ModelUnusable, match=r"face_detection_yunet_test\.onnx"):
+        open_yunet(tmp_path)
 
 
 def test_the_newest_detector_in_the_folder_is_taken(tmp_path: Path) -> None:
@@ -156,11 +142,13 @@ def test_two_finds_of_one_face_are_one() -> None:
 def test_a_face_moves_with_its_picture() -> None:
     marks = np.arange(10.0).reshape(5, 2)
     face = LocatedFace(10, 20, 30, 40, 0.9, marks)
-    moved = face.shifted(down=5).scaled(2)
+    moved = face.moved(1, 5j).scaled(2)
     assert (moved.left, moved.top, moved.width, moved.height) == (20, 50, 60, 80)
-    assert moved.landmarks is not None
     np.testing.assert_array_equal(moved.landmarks, (marks + np.array([0, 5])) * 2)
-    assert LocatedFace(-10, -5, 50, 500, 0.9).clipped(30, 100) == (0, 0, 30, 100)
+    on_its_side = face.moved(1j, 0)
+    assert (on_its_side.left, on_its_side.top) == (-60, 10)
+    assert (on_its_side.width, on_its_side.height) == (40, 30)
+    assert LocatedFace(-10, -5, 50, 500, 0.9, marks).clipped(30, 100) == (0, 0, 30, 100)
 
 
 def test_a_photo_is_never_enlarged_to_find_small_faces(tmp_path: Path) -> None:
@@ -168,6 +156,9 @@ def test_a_photo_is_never_enlarged_to_find_small_faces(tmp_path: Path) -> None:
     assert small.base.shape == (1120, 1600, 3)
     assert small.fine is small.base
     assert small.own_factor == pytest.approx(1 / 1.6)
+    wide = opened(Image.new("RGB", (3000, 750)), tmp_path)
+    assert wide.base.shape == (693, 2771, 3)
+    assert wide.fine.shape == (750, 3000, 3)
     large = opened(Image.new("RGB", (2000, 3000)), tmp_path)
     assert large.fine.shape == (3000, 2000, 3)
     assert large.fine_factor == pytest.approx(3000 / 1600)

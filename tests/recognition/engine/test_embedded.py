@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from services.recognition.engine.decode import UndecodablePhoto
 from services.recognition.engine.detect.selfie_check import check_selfie
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.face_engine import (
@@ -14,9 +13,10 @@ from services.recognition.engine.face_engine import (
     EMBEDDED,
     FloatArray,
     PhotoAnalysis,
+    UndecodablePhoto,
 )
 from services.recognition.matching.compare import alike_pairs
-from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_model
+from tests.support.faces import astronaut, grace_hopper, labelled_faces
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,9 @@ def portraits(
 
 
 def embeddings(analysis: PhotoAnalysis) -> FloatArray:
-    return np.array([face.embedding for face in analysis.faces]).reshape(-1, 128)
+    return np.array([face.embedding for face in analysis.faces]).reshape(
+        -1, EMBEDDED.embedding_size
+    )
 
 
 def selfie(engine: EmbeddedEngine, path: Path) -> FloatArray:
@@ -163,16 +165,9 @@ def test_people_match_themselves_and_not_each_other_in_any_light(
         assert found.selfies.tolist() == [index]
 
 
-@pytest.fixture(scope="module", params=["hog", "yunet"])
-def either_engine(request: pytest.FixtureRequest, model_dir: Path) -> EmbeddedEngine:
-    detector_model = yunet_model() if request.param == "yunet" else None
-    return EmbeddedEngine(model_dir=model_dir, detector_model=detector_model)
-
-
 def test_labelled_guests_are_all_found_and_nobody_is_mistaken(
-    either_engine: EmbeddedEngine,
+    engine: EmbeddedEngine,
 ) -> None:
-    engine = either_engine
     labelled = labelled_faces()
     selfies = [selfie(engine, path) for path in labelled.selfies.values()]
     names = list(labelled.selfies)
@@ -192,14 +187,13 @@ def test_labelled_guests_are_all_found_and_nobody_is_mistaken(
 
 
 @pytest.mark.parametrize("degrees", [-40, 0, 40])
-def test_a_tilted_head_is_recognised_with_yunet(
+def test_a_tilted_head_is_recognised(
+    engine: EmbeddedEngine,
     portraits: list[tuple[Image.Image, FloatArray]],
-    model_dir: Path,
     tmp_path: Path,
     degrees: int,
 ) -> None:
-    with_yunet = EmbeddedEngine(model_dir=model_dir, detector_model=yunet_model())
     _, (_, own) = portraits
     tilted = grace_hopper().rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90))
-    (face,) = with_yunet.analyze(save(tilted, tmp_path / "photo.jpg")).faces
+    (face,) = engine.analyze(save(tilted, tmp_path / "photo.jpg")).faces
     assert np.linalg.norm(face.embedding - own) < 0.25

@@ -8,7 +8,6 @@ import onnxruntime as ort
 import pytest
 
 from services.recognition.engine.decode import PhotoScales
-from services.recognition.engine.detect.hog import HogDetector
 from services.recognition.engine.embed.dlib import (
     MODEL_NAME,
     DlibChipCutter,
@@ -19,7 +18,7 @@ from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models import dlib_weights, onnx_export
 from services.recognition.engine.models.dlib_weights import FaceResNet
 from services.recognition.engine.models.files import ModelUnusable, default_model_dir, dlib_file
-from tests.support.faces import astronaut, grace_hopper
+from tests.support.faces import astronaut, grace_hopper, yunet
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chips(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    detector, cutter = HogDetector(), DlibChipCutter()
+    detector, cutter = yunet(), DlibChipCutter()
     chips = []
     for number, portrait in enumerate((astronaut(), grace_hopper())):
         path = tmp_path_factory.mktemp("portraits") / f"{number}.png"

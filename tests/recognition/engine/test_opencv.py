@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import cv2
@@ -7,12 +8,20 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from services.recognition.engine.detect.found_face import LocatedFace
-from services.recognition.engine.embed.sface import SFaceChipCutter, SFaceEmbedder
+from services.recognition.engine.detect.selfie_check import check_selfie
+from services.recognition.engine.embed.sface import SFaceChipCutter, SFaceEmbedder, open_sface
 from services.recognition.engine.engines import OpenCvEngine, make_engine
-from services.recognition.engine.face_engine import OPENCV, PROFILES
+from services.recognition.engine.face_engine import (
+    CALIBRATED_SIMILARITY,
+    MIN_QUALITY,
+    OPENCV,
+    PROFILES,
+    Purpose,
+)
+from services.recognition.engine.models import files
 from services.recognition.engine.models.files import ModelUnusable
 from services.recognition.engine.photo_engine import fit_similarity
-from tests.support.faces import astronaut, yunet_model
+from tests.support.faces import astronaut, labelled_faces, yunet_model
 
 
 def stand_in(path: Path, *, size: int = 128) -> Path:
@@ -43,10 +52,16 @@ def stand_in(path: Path, *, size: int = 128) -> Path:
     return path
 
 
+def embedder_of(model: Path) -> SFaceEmbedder:
+    """Of the newest file in the model's folder."""
+    embedder = open_sface(model.parent)
+    assert embedder is not None
+    return embedder
+
+
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    (folder / "face_detection_yunet_test.onnx").symlink_to(yunet_model())
     stand_in(folder / "face_recognition_sface_test.onnx")
     return folder
 
@@ -71,6 +86,28 @@ def test_a_photo_goes_through_detector_alignment_and_network(
     assert OPENCV.calibration.similarity(distance) > 85
 
 
+def test_with_the_packaged_weights_labelled_guests_are_all_found_and_nobody_is_mistaken(
+    tmp_path: Path,
+) -> None:
+    labelled = labelled_faces()
+    engine = OpenCvEngine(model_dir=tmp_path)
+    guests = {}
+    for name, path in labelled.selfies.items():
+        analysis = engine.analyze(path, Purpose.SELFIE)
+        own = check_selfie(analysis.width, analysis.height, analysis.faces).face
+        assert own is not None
+        guests[name] = analysis.faces[own].embedding
+    near = OPENCV.calibration.distance_of(CALIBRATED_SIMILARITY)
+    for path, people in labelled.photos.items():
+        found = {
+            name
+            for face in engine.analyze(path).faces
+            for name, own in guests.items()
+            if face.quality >= MIN_QUALITY and np.linalg.norm(face.embedding - own) <= near
+        }
+        assert found == people, path.name
+
+
 def test_chips_are_those_of_opencv_s_own_recogniser(model_dir: Path) -> None:
     recogniser = cv2.FaceRecognizerSF.create(
         str(model_dir / "face_recognition_sface_test.onnx"), ""
@@ -88,36 +125,36 @@ def test_chips_are_those_of_opencv_s_own_recogniser(model_dir: Path) -> None:
 def test_embeddings_are_those_of_opencv_s_own_recogniser(model_dir: Path) -> None:
     model = model_dir / "face_recognition_sface_test.onnx"
     chip = np.random.default_rng(3).integers(0, 256, (112, 112, 3), np.uint8)
-    (embedding,) = SFaceEmbedder(model).embed(chip[np.newaxis])
+    (embedding,) = embedder_of(model).embed(chip[np.newaxis])
     # OpenCV's recogniser takes blue first.
     feature = cv2.FaceRecognizerSF.create(str(model), "").feature(chip[..., ::-1].copy())[0]
     np.testing.assert_allclose(embedding, feature / np.linalg.norm(feature), atol=1e-4)
 
 
 def test_no_faces_have_no_embeddings(model_dir: Path) -> None:
-    embedder = SFaceEmbedder(model_dir / "face_recognition_sface_test.onnx")
+    embedder = embedder_of(model_dir / "face_recognition_sface_test.onnx")
     assert embedder.embed(np.empty((0, 112, 112, 3), np.uint8)).shape == (0, 128)
 
 
-def test_a_face_without_landmarks_cannot_be_aligned() -> None:
-    with pytest.raises(ValueError, match="landmarks"):
-        SFaceChipCutter().cut(np.zeros((9, 9, 3), np.uint8), LocatedFace(0, 0, 5, 5, 0.9))
-
-
-def test_a_missing_model_is_named_together_with_the_command(tmp_path: Path) -> None:
+def test_a_missing_model_is_named_together_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yunet = yunet_model()
+    monkeypatch.setattr(files, "CARRIER", "a_package_that_is_not_there")
     with pytest.raises(ModelUnusable, match=r"yunet.*findme models pull"):
         OpenCvEngine(model_dir=tmp_path)
-    (tmp_path / "face_detection_yunet_test.onnx").symlink_to(yunet_model())
+    (tmp_path / "face_detection_yunet_test.onnx").write_bytes(yunet)
     with pytest.raises(ModelUnusable, match=r"sface.*findme models pull"):
         OpenCvEngine(model_dir=tmp_path)
 
 
 def test_a_model_with_other_embeddings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable, match=r"shape \(512,\)"):
-        SFaceEmbedder(stand_in(tmp_path / "other.onnx", size=512))
-    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+        embedder_of(stand_in(tmp_path / "face_recognition_sface_2020.onnx", size=512))
+    damaged = tmp_path / "face_recognition_sface_2021.onnx"
+    damaged.write_bytes(b"no model")
     with pytest.raises(ModelUnusable, match="not a usable SFace model"):
-        SFaceEmbedder(tmp_path / "damaged.onnx")
+        embedder_of(damaged)
 
 
 def test_a_turn_a_scale_and_a_shift_are_found_again() -> None:
@@ -129,7 +166,13 @@ def test_a_turn_a_scale_and_a_shift_are_found_again() -> None:
 
 
 def test_every_engine_means_the_same_by_its_best_and_worst_similarity() -> None:
-    for name, profile in PROFILES.items():
-        assert profile.name == name
+    for profile in PROFILES.values():
         assert profile.calibration.similarity(0.0) == 100.0
         assert profile.calibration.similarity(2.0) == 0.0
+
+
+def test_what_is_stored_names_the_numbers_and_their_version_not_the_setting() -> None:
+    names = [profile.name for profile in PROFILES.values()]
+    assert len({*names}) == len(names)
+    assert not {*names} & {*PROFILES}
+    assert all(re.search(r"-\d+$", name) for name in names)

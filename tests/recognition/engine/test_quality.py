@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recognition.engine.decode import PhotoScales
-from services.recognition.engine.detect.found_face import MIN_QUALITY, head_turn, quality
-from services.recognition.engine.detect.hog import HogDetector
+from services.recognition.engine.detect.found_face import head_turn, quality
 from services.recognition.engine.embed.dlib import DlibChipCutter
 from services.recognition.engine.engines import EmbeddedEngine
-from tests.support.faces import astronaut, grace_hopper
+from services.recognition.engine.face_engine import MIN_QUALITY
+from tests.support.faces import astronaut, grace_hopper, yunet
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -22,7 +22,7 @@ def chip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("portrait") / "portrait.png"
     (astronaut() if request.param == "astronaut" else grace_hopper()).save(path)
     photo = PhotoScales(path)
-    return DlibChipCutter().cut(photo.base, HogDetector().locate(photo)[0]).pixels
+    return DlibChipCutter().cut(photo.base, yunet().locate(photo)[0]).pixels
 
 
 def seen(chip: Pixels, width_px: int, blur: float = 0.0) -> float:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.recognition.engine.detect.selfie_check import (
     NO_FACE,
+    NOT_UPRIGHT,
     SEVERAL_FACES,
     SURE_CONFIDENCE,
     TOO_SMALL,
@@ -15,8 +18,11 @@ from services.recognition.engine.detect.selfie_check import (
 from services.recognition.engine.face_engine import DetectedFace
 
 
-def face(width: float, height: float, confidence: float = 0.9) -> DetectedFace:
-    return DetectedFace(0, 0, width, height, confidence, embedding=np.zeros(128, np.float32))
+def face(
+    width: float, height: float, confidence: float = 0.9, is_aligned: bool = True
+) -> DetectedFace:
+    nobody = np.zeros(128, np.float32)
+    return DetectedFace(0, 0, width, height, confidence, nobody, is_aligned=is_aligned)
 
 
 def pixels(
@@ -32,6 +38,25 @@ def test_a_single_large_face_is_accepted() -> None:
 
 def test_a_photo_without_a_face_is_refused() -> None:
     assert check_selfie(1024, 768, []) == SelfieVerdict(problem=NO_FACE)
+
+
+def test_a_face_of_which_the_way_up_is_in_doubt_is_refused() -> None:
+    doubtful = replace(pixels(300), is_aligned=False)
+    assert check_selfie(1024, 768, [doubtful]) == SelfieVerdict(problem=NOT_UPRIGHT)
+    assert check_selfie(1024, 768, [replace(pixels(20), is_aligned=False)]).problem == TOO_SMALL
+
+
+def test_another_s_face_is_not_taken_where_the_guest_s_own_is_in_doubt() -> None:
+    doubtful = replace(pixels(300), is_aligned=False)
+    assert check_selfie(1024, 768, [doubtful, pixels(200)]).problem == SEVERAL_FACES
+    assert check_selfie(1024, 768, [pixels(310), doubtful]).problem == SEVERAL_FACES
+    assert check_selfie(1024, 768, [doubtful, pixels(100)]).problem == NOT_UPRIGHT
+    assert own_face([doubtful, pixels(200)]) == 0
+
+
+def test_a_bystander_s_face_may_be_in_doubt() -> None:
+    faces = [replace(pixels(100), is_aligned=False), pixels(300)]
+    assert check_selfie(1024, 768, faces) == SelfieVerdict(face=1)
 
 
 def test_two_faces_of_like_size_are_refused() -> None:
@@ -51,9 +76,11 @@ def test_an_unsure_detection_does_not_count_beside_a_sure_one_even_if_larger() -
     assert check_selfie(1024, 768, [badge, badge]).problem == SEVERAL_FACES
 
 
-@given(
-    st.lists(st.builds(face, st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.5, 1)), max_size=6)
-)
+SIZES = st.floats(0.01, 1)
+FACES = st.lists(st.builds(face, SIZES, SIZES, st.floats(0.01, 1), st.booleans()), max_size=6)
+
+
+@given(FACES)
 def test_the_face_that_is_indexed_is_the_one_that_was_judged(faces: list[DetectedFace]) -> None:
     verdict = check_selfie(1024, 768, faces)
     if verdict.accepted:
@@ -79,11 +106,7 @@ def test_an_area_under_a_125th_of_the_picture_is_too_small() -> None:
     assert check_selfie(1024, 768, [pixels(79.4)]).accepted
 
 
-@given(
-    st.integers(200, 8000),
-    st.integers(200, 8000),
-    st.lists(st.builds(face, *[st.floats(0.01, 1)] * 3), max_size=5),
-)
+@given(st.integers(200, 8000), st.integers(200, 8000), FACES)
 def test_a_verdict_is_either_a_face_or_a_problem_and_the_face_is_the_largest_sure_one(
     width: int, height: int, faces: list[DetectedFace]
 ) -> None:
@@ -93,6 +116,7 @@ def test_a_verdict_is_either_a_face_or_a_problem_and_the_face_is_the_largest_sur
     if verdict.face is not None:
         sure = [face for face in faces if face.confidence >= SURE_CONFIDENCE] or faces
         assert faces[verdict.face] in sure
+        assert faces[verdict.face].is_aligned
         own = faces[verdict.face].width * faces[verdict.face].height
         assert own == pytest.approx(max(face.width * face.height for face in sure))
 
@@ -103,7 +127,7 @@ def test_the_resolution_of_the_camera_makes_no_difference(size: float, factor: i
     assert check_selfie(512 * factor, 384 * factor, faces) == check_selfie(512, 384, faces)
 
 
-@pytest.mark.parametrize("problem", [NO_FACE, SEVERAL_FACES, TOO_SMALL])
+@pytest.mark.parametrize("problem", [NO_FACE, SEVERAL_FACES, NOT_UPRIGHT, TOO_SMALL])
 def test_problems_are_sentences_that_say_what_to_do(problem: str) -> None:
     assert problem.endswith(".")
     assert len(problem.split(". ")) == 2

@@ -60,7 +60,7 @@ async def test_what_is_deleted_while_it_is_read_is_not_kept(
 ) -> None:
     event, guest = await world.event(), await world.user()
     selfie = await world.insert_selfie(guest)
-    embedding = b"\0" * 4 * EMBEDDED.embedding_size
+    embedding = b"\0" * 2 * EMBEDDED.embedding_size
     await world.index(
         selfie, event, guest, status="done", engine=EMBEDDED.name, embedding=embedding
     )

@@ -31,7 +31,7 @@ def faces_of(photos: list[list[int]]) -> FaceSet:
 
 
 def stacked(embeddings: list[np.ndarray]) -> np.ndarray:
-    return np.array(embeddings, np.float32).reshape(-1, 128)
+    return np.array(embeddings, np.float32).reshape(-1, EMBEDDED.embedding_size)
 
 
 @given(people, st.lists(people, max_size=6))

@@ -32,7 +32,7 @@ from services.recognition.matching.match import (
 )
 from services.recognition.photos.repository import find_photo
 from tests.support.conflicts import OneDeadlock
-from tests.support.polling import eventually
+from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
 
@@ -271,7 +271,7 @@ async def test_faces_are_compared_beside_the_threads_that_files_and_hashes_need(
 
     def compare_when_allowed(*args: Any) -> Any:
         begun.release()
-        may_compare.wait(timeout=20)
+        may_compare.wait(timeout=PATIENCE_SECONDS)
         return alike_pairs(*args)
 
     monkeypatch.setattr(compare, "alike_pairs", compare_when_allowed)
@@ -284,7 +284,7 @@ async def test_faces_are_compared_beside_the_threads_that_files_and_hashes_need(
     try:
         await eventually(lambda: begun.acquire(blocking=False))
         await eventually(lambda: begun.acquire(blocking=False))
-        await asyncio.wait_for(asyncio.to_thread(lambda: None), 10)
+        await asyncio.wait_for(asyncio.to_thread(lambda: None), PATIENCE_SECONDS)
     finally:
         may_compare.set()
         await asyncio.gather(*rematches)
@@ -302,7 +302,7 @@ async def test_the_event_loop_goes_on_while_faces_are_compared(
     def compare_once_the_loop_has_moved(*args: Any) -> Any:
         is_comparing.set()
         # On the loop itself this would wait in vain.
-        compared.append(has_beaten.wait(timeout=20))
+        compared.append(has_beaten.wait(timeout=PATIENCE_SECONDS))
         return alike_pairs(*args)
 
     monkeypatch.setattr(compare, "alike_pairs", compare_once_the_loop_has_moved)

@@ -17,13 +17,14 @@ from libs.common.messaging.messages import PhotoAnalyzed
 from services.recognition.engine.face_engine import EMBEDDED, to_bytes
 from services.recognition.indexes.face_index import FaceKey, IndexedFace, IndexedPhoto
 from services.recognition.matching import repository as stored_matches
-from services.recognition.matching.match import Matcher, finish_selfies, match_photo
+from services.recognition.matching.match import Matcher, finish_selfies, match_photos
 from services.recognition.photos import repository
 from services.recognition.photos.repository import find_photo
 from services.recognition.selfies import repository as selfie_repository
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.matching.test_finishing import matcher, photo
 from tests.support.gate import Gate
+from tests.support.locks import someone_waits
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
@@ -89,7 +90,7 @@ class Pair:
 
     async def match_photo(self, owner: Matcher) -> None:
         message = PhotoAnalyzed(event_id=self.event_id, photo_id=self.photo_id)
-        await match_photo(message, using=owner)
+        await match_photos([message], using=owner)
 
 
 @pytest.fixture
@@ -109,11 +110,7 @@ async def held_or_through(task: asyncio.Task[None], rows: Rows) -> None:
     """Wait until a transaction of this database waits for another one, or the task is done."""
 
     async def is_so() -> bool:
-        waiting = await rows.scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        )
-        return task.done() or bool(waiting)
+        return task.done() or await someone_waits(rows.database)
 
     await eventually(is_so)
 

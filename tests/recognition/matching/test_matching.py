@@ -11,6 +11,7 @@ from libs.common.messaging.messages import Message, PhotoUploaded, RematchReques
 from libs.common.rights.counted_matches import NOT_ME
 from services.recognition.matching import repository as stored_matches
 from services.recognition.matching.compare import Match
+from tests.support.locks import someone_waits
 from tests.support.polling import eventually
 from tests.support.world import World
 
@@ -212,10 +213,10 @@ async def test_a_match_of_a_selfie_deleted_meanwhile_is_not_written(
     photo = await world.photo(event, "people", publish=False)
     face = await world.face(photo, event)
     match = Match(user_id=user, photo_id=photo, selfie_id=selfie, face_id=face, similarity=99.0)
-    async with database.engine.connect() as deleting:
+    async with world.database.engine.connect() as deleting:
         await deleting.execute(selfies.delete().where(selfies.c.id == selfie))
         writing = asyncio.create_task(write(database, event, [match]))
-        await eventually(lambda: waits_for_a_lock(world))
+        await eventually(lambda: someone_waits(world.database))
         await deleting.commit()
         await writing
     assert await world.matches(event) == set()
@@ -231,13 +232,14 @@ async def test_matches_and_a_deletion_of_many_photos_do_not_wait_for_each_other(
     # By guest the later photo comes first.
     for photo in (late, early):
         user = await world.user()
+        await world.join(user, event)
         selfie = await world.selfie(user, "people 1", publish=False)
         face = await world.face(photo, event)
         found.append(Match(user, photo, selfie, face, 99.0))
-    async with database.engine.connect() as deleting:
+    async with world.database.engine.connect() as deleting:
         await deleting.execute(photos.delete().where(photos.c.id == early))
         writing = asyncio.create_task(write(database, event, found))
-        await eventually(lambda: waits_for_a_lock(world))
+        await eventually(lambda: someone_waits(world.database))
         await deleting.execute(photos.delete().where(photos.c.id == late))
         await deleting.commit()
         await writing
@@ -247,11 +249,3 @@ async def test_matches_and_a_deletion_of_many_photos_do_not_wait_for_each_other(
 async def write(database: Database, event_id: int, found: list[Match]) -> None:
     async with database.unit_of_work() as unit:
         await stored_matches.upsert(unit.connection, event_id, found)
-
-
-async def waits_for_a_lock(world: World) -> bool:
-    waiting = await world.scalar(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND wait_event_type = 'Lock'"
-    )
-    return bool(waiting)

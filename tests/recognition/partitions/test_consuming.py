@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from libs.common.background import BackgroundTaskDown, BackgroundTasks
 from libs.common.messaging.bus.in_process import InProcessBus
-from libs.common.messaging.bus.protocol import Delivery, Handler, Subscription
+from libs.common.messaging.bus.protocol import Batches, Delivery, Handler, Subscription
 from libs.common.messaging.bus.topology import Queue
 from libs.common.resources import Resources
 from services.recognition.partitions import holding
@@ -38,8 +38,10 @@ async def test_a_partition_whose_consumer_keeps_ending_costs_the_others_nothing(
     subscribe = bus.subscribe
     begun: list[str] = []
 
-    async def briefly(queue: Queue, handler: Handler) -> Subscription:
-        subscription = await subscribe(queue, handler)
+    async def briefly(
+        queue: Queue, handler: Handler, *, batches: Batches | None = None
+    ) -> Subscription:
+        subscription = await subscribe(queue, handler, batches=batches)
         if queue is topology.match[SICK]:
             begun.append(queue.name)
             await subscription.stop()

@@ -4,12 +4,13 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.recognition.partition_world import PARTITIONS, Fleet, running_fleet
+from tests.support.own_process import own_process
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.postgres import Postgres
 
@@ -22,9 +23,10 @@ async def fleet(database_url: str, amqp_url: str) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-@asynccontextmanager
-async def replica_process(fleet: Fleet, name: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
+def replica_process(
+    fleet: Fleet, name: str
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    return own_process(
         sys.executable,
         "-m",
         "tests.recognition.partition_replica",
@@ -34,12 +36,6 @@ async def replica_process(fleet: Fleet, name: str) -> AsyncIterator[asyncio.subp
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[3],
     )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
 
 
 async def wait_for_owners(fleet: Fleet, wanted: dict[str | None, int]) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 from prometheus_client import REGISTRY
 
+from libs.common import tasks
 from services.recognition.partitions.owner import LeaseTimes
 from tests.recognition.partition_world import PARTITIONS, Fleet, running_fleet
 from tests.support.polling import eventually
@@ -35,8 +36,7 @@ async def under_load(fleet: Fleet, *, every_seconds: float = 0.002) -> AsyncIter
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await tasks.end(task)
     assert doubles == set()
 
 

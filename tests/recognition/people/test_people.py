@@ -16,20 +16,20 @@ from libs.common.errors import Unavailable
 from libs.common.resources import Resources
 from libs.common.rights.counted_matches import ADDED, NOT_ME
 from libs.common.web.internal import INTERNAL_TOKEN_HEADER, internal_token
-from services.recognition.engine.detect.found_face import MIN_QUALITY
-from services.recognition.engine.face_engine import EMBEDDED, OPENCV
+from services.recognition.engine.face_engine import EMBEDDED, MIN_QUALITY, OPENCV, to_bytes
 from services.recognition.people import find_people
 from services.recognition.people.find_people import PeopleFinder
 from services.recognition.people.group_apart import group_apart
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.conftest import running_recognition
 from tests.recognition.matching.test_matching import settled
-from tests.support.people import SECRET
+from tests.support.odd_engines import PROVIDERS, as_of
+from tests.support.people import KEYS
 from tests.support.polling import eventually
 from tests.support.scripted_engine import embedding_of
 from tests.support.world import World
 
-TOKEN = {INTERNAL_TOKEN_HEADER: internal_token(SECRET)}
+TOKEN = {INTERNAL_TOKEN_HEADER: internal_token(KEYS)}
 
 
 @pytest.fixture
@@ -132,9 +132,9 @@ async def test_unmatchable_faces_and_those_of_another_engine_are_no_people(
 ) -> None:
     event = await world.event()
     for engine, quality in (
-        ("embedded", 0.9),
-        ("embedded", MIN_QUALITY / 2),
-        ("opencv", 0.9),
+        (EMBEDDED.name, 0.9),
+        (EMBEDDED.name, MIN_QUALITY / 2),
+        (OPENCV.name, 0.9),
     ):
         await stored_face(world, event, 1, engine=engine, quality=quality)
     async with PeopleFinder(resources.database, EMBEDDED) as finder:
@@ -256,7 +256,7 @@ async def stored_face(
     event_id: int,
     person: int,
     *,
-    engine: str = "embedded",
+    engine: str = EMBEDDED.name,
     quality: float = 0.9,
     embedding: np.ndarray | None = None,
 ) -> int:
@@ -276,7 +276,7 @@ async def stored_face(
             "confidence": 0.9,
             "quality": quality,
             "engine": engine,
-            "embedding": vector.astype("<f4").tobytes(),
+            "embedding": to_bytes(as_of(PROVIDERS[engine], vector)),
         },
     )
     return photo_id

@@ -1,5 +1,6 @@
 """Faces without names become people. The judge is SciPy's clustering of all distances."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from services.recognition.people.grouping import Embeddings, group_faces
 from tests.support.scripted_engine import embedding_of
 
 NEAR = 0.54
+SIZE = EMBEDDED.embedding_size
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -34,7 +36,8 @@ def crowd(seed: int, counts: Sequence[int], *, spread: float) -> Embeddings:
     return np.concatenate(
         [
             embedding_of(person)
-            + random.standard_normal((count, 128)).astype(np.float32) * np.float32(spread / 16)
+            + random.standard_normal((count, SIZE)).astype(np.float32)
+            * np.float32(spread / math.sqrt(2 * SIZE))
             for person, count in enumerate(counts)
         ]
     )
@@ -73,8 +76,8 @@ def test_a_face_between_two_people_joins_one_and_does_not_make_them_one(
     random = np.random.default_rng(seed)
     faces = np.concatenate(
         [
-            first + 0.001 * random.standard_normal((of_first, 128)),
-            second + 0.001 * random.standard_normal((of_second, 128)),
+            first + 0.001 * random.standard_normal((of_first, SIZE)),
+            second + 0.001 * random.standard_normal((of_second, SIZE)),
             [(first + second) / 2],
         ]
     ).astype(np.float32)
@@ -84,7 +87,7 @@ def test_a_face_between_two_people_joins_one_and_does_not_make_them_one(
 
 
 def test_a_chain_of_faces_each_near_the_next_is_not_one_person() -> None:
-    chain = np.zeros((9, 128), np.float32)
+    chain = np.zeros((9, SIZE), np.float32)
     chain[:, 0] = 0.5 * np.arange(9)
     groups = grouped(chain)
     assert len(groups) > 3
@@ -103,7 +106,7 @@ def test_the_same_face_any_number_of_times_is_one_group() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_faces_and_a_single_one_are_grouped_too(count: int) -> None:
-    faces = np.zeros((count, 128), np.float32)
+    faces = np.zeros((count, SIZE), np.float32)
     assert group_faces(faces, largest_distance=NEAR).tolist() == list(range(count))
 
 

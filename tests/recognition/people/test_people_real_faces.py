@@ -7,18 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.engines import EmbeddedEngine
-from services.recognition.engine.face_engine import CALIBRATED_SIMILARITY, EMBEDDED
+from services.recognition.engine.face_engine import CALIBRATED_SIMILARITY, EMBEDDED, MIN_QUALITY
 from services.recognition.people.grouping import group_faces
 from services.recognition.people.people import People, SeenFace
-from tests.support.faces import astronaut, grace_hopper, labelled_faces, yunet_model
+from tests.support.faces import astronaut, grace_hopper, labelled_faces
 
 
-@pytest.fixture(scope="module", params=["hog", "yunet"])
-def engine(request: pytest.FixtureRequest, model_dir: Path) -> EmbeddedEngine:
-    detector = yunet_model() if request.param == "yunet" else None
-    return EmbeddedEngine(model_dir=model_dir, detector_model=detector)
+@pytest.fixture(scope="module")
+def engine(model_dir: Path) -> EmbeddedEngine:
+    return EmbeddedEngine(model_dir=model_dir)
 
 
 def people_in(engine: EmbeddedEngine, paths: Iterable[Path]) -> list[list[Path]]:

@@ -3,9 +3,9 @@
 import pytest
 
 from libs.common.database.database import Database
-from services.recognition.engine.detect.found_face import MIN_QUALITY
 from services.recognition.engine.face_engine import (
     EMBEDDED,
+    MIN_QUALITY,
     OPENCV,
     DetectedFace,
     EngineProfile,

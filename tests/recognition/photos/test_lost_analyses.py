@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from libs.common import tasks
 from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_away
 from libs.common.database.tables import photos
@@ -28,6 +29,7 @@ from services.recognition.photos.analyze_photo import (
     analyze_photo,
 )
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
+from services.recognition.photos.thumbnails import Thumbnails
 from services.recognition.settings import RecognitionSettings
 from tests.support.polling import eventually
 from tests.support.postgres_gate import PostgresGate
@@ -81,7 +83,14 @@ class Replica:
         slots = AnalysisSlots(index.photos_at_once)
         return cls(
             index,
-            Analyzer(database or world.database, fetches_from(world.store), index, slots, claims),
+            Analyzer(
+                database or world.database,
+                fetches_from(world.store),
+                index,
+                slots,
+                claims,
+                Thumbnails(world.store),
+            ),
         )
 
     async def begins(self, times: int) -> None:
@@ -124,8 +133,7 @@ async def alive(world: World, *replicas: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        announcing.cancel()
-        await asyncio.gather(announcing, return_exceptions=True)
+        await tasks.end(announcing)
 
 
 async def status(world: World, photo_id: int) -> str:
@@ -261,9 +269,7 @@ async def test_a_photo_that_ends_three_replicas_fails_with_its_reason(world: Wor
     assert last.index.began == 0
     row = await world.photo_row(photo)
     assert (row.processing_status, row.processing_error) == ("failed", LOST_REASON)
-    for death in deaths:
-        death.cancel()
-    await asyncio.gather(*deaths, return_exceptions=True)
+    await tasks.end(*deaths)
 
 
 async def test_a_successor_of_the_same_name_counts_what_its_predecessor_had_in_hand(
@@ -347,7 +353,12 @@ async def test_a_shutdown_in_the_middle_of_an_analysis_is_not_held_against_the_p
             world.database, claimant="mine", lease_seconds=60, replica_lease_seconds=60
         )
         analyzer = Analyzer(
-            world.database, fetches_from(world.store), index, AnalysisSlots(1), claims
+            world.database,
+            fetches_from(world.store),
+            index,
+            AnalysisSlots(1),
+            claims,
+            Thumbnails(world.store),
         )
         analysis = asyncio.create_task(
             analyze_photo(

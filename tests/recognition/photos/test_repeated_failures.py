@@ -35,6 +35,7 @@ from services.recognition.photos.analyze_photo import (
     analyze_photo,
 )
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
+from services.recognition.photos.thumbnails import Thumbnails
 from services.recognition.selfies.index_selfie import REPEATED_REASON as SELFIE_REASON
 from services.recognition.selfies.index_selfie import SelfieIndexer, index_selfie
 from tests.support.conflicts import OneDeadlock
@@ -68,7 +69,14 @@ def analyzer(world: World, index: FailingIndex) -> Analyzer:
     claims = AnalysisClaims(
         world.database, claimant="one", lease_seconds=60, replica_lease_seconds=10
     )
-    return Analyzer(world.database, fetches_from(world.store), index, AnalysisSlots(1), claims)
+    return Analyzer(
+        world.database,
+        fetches_from(world.store),
+        index,
+        AnalysisSlots(1),
+        claims,
+        Thumbnails(world.store),
+    )
 
 
 async def analyse(

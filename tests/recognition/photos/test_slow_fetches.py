@@ -12,6 +12,7 @@ from services.recognition.indexes.embedded.index import EmbeddedIndex
 from services.recognition.indexes.face_index import IndexedPhoto, PhotoKey
 from services.recognition.photos.analyze_photo import Analyzer, analyze_photo
 from services.recognition.photos.claims import AnalysisClaims, AnalysisSlots
+from services.recognition.photos.thumbnails import Thumbnails
 from tests.support.polling import eventually
 from tests.support.stores import fetches_from
 from tests.support.world import World
@@ -20,8 +21,8 @@ from tests.support.world import World
 class SlowStore(FolderStore):
     """Holds the fetch of the first photo that is asked for."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, *, is_read_only: bool = False) -> None:
+        super().__init__(root, is_read_only=is_read_only)
         self.asked = 0
         self.may_go_on = asyncio.Event()
 
@@ -52,7 +53,14 @@ async def test_a_slot_is_not_held_while_a_photo_is_fetched(world: World, tmp_pat
     claims = AnalysisClaims(
         world.database, claimant="me", lease_seconds=60, replica_lease_seconds=10
     )
-    analyzer = Analyzer(world.database, fetches_from(store), EmptyIndex(), AnalysisSlots(1), claims)
+    analyzer = Analyzer(
+        world.database,
+        fetches_from(store),
+        EmptyIndex(),
+        AnalysisSlots(1),
+        claims,
+        Thumbnails(store),
+    )
     event = await slow_world.event()
     slow, other = [await slow_world.photo(event, "people", publish=False) for _ in range(2)]
 

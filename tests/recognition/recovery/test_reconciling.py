@@ -17,7 +17,13 @@ from libs.common.background import BackgroundTasks
 from libs.common.database.database import Database
 from libs.common.database.tables import memberships
 from libs.common.messaging.bus.in_process import InProcessBus
-from libs.common.messaging.bus.topology import Queue, bucket_of, findme_topology
+from libs.common.messaging.bus.topology import (
+    PHOTOS_AHEAD,
+    Queue,
+    bucket_of,
+    bulk_bucket_of,
+    findme_topology,
+)
 from libs.common.messaging.messages import Message, PhotoUploaded, SelfieUploaded
 from libs.common.resources import Resources
 from services.recognition.recovery import reconcile, repository
@@ -154,6 +160,44 @@ async def test_what_a_later_photo_of_its_lane_has_overtaken_is_published_again(
     assert await place.sent_again() == [("photo.uploaded", lost)]
 
 
+async def test_photos_in_bulk_are_not_lost_because_those_of_other_events_pass_them(
+    place: Place,
+) -> None:
+    large, small = await place.rows.event(), await place.rows.event()
+    await place.photo(large, ago(minutes=70), processing_status="done", analyzed_at=ago(minutes=1))
+    for number in range(PHOTOS_AHEAD + 1):
+        photo = await place.photo(large, ago(minutes=60 - number))
+        await place.queue(PhotoUploaded(event_id=large, photo_id=photo, in_bulk=True))
+    await place.photo(small, ago(minutes=20), processing_status="done", analyzed_at=ago(minutes=1))
+    assert await place.reconcile() == Reconciled(0, 0)
+
+
+async def test_a_lost_photo_of_a_small_event_is_found_while_others_wait_in_bulk(
+    place: Place,
+) -> None:
+    small, large = await place.rows.event(), await place.rows.event()
+    while bulk_bucket_of(large) != bulk_bucket_of(small):
+        large = await place.rows.event()
+    lost = await place.photo(small, ago(minutes=20))
+    for _ in range(PHOTOS_AHEAD + 1):
+        photo = await place.photo(large, ago(minutes=20))
+        await place.queue(PhotoUploaded(event_id=large, photo_id=photo, in_bulk=True))
+    assert await place.reconcile() == Reconciled(photos=1)
+    assert await place.sent_again() == [("photo.uploaded", lost)]
+
+
+async def test_of_many_lost_photos_of_an_event_the_first_go_ahead_and_the_others_in_bulk(
+    place: Place,
+) -> None:
+    large, small = await place.rows.event(), await place.rows.event()
+    for event, count in ((large, PHOTOS_AHEAD + 5), (small, 3)):
+        for _ in range(count):
+            await place.photo(event, ago(hours=1))
+    await place.reconcile()
+    in_bulk = Counter((body["event_id"], body["in_bulk"]) for _, body in await place.in_outbox())
+    assert in_bulk == {(large, False): PHOTOS_AHEAD, (large, True): 5, (small, False): 3}
+
+
 async def test_a_photo_without_faces_has_not_come_through_the_match_partition(
     place: Place,
 ) -> None:
@@ -258,10 +302,10 @@ async def test_a_row_that_cannot_be_published_does_not_keep_the_others_back(
     good = await place.photo(event, ago(hours=1))
     publish: Callable[..., None] = reconcile._publish_photo
 
-    def publish_unless_bad(photo: Any, *others: Any) -> None:
+    def publish_unless_bad(photo: Any, *others: Any, **options: Any) -> None:
         if photo.id == bad:
             raise OverflowError("a bad row")
-        publish(photo, *others)
+        publish(photo, *others, **options)
 
     monkeypatch.setattr(reconcile, "_publish_photo", publish_unless_bad)
     await place.reconcile()

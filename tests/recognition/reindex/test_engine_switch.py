@@ -12,15 +12,17 @@ from libs.common.messaging.bus.protocol import Delivery
 from libs.common.messaging.messages import PhotoAnalyzed
 from libs.common.resources import Resources
 from libs.common.rights.counted_matches import ADDED, NOT_ME
+from services.recognition.engine.face_engine import to_bytes
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex.feeder import PHOTOS_PER_WORKER, Fed, Feeder, ReindexLimits
 from services.recognition.reindex.repository import lead
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import is_settled, running_engine
 from tests.support.handlers import Recorder
-from tests.support.odd_engines import EMBEDDED, OPENCV
+from tests.support.odd_engines import EMBEDDED, OPENCV, as_of
 from tests.support.polling import eventually
 from tests.support.rows import NEXT_MONTH
+from tests.support.scripted_engine import embedding_of
 from tests.support.world import World
 
 LIMITS = ReindexLimits(photos_at_once=3, lease_seconds=60, patience_seconds=60)
@@ -347,7 +349,9 @@ async def test_a_new_photo_is_matched_before_the_old_ones_are(
             return (guest, new) in await world.matches(event)
 
         await eventually(is_matched, poll_seconds=0.005)
-        left = await world.scalar("SELECT count(*) FROM photos WHERE engine = 'embedded'")
+        left = await world.scalar(
+            "SELECT count(*) FROM photos WHERE engine = :engine", engine=EMBEDDED
+        )
         assert left > 0
         await settled(world, OPENCV)
 
@@ -366,11 +370,12 @@ async def test_an_owner_of_another_engine_leaves_a_photo_to_those_that_can_match
         # That replica has analysed the photo, and this one owns its partition.
         await world.execute(
             text(
-                "UPDATE photos SET engine = 'opencv', processing_status = 'analyzed'"
-                f" WHERE id = {photo}"
-            )
+                "UPDATE photos SET engine = :engine, processing_status = 'analyzed'"
+                " WHERE id = :photo"
+            ).bindparams(engine=OPENCV, photo=photo)
         )
-        await world.execute(text("UPDATE faces SET engine = 'opencv'"))
+        theirs = to_bytes(as_of("opencv", embedding_of(1)))
+        await world.execute(faces.update().values(engine=OPENCV, embedding=theirs))
         await world.execute(text("DELETE FROM matches"))
         async with world.database.unit_of_work() as unit:
             unit.publish(PhotoAnalyzed(event_id=event, photo_id=photo))

@@ -5,6 +5,7 @@ from sqlalchemy import event as engine_events
 from sqlalchemy import text
 
 from libs.common.database.database import Database
+from libs.common.database.tables import photos
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex import feeder as feeding
 from services.recognition.reindex.feeder import (
@@ -56,7 +57,7 @@ async def test_a_look_asks_as_little_of_twenty_events_as_of_one(rows: Rows) -> N
         feeder = Feeder(rows.database, engine=OPENCV, limits=LIMITS)
         counts.append(await statements_of_a_look(rows.database, feeder))
         assert await rows.scalar("SELECT count(*) FROM selfie_indexes") == 0
-        await rows.execute(text("UPDATE photos SET engine = 'opencv', reindexing_since = NULL"))
+        await rows.execute(photos.update().values(engine=OPENCV, reindexing_since=None))
     assert counts[0] == counts[1], counts
 
 

@@ -11,7 +11,7 @@ from services.recognition.settings import RecognitionSettings
 from tests.recognition.conftest import running_recognition
 from tests.support.rekognition.album import Album
 from tests.support.rekognition_server import RekognitionServer, running_rekognition
-from tests.support.settings import settings_of
+from tests.support.settings import of_all_services, settings_of
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def settings(database_url: str, tmp_path: Path, server: RekognitionServer) -> Re
 
 @pytest.fixture
 async def resources(settings: RecognitionSettings) -> AsyncIterator[Resources]:
-    async with open_resources(settings, name="test") as resources:
+    async with open_resources(of_all_services(settings), name="test") as resources:
         yield resources
 
 

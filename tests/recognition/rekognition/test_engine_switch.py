@@ -13,7 +13,7 @@ from services.recognition.app import create_app
 from services.recognition.settings import RecognitionSettings
 from tests.recognition.two_engines import is_settled
 from tests.support.engine_pools import lent_pools
-from tests.support.odd_engines import EMBEDDED
+from tests.support.odd_engines import EMBEDDED, PROVIDERS
 from tests.support.polling import eventually
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.picture_engine import PictureEngine
@@ -26,7 +26,7 @@ REKOGNITION = "rekognition"
 async def running(
     engine: str, settings: RecognitionSettings, resources: Resources
 ) -> AsyncIterator[None]:
-    own = settings.model_copy(update={"face_recognizer_provider": engine})
+    own = settings.model_copy(update={"face_recognizer_provider": PROVIDERS.get(engine, engine)})
     async with lent_pools(PictureEngine, own) as pools:
         app = create_app(own, resources, pools=pools)
         async with app.router.lifespan_context(app):
@@ -64,9 +64,10 @@ async def test_there_and_back_again_the_matches_are_the_same_and_nothing_is_left
     async with running(REKOGNITION, settings, resources):
         await settled(album, REKOGNITION)
         assert await album.matches(event) == truth
-    # Each once, and an event's worth of searches.
+    # Each once, and one search for each face and guest at most: how many rounds they come in is
+    # not said.
     assert server.count()["IndexFaces"] == len(people) + len(guests)
-    assert server.count()["SearchFaces"] <= 2 * len(guests)
+    assert server.count()["SearchFaces"] <= sum(map(len, people)) + len(guests)
     assert len(server.faces(f"event_{event}")) == sum(map(len, people)) + len(guests)
     async with running(EMBEDDED, settings, resources):
         await settled(album, EMBEDDED)

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.recognition.engine.decode import UndecodablePhoto
+from services.recognition.engine.face_engine import UndecodablePhoto
 from services.recognition.indexes.rekognition.image import (
     LONG_SIDE,
     MAX_BYTES,
     MIN_SIDE,
     ImagePreparer,
-    PreparedImage,
 )
+from services.recognition.indexes.rekognition.prepared_image import PreparedImage
 
 
 def prepare(folder: Path, image: Image.Image, **options: object) -> PreparedImage:

@@ -12,7 +12,7 @@ from tests.support.faces import astronaut, grace_hopper
 from tests.support.rekognition.album import Album
 from tests.support.rekognition.sight import real_likeness, real_sight
 from tests.support.rekognition_server import running_rekognition
-from tests.support.settings import settings_of
+from tests.support.settings import of_all_services, settings_of
 
 
 def jpeg(image: Image.Image) -> bytes:
@@ -42,7 +42,7 @@ async def test_a_guest_finds_the_photos_they_are_in(
             face_recognizer_provider="rekognition",
             rekognition_endpoint_url=server.url,
         )
-        async with open_resources(settings, name="test") as resources:
+        async with open_resources(of_all_services(settings), name="test") as resources:
             album = Album(resources.database, resources.store)
             async with running_recognition(settings, resources):
                 event, guest = await album.event(), await album.user()

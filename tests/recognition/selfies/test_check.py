@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.recognition.engine.detect.selfie_check import NOT_UPRIGHT
 from tests.support.stack import Stack, running_stack
 from tests.support.tiny_jpeg import tiny_jpeg
 
@@ -35,6 +36,14 @@ async def test_a_selfie_that_cannot_be_decoded_is_refused_with_the_reason(stack:
     answer = await sent(stack, "bad no picture")
 
     assert (answer.status_code, answer.json()["detail"]) == (400, "no picture")
+
+
+async def test_a_selfie_of_which_the_way_up_is_in_doubt_is_refused_with_what_to_do(
+    stack: Stack,
+) -> None:
+    answer = await sent(stack, "sideways 1")
+
+    assert (answer.status_code, answer.json()["detail"]) == (400, NOT_UPRIGHT)
 
 
 async def test_an_engine_that_fails_otherwise_asks_the_guest_to_come_back(stack: Stack) -> None:

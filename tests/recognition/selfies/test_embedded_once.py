@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
+from libs.common.consent import VERSION
 from libs.common.database.tables import selfies
 from libs.common.messaging.messages import SelfieUploaded
-from services.recognition.engine.face_engine import EngineFactory
+from services.recognition.engine.face_engine import EngineFactory, to_bytes
 from tests.support.engine_calls import EngineCall, read_calls
 from tests.support.odd_engines import EMBEDDED, OPENCV, OneSided
 from tests.support.people import Person
@@ -22,6 +24,7 @@ from tests.support.stack import Stack, running_stack
 from tests.support.tiny_jpeg import tiny_jpeg
 
 SELFIE = tiny_jpeg("people 1\nthe selfie")
+CHECKED = ("findme_engine_calls_total", {"operation": "check_face"})
 Running = Callable[..., AbstractAsyncContextManager[Stack]]
 
 
@@ -66,6 +69,11 @@ async def send(stack: Stack, guest: Person, content: bytes = SELFIE) -> None:
     assert answer.status_code == 200, answer.text
 
 
+async def judged(stack: Stack, content: bytes = SELFIE) -> None:
+    answer = await stack.client.post("/api/validate-selfie", files={"file": ("me.jpg", content)})
+    assert (answer.status_code, answer.json()) == (200, {"valid": True})
+
+
 async def matched_everywhere(stack: Stack, event_ids: list[int]) -> None:
     async def is_matched() -> bool:
         return all([await stack.world.matches(event_id) for event_id in event_ids])
@@ -73,12 +81,13 @@ async def matched_everywhere(stack: Stack, event_ids: list[int]) -> None:
     await eventually(is_matched)
 
 
-async def test_from_its_upload_to_its_matches_a_selfie_costs_one_call_of_the_engine(
+async def test_from_its_first_look_to_its_matches_a_selfie_costs_one_call_of_the_engine(
     running: Running, log: Path
 ) -> None:
     async with running(partial(ScriptedEngine, log=log)) as stack:
         guest, event_ids = await guest_of(stack, 2)
 
+        await judged(stack)
         await send(stack, guest)
 
         await matched_everywhere(stack, event_ids)
@@ -94,6 +103,30 @@ async def test_from_its_upload_to_its_matches_a_selfie_costs_one_call_of_the_eng
     assert len(calls_of_selfie(log)) == 1
 
 
+@pytest.mark.parametrize("is_judged_first", [False, True])
+async def test_whoever_joins_with_a_selfie_has_their_photos_for_one_call_of_the_engine(
+    running: Running, log: Path, *, is_judged_first: bool
+) -> None:
+    async with running(partial(ScriptedEngine, log=log)) as stack:
+        event_id = await stack.world.event(code="PARTY7")
+        photo_id = await stack.world.photo(event_id, "people 1\nphoto")
+        if is_judged_first:
+            await judged(stack)
+        form = {"event_code": "PARTY7", "name": "Anna", "consent_version": VERSION}
+
+        answer = await stack.client.post(
+            "/api/join-with-selfie", data=form, files={"file": ("me.jpg", SELFIE)}
+        )
+
+        assert answer.status_code == 200, answer.text
+        await matched_everywhere(stack, [event_id])
+        # By the cookie that came with it.
+        assert stack.client.cookies
+        mine = await stack.client.get(f"/api/user/events/{event_id}/photos")
+        assert [photo["id"] for photo in mine.json()] == [photo_id]
+    assert len(calls_of_selfie(log)) == 1
+
+
 async def test_another_engine_than_the_one_that_checked_a_selfie_looks_for_itself(
     running: Running, log: Path
 ) -> None:
@@ -103,8 +136,8 @@ async def test_another_engine_than_the_one_that_checked_a_selfie_looks_for_itsel
         await matched_everywhere(stack, [event_id])
     before = len(calls_of_selfie(log))
 
-    engine = partial(OneSided, name=OPENCV, log=log)
-    async with running(engine, face_recognizer_provider=OPENCV) as stack:
+    engine = partial(OneSided, provider="opencv", log=log)
+    async with running(engine, face_recognizer_provider="opencv") as stack:
 
         async def is_indexed_anew() -> bool:
             return bool(await stack.world.scalar("SELECT engine FROM selfie_indexes") == OPENCV)
@@ -119,12 +152,12 @@ async def test_another_engine_than_the_one_that_checked_a_selfie_looks_for_itsel
 async def test_a_check_of_the_engine_before_is_ignored_by_its_successor(
     running: Running, log: Path
 ) -> None:
-    engine = partial(OneSided, name=OPENCV, log=log)
-    async with running(engine, face_recognizer_provider=OPENCV) as stack:
+    engine = partial(OneSided, provider="opencv", log=log)
+    async with running(engine, face_recognizer_provider="opencv") as stack:
         guest, [event_id] = await guest_of(stack, 1)
         # As if the check had been made, and the row written, while the engines changed.
         selfie_id = await stack.world.selfie(guest.id, SELFIE, publish=False)
-        stranger = embedding_of(99).tobytes()
+        stranger = to_bytes(embedding_of(99))
         async with stack.world.database.unit_of_work() as unit:
             await unit.connection.execute(
                 selfies.update().values(engine=EMBEDDED, embedding=stranger)
@@ -135,13 +168,14 @@ async def test_a_check_of_the_engine_before_is_ignored_by_its_successor(
     assert len(calls_of_selfie(log)) == 1
 
 
-async def test_whoever_only_has_a_selfie_validated_leaves_nothing(
+async def test_whoever_only_has_a_selfie_validated_leaves_nothing_but_what_the_picture_opens(
     running: Running, log: Path
 ) -> None:
     async with running(partial(ScriptedEngine, log=log)) as stack:
-        answer = await stack.client.post("/api/validate-selfie", files={"file": ("me.jpg", SELFIE)})
-        assert (answer.status_code, answer.json()) == (200, {"valid": True})
+        await judged(stack)
         assert len(calls_of_selfie(log)) == 1
+        sealed = await stack.world.scalar("SELECT sealed FROM face_checks")
+        assert sealed != to_bytes(embedding_of(1))
         assert await stack.world.scalar("SELECT count(*) FROM selfies") == 0
         assert not [info.key async for info in stack.resources.store.list("")]
 
@@ -165,7 +199,12 @@ async def test_beside_a_paid_service_the_check_keeps_no_embedding(
         await stack.world.join(guest, event_id)
         await stack.world.photo(event_id, picture_of([1, 2]))
 
-        await send(stack, guest, picture_of([1], size=(1600, 900)))
+        selfie = picture_of([1], size=(1600, 900))
+        checks = REGISTRY.get_sample_value(*CHECKED) or 0.0
+        await judged(stack, selfie)
+        assert await stack.world.scalar("SELECT sealed IS NULL FROM face_checks")
+        await send(stack, guest, selfie)
+        assert (REGISTRY.get_sample_value(*CHECKED) or 0.0) == checks + 1
 
         await matched_everywhere(stack, [event_id])
         assert server.count()["IndexFaces"] == 2

@@ -7,9 +7,12 @@ from tests.support.k8s.manifests import SERVICES, Manifests, matches
 from tests.support.k8s.network import NAMESPACE, Place, allows
 
 _PORTS = (
+    25,
     53,
     80,
     443,
+    465,
+    587,
     4369,
     5432,
     5672,
@@ -54,13 +57,16 @@ def arrows(overlay: str) -> set[Arrow]:
     ports = {"ingest": 8001, "recognition": 8002, "gallery": 8003, "media": 8004}
     pods = (*SERVICES, "findme-migrate", "findme-tools")
     found: set[Arrow] = {
-        (name, "recognition", 8002)
+        (name, asked, ports[asked])
         for name in SERVICES
-        if "recognition_url" in SETTINGS[name].model_fields
+        for asked in SERVICES
+        if f"{asked}_url" in SETTINGS[name].model_fields
     }
     for name in pods:
         found |= {(name, "findme-db", 5432), (name, "findme-mq", 5672)}
     found |= {("gateway", name, ports[name]) for name in ("ingest", "gallery", "media")}
+    # Mail servers are anywhere outside; Amazon's is as good as any.
+    found |= {("gallery", "aws", port) for port in (25, 465, 587)}
     if overlay == "production":
         found |= {(name, "aws", 443) for name in (*SERVICES, "findme-db", "findme-mq")}
         found |= {(name, "aws", 6443) for name in ("findme-db", "findme-mq")}

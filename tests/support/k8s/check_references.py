@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from tests.support.k8s.check_pod_references import dead_pod_references
 from tests.support.k8s.manifests import Manifests, Object, matches
 
-#: Made by the operator's own means before the first apply (README.md): the certificate.
+#: The certificate, made by the operator's own means before the first apply: see
+#: docs/install/kubernetes.md.
 FROM_OUTSIDE = frozenset({"findme-tls"})
 
 
@@ -85,6 +86,11 @@ def _ingress(manifests: Manifests, spec: Object) -> Iterator[str]:
 
 
 def _database(manifests: Manifests, spec: Object) -> Iterator[str]:
+    for role in spec.get("managed", {}).get("roles", []):
+        if not {"username", "password"} <= manifests.secrets.get(
+            role["passwordSecret"]["name"], set()
+        ):
+            yield f"has no password for {role['name']}"
     for plugin in spec.get("plugins", []):
         store = plugin["parameters"]["barmanObjectName"]
         if not manifests.has("ObjectStore", store):

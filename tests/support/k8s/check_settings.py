@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from fastapi.routing import APIRoute
 from pydantic_settings import BaseSettings
 
+from cli.migrate import RoleSettings
+from libs.common.setting_files import WrongSettings
 from libs.common.settings import CommonSettings
 from libs.common.web import health
 from services.gallery.settings import GallerySettings
@@ -19,18 +21,27 @@ from tests.support.dockerfile import read_stages
 from tests.support.k8s.manifests import Manifests, Object, Workload
 
 ROOT = Path(__file__).parents[3]
+
+
+class MigrationSettings(StandaloneSettings, RoleSettings):
+    """What `findme migrate` reads."""
+
+
 SETTINGS: dict[str, type[BaseSettings]] = {
     "ingest": IngestSettings,
+    "ftp": IngestSettings,
     "recognition": RecognitionSettings,
     "gallery": GallerySettings,
     "media": MediaSettings,
-    "migrate": StandaloneSettings,
+    "migrate": MigrationSettings,
     "tools": StandaloneSettings,
 }
+#: Pods that run the image of another.
+_IMAGES = {"ftp": "ingest"}
 #: Parts of AMQP_URL, put together by the kubelet; and OpenTelemetry's own.
 _OTHERS = re.compile(r"BROKER_(USER|PASSWORD)|OTEL_[A-Z_]+")
 _VARIABLE = re.compile(r"\$\((\w+)\)")
-_ADDRESSES = ("RECOGNITION_URL", "AMQP_URL")
+_ADDRESSES = ("RECOGNITION_URL", "GALLERY_URL", "AMQP_URL")
 
 
 def unknown_settings(manifests: Manifests) -> list[str]:
@@ -63,7 +74,7 @@ def unreadable_settings(manifests: Manifests) -> list[str]:
     for workload in _ours(manifests):
         try:
             _read(manifests, workload)
-        except ValueError as error:
+        except WrongSettings as error:
             problems.append(f"{workload.name}: {error}")
     return problems
 
@@ -105,7 +116,7 @@ def wrong_ports_and_probes(manifests: Manifests) -> list[str]:
             continue
         settings = manifests.settings(workload)
         listens = int(settings.get("PORT") or SETTINGS[component].model_fields["port"].default)
-        if list(workload.ports.values()) != [listens]:
+        if list(workload.ports.values()) != [listens, *_other_ports(manifests, workload)]:
             problems.append(f"{workload.name} listens on {listens}, not {workload.ports}")
         if settings.get("HOST") != "0.0.0.0":
             problems.append(f"{workload.name} does not listen to others")
@@ -153,9 +164,20 @@ def unknown_images(manifests: Manifests) -> list[str]:
             target = name.rpartition("/")[2]
             if "findme/" in container["image"] and target not in targets:
                 problems.append(f"{workload.name}: the Dockerfile has no target {target}")
-            if workload in _ours(manifests) and target not in (container["name"], "tools"):
+            image = _IMAGES.get(container["name"], container["name"])
+            if workload in _ours(manifests) and target not in (image, "tools"):
                 problems.append(f"{workload.name}: {container['name']} runs {target}")
     return problems
+
+
+def _other_ports(manifests: Manifests, workload: Workload) -> list[int]:
+    """Ports beside that of probes and requests."""
+    if workload.labels["app.kubernetes.io/component"] != "ftp":
+        return []
+    settings = _read(manifests, workload)
+    assert isinstance(settings, IngestSettings)
+    assert settings.ftp_port is not None
+    return [settings.ftp_port, *settings.passive_ports]
 
 
 def _ours(manifests: Manifests) -> list[Workload]:
@@ -179,7 +201,7 @@ def _example(name: str, value: str | None) -> str | None:
     """A value as the service gets it, where it comes out of a secret."""
     if name.startswith("SECRET_KEY"):
         return "x" * 64
-    if name.startswith("DATABASE_URL"):
+    if "DATABASE_URL" in name:
         return "postgresql://findme:x@findme-db-rw:5432/findme"
     return value
 

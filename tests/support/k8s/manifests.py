@@ -94,9 +94,11 @@ class Manifests:
         """Keys of every secret that is generated, synchronised, or made by an operator."""
         found = {each["metadata"]["name"]: set(each.get("data", {})) for each in self.of("Secret")}
         for each in self.of("ExternalSecret"):
-            found[each["spec"]["target"]["name"]] = {
-                item["secretKey"] for item in each["spec"]["data"]
-            }
+            target = each["spec"]["target"]
+            made = target.get("template", {}).get("data")
+            found[target["name"]] = (
+                set(made) if made else {item["secretKey"] for item in each["spec"]["data"]}
+            )
         for each in self.of("Cluster"):
             found[f"{each['metadata']['name']}-app"] = {"uri", "username", "password", "host"}
         for each in self.of("RabbitmqCluster"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.recognition.engine.face_engine import DetectedFace, PhotoAnalysis
+from services.recognition.engine.face_engine import DetectedFace, PhotoAnalysis, Purpose
 from tests.support.rekognition.sight import Vector, see_people
 from tests.support.scripted_engine import embedding_of
 
@@ -17,7 +17,7 @@ _ALONE = 1e-3 * embedding_of(0xFFFF)
 class PictureEngine:
     """Reads who is in a picture of `pictures.py`; somebody alone fills it."""
 
-    def analyze(self, path: Path) -> PhotoAnalysis:
+    def analyze(self, path: Path, purpose: Purpose = Purpose.SELFIE) -> PhotoAnalysis:
         faces = see_people(path.read_bytes())
         is_alone = len(faces) == 1
         return PhotoAnalysis(

@@ -4,12 +4,14 @@ It forgets everything when the process ends; the outbox and the reconciler bring
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import (
+    Batches,
     BusUnavailable,
     Death,
     Delivery,
@@ -21,6 +23,7 @@ from libs.common.messaging.bus.protocol import (
 )
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry
 from libs.common.messaging.bus.subscriptions import (
+    DONE,
     Done,
     Outcome,
     Requeue,
@@ -28,6 +31,7 @@ from libs.common.messaging.bus.subscriptions import (
     again,
     count_outcome,
     handle,
+    is_handled_together,
     unless_set,
 )
 from libs.common.messaging.bus.topology import DEAD_LETTER_QUEUE, Queue, Topology, matches
@@ -84,11 +88,14 @@ class InProcessBus:
         for mailbox in mailboxes:
             mailbox.offer(_delivery(message, ""))
 
-    async def subscribe(self, queue: Queue, handler: Handler) -> Subscription:
+    async def subscribe(
+        self, queue: Queue, handler: Handler, *, batches: Batches | None = None
+    ) -> Subscription:
         """See `Bus.subscribe`."""
         await self.check()
         stopping = asyncio.Event()
-        consumer = _Consumer(self._queues[queue.name], queue, handler, stopping, self._dead_letters)
+        source = self._queues[queue.name]
+        consumer = _Consumer(source, queue, handler, batches, stopping, self._dead_letters)
         return self._start(consumer.run(), stopping, name=queue.name, at_end=consumer.leave)
 
     async def listen(
@@ -150,12 +157,14 @@ class _Consumer:
         source: WorkQueue,
         queue: Queue,
         handler: Handler,
+        batches: Batches | None,
         stopping: asyncio.Event,
         dead_letters: WorkQueue,
     ) -> None:
         self._source = source
         self._queue = queue
         self._handler = handler
+        self._batches = batches
         self._stopping = stopping
         self._dead_letters = dead_letters
         source.join(self)
@@ -170,16 +179,36 @@ class _Consumer:
 
     async def _work(self) -> None:
         while delivery := await self._source.take(self, self._stopping):
+            in_hand = deque([delivery, *self._neighbours(delivery)])
             try:
-                last, result = await handle(
-                    self._queue, self._handler, delivery, stopping=self._stopping
-                )
-                is_settled = not isinstance(result, Requeue) and await self._settle(last, result)
-            except asyncio.CancelledError:
-                self._source.give_back(delivery)
-                raise
-            if not is_settled:
-                self._source.give_back(delivery)
+                if len(in_hand) > 1 and self._batches is not None:
+                    deliveries = tuple(in_hand)
+                    if await is_handled_together(self._queue, self._batches, deliveries):
+                        in_hand.clear()
+                        for delivery in deliveries:
+                            await self._settle(delivery, DONE)
+                while in_hand and await self._is_settled(in_hand[0]):
+                    in_hand.popleft()
+                    if self._stopping.is_set():
+                        break
+            finally:
+                # The last one first, so that they wait in their order again.
+                while in_hand:
+                    self._source.give_back(in_hand.pop())
+
+    def _neighbours(self, delivery: Delivery) -> Iterator[Delivery]:
+        """Take what may be handled together with the message, as far as it is there."""
+        batches = self._batches
+        if batches is None or not self._queue.single_active or not batches.take(delivery):
+            return
+        for _ in range(self._queue.prefetch - 1):
+            if (neighbour := self._source.take_next(batches.take)) is None:
+                return
+            yield neighbour
+
+    async def _is_settled(self, delivery: Delivery) -> bool:
+        last, result = await handle(self._queue, self._handler, delivery, stopping=self._stopping)
+        return not isinstance(result, Requeue) and await self._settle(last, result)
 
     async def _settle(self, delivery: Delivery, result: Done | Decision) -> bool:
         """Do what was decided; False when stopped while the dead letters had no room."""

@@ -70,6 +70,11 @@ class Delivery:
     waits: int = 0
 
     @property
+    def topic(self) -> str:
+        """The routing key without the bucket."""
+        return self.routing_key.rpartition(".")[0]
+
+    @property
     def is_repeat(self) -> bool:
         """Whether a handler may have had it before."""
         return self.attempt > 1 or self.waits > 0 or self.redelivered
@@ -77,6 +82,26 @@ class Delivery:
 
 #: Returns when the effects are committed; raising hands the decision to `bus.retry`.
 Handler = Callable[[Delivery], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Messages of a topic that wait next to each other, and may be handled in one go.
+
+    `handle` gets two or more, in the order of their queue, and no more than its prefetch. Nothing
+    is waited for: what is there is taken. Where it raises, each of them is handled by itself, as if
+    the batch had not been tried: one that fails takes no other along.
+    """
+
+    topic: str
+    handle: Callable[[Sequence[Delivery]], Awaitable[None]]
+
+    def take(self, delivery: Delivery) -> bool:
+        """Whether the message may be one of a batch.
+
+        One that a process may have died with is handled alone, so that it can take no others along.
+        """
+        return delivery.topic == self.topic and not delivery.redelivered
 
 
 class Intake(Protocol):
@@ -106,11 +131,14 @@ class Bus(Protocol):
         that is full makes this wait, and raise QueueFull; it never drops.
         """
 
-    async def subscribe(self, queue: Queue, handler: Handler) -> Subscription:
+    async def subscribe(
+        self, queue: Queue, handler: Handler, *, batches: Batches | None = None
+    ) -> Subscription:
         """Consume a work queue, `queue.prefetch` messages at a time.
 
         Several subscribers of one queue compete; of a `single_active` queue only one gets
-        messages, in order, and another takes over when it goes.
+        messages, in order, and another takes over when it goes. With `batches` those of one topic
+        that wait there together are handled together.
         """
 
     async def listen(

@@ -11,8 +11,9 @@ import structlog
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Counter, Histogram
 
+from libs.common import tasks
 from libs.common.errors import FindMeError
-from libs.common.messaging.bus.protocol import Delivery, Handler, Intake, Subscription
+from libs.common.messaging.bus.protocol import Batches, Delivery, Handler, Intake, Subscription
 from libs.common.messaging.bus.retry import DeadLetter, Decision, Retry, decide
 from libs.common.messaging.bus.topology import Queue
 from libs.common.telemetry import tracing
@@ -49,9 +50,9 @@ LISTENER_GAPS = Counter(
 )
 
 
-def count_outcome(queue: str, outcome: Outcome) -> None:
-    """Count one attempt."""
-    MESSAGES.labels(queue, outcome.value).inc()
+def count_outcome(queue: str, outcome: Outcome, *, attempts: int = 1) -> None:
+    """Count attempts, each of another message."""
+    MESSAGES.labels(queue, outcome.value).inc(attempts)
 
 
 class Done:
@@ -85,6 +86,24 @@ async def handle(
         delivery = again(delivery, decision)
 
 
+async def is_handled_together(
+    queue: Queue, batches: Batches, deliveries: Sequence[Delivery]
+) -> bool:
+    """Run the batch's handler; False when it failed, and each is to be handled by itself."""
+    try:
+        with (
+            HANDLING_SECONDS.labels(queue.name).time(),
+            tracing.new_trace(f"process {batches.topic} together", queue=queue.name),
+        ):
+            await batches.handle(deliveries)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told of the message it is of
+        log.warning(
+            "batch_failed", queue=queue.name, topic=batches.topic, size=len(deliveries), error=error
+        )
+        return False
+    return True
+
+
 def again(delivery: Delivery, decision: Retry) -> Delivery:
     """Return the message as it is handled the next time."""
     if decision.is_wait:
@@ -106,7 +125,7 @@ async def _attempt(queue: Queue, handler: Handler, delivery: Delivery) -> Decisi
 def _span(delivery: Delivery) -> AbstractContextManager[Span]:
     """One per attempt, all of them below the span that published the message."""
     return tracing.continued(
-        f"process {delivery.routing_key.rpartition('.')[0]}",
+        f"process {delivery.topic}",
         delivery.headers,
         SpanKind.CONSUMER,
         queue=delivery.queue,
@@ -128,7 +147,7 @@ def _log(queue: Queue, delivery: Delivery, error: Exception, decision: Decision)
         case Retry(delay_seconds):
             about.warning(
                 "message_failed",
-                error=f"{type(error).__name__}: {error}",
+                error=error,
                 retry_in_seconds=delay_seconds,
             )
         case DeadLetter():
@@ -182,8 +201,7 @@ class RunningSubscription:
     async def abort(self) -> None:
         """Cancel what is in hand; unsettled messages go back to their queue."""
         self._stopping.set()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end(self._task)
 
 
 async def stop_all(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from libs.common.messaging.bus.protocol import Delivery
@@ -63,6 +64,13 @@ class WorkQueue:
                 return self._ready.popleft()
             await unless_set(self._changed.wait(), stopping)
         return None
+
+    def take_next(self, is_wanted: Callable[[Delivery], bool]) -> Delivery | None:
+        """Take the next message where it is there already and wanted; see `take`."""
+        if not self._ready or not is_wanted(self._ready[0]):
+            return None
+        self._held += 1
+        return self._ready.popleft()
 
     def settle(self) -> None:
         """A taken message is done with."""

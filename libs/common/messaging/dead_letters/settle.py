@@ -21,7 +21,13 @@ from libs.common.database.transactions import UnitOfWork
 from libs.common.messaging.bus.protocol import OutgoingMessage
 from libs.common.messaging.dead_letters import repository
 from libs.common.messaging.dead_letters.repository import DeadLetterRow
-from libs.common.messaging.messages import Message, PhotoAnalyzed, PhotoUploaded, SelfieUploaded
+from libs.common.messaging.messages import (
+    Message,
+    PhotoAnalyzed,
+    PhotoUploaded,
+    SelfieUnindexed,
+    SelfieUploaded,
+)
 from libs.common.telemetry import metrics, tracing
 
 log = structlog.get_logger(__name__)
@@ -120,10 +126,11 @@ async def reopen(connection: AsyncConnection, letters: Sequence[DeadLetterRow]) 
         connection,
         [(it.photo_id, it.reindex_for) for it in uploaded if it.reindex_for is not None],
     )
-    await _reopen_selfies(
-        connection,
-        [(message.selfie_id, message.event_id) for message in _decoded(letters, SelfieUploaded)],
-    )
+    selfies = [*_decoded(letters, SelfieUploaded)], [*_decoded(letters, SelfieUnindexed)]
+    for of_kind in selfies:
+        await _reopen_selfies(
+            connection, [(message.selfie_id, message.event_id) for message in of_kind]
+        )
 
 
 def _decoded(letters: Sequence[DeadLetterRow], kind: type[M]) -> list[M]:

@@ -12,8 +12,9 @@ Below MIN_QUALITY few of the right pairs are found, and strangers begin to look 
 false matches of the whole measurement were faces blurred like those of the second column.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -28,9 +29,6 @@ Points = npt.NDArray[np.float64]
 # detector's second find lies within the first, and even cheeks that touch overlap far less.
 _SAME_UNION = 0.3
 _SAME_SMALLER = 0.6
-
-#: Faces below it are kept but not matched.
-MIN_QUALITY = 0.12
 
 _BLURRED, _SHARP = 1.3, 3.5
 _SMALL_PX = 60.0
@@ -51,8 +49,8 @@ _NOISE_FLOOR = 1.0  # rounding, where the skin is flat; in squared grey levels
 class LocatedFace:
     """A box in pixels, which may reach beyond the picture.
 
-    `landmarks` (5, 2), where the detector has them: the person's right eye, left eye, tip of
-    the nose, right and left corner of the mouth.
+    `landmarks` (5, 2): the person's right eye, left eye, tip of the nose, right and left corner of
+    the mouth.
     """
 
     left: float
@@ -60,29 +58,46 @@ class LocatedFace:
     width: float
     height: float
     confidence: float  # 0..1
-    landmarks: Points | None = None
+    landmarks: Points
+    #: Whether it is known which way up it is: else its landmarks are somewhere, and an embedding
+    #: by them says nothing.
+    is_aligned: bool = True
+
+    @property
+    def centre(self) -> complex:
+        """The middle of the box, as x + iy."""
+        return complex(self.left + self.width / 2, self.top + self.height / 2)
+
+    @property
+    def tilt(self) -> float:
+        """By how much the landmarks are turned clockwise, in radians."""
+        right_eye, left_eye, _, right_mouth, left_mouth = self.landmarks
+        # From the mouth up to the eyes is less sure: heads nod more than they are crooked.
+        across_x, across_y = left_eye - right_eye + left_mouth - right_mouth
+        return math.atan2(across_y, across_x)
+
+    def moved(self, turn: complex, shift: complex) -> "LocatedFace":
+        """The same face where each x + iy becomes `turn * (x + iy) + shift`.
+
+        The box stays upright: of a face that then lies on its side, width and height change places.
+        """
+        scale = abs(turn)
+        size = self.width * scale, self.height * scale
+        width, height = size if abs(turn.real) >= abs(turn.imag) else size[::-1]
+        centre = turn * self.centre + shift
+        points = turn * (self.landmarks[:, 0] + 1j * self.landmarks[:, 1]) + shift
+        return replace(
+            self,
+            left=centre.real - width / 2,
+            top=centre.imag - height / 2,
+            width=width,
+            height=height,
+            landmarks=np.stack([points.real, points.imag], axis=1),
+        )
 
     def scaled(self, factor: float) -> "LocatedFace":
         """The same face in the same picture at another size."""
-        return LocatedFace(
-            self.left * factor,
-            self.top * factor,
-            self.width * factor,
-            self.height * factor,
-            self.confidence,
-            None if self.landmarks is None else self.landmarks * factor,
-        )
-
-    def shifted(self, *, down: float) -> "LocatedFace":
-        """The same face in a picture with that many more rows above it."""
-        return LocatedFace(
-            self.left,
-            self.top + down,
-            self.width,
-            self.height,
-            self.confidence,
-            None if self.landmarks is None else self.landmarks + np.array([0.0, down]),
-        )
+        return self.moved(factor, 0)
 
     def clipped(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Left, top, width and height of what lies within a picture of this size."""
@@ -101,9 +116,9 @@ class FaceDetector(Protocol):
 
 
 def without_repeats(faces: Sequence[LocatedFace]) -> list[LocatedFace]:
-    """The surest find of each face, the surest first."""
+    """The surest find of each face, the surest first; those of doubtful alignment last."""
     kept: list[LocatedFace] = []
-    for face in sorted(faces, key=lambda face: -face.confidence):
+    for face in sorted(faces, key=lambda face: (not face.is_aligned, -face.confidence)):
         if not any(_same(face, other) for other in kept):
             kept.append(face)
     return kept

@@ -1,10 +1,13 @@
-"""The rule for selfies: one face, large enough. Pure."""
+"""The rule for selfies: one face, large enough, and known which way up. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.recognition.engine.face_engine import DetectedFace
 
+#: To be raised with whatever changes what a check comes to: the rule here, a detector, the size of
+#: the picture. Results that are kept of another version are not used.
+VERSION = 3
 # Sizes are judged on the picture scaled to this long side, so that a phone's resolution and an
 # app's recompression make no difference.
 REFERENCE_LONG_SIDE_PX = 1024
@@ -19,6 +22,9 @@ SURE_CONFIDENCE = 0.62
 
 NO_FACE = "We could not find a face in this photo. Look straight at the camera, in good light."
 SEVERAL_FACES = "There is more than one face in this photo. Take a selfie of you alone."
+NOT_UPRIGHT = (
+    "We cannot tell which way up your face is in this photo. Hold the phone and your head upright."
+)
 TOO_SMALL = "Your face is too small in this photo. Hold the camera closer."
 
 
@@ -51,6 +57,8 @@ def check_selfie(width: int, height: int, faces: Sequence[DetectedFace]) -> Self
     min_area = max(MIN_AREA_PX, MIN_AREA_SHARE * width * height * scale * scale)
     if min(sides[own]) < MIN_SIDE_PX or areas[own] < min_area:
         return SelfieVerdict(problem=TOO_SMALL)
+    if not faces[own].is_aligned:
+        return SelfieVerdict(problem=NOT_UPRIGHT)
     return SelfieVerdict(face=own)
 
 
@@ -60,6 +68,9 @@ def own_face(faces: Sequence[DetectedFace]) -> int | None:
 
 
 def _candidates(faces: Sequence[DetectedFace]) -> list[int]:
-    """What counts as a face: beside a sure one, a doubtful one is a pattern on the clothes."""
+    """What counts as a face: beside a sure one, an unsure one is a pattern on the clothes.
+
+    One of which the way up is in doubt counts, as it may be the guest's own beside a friend's.
+    """
     sure = [i for i, face in enumerate(faces) if face.confidence >= SURE_CONFIDENCE]
     return sure or list(range(len(faces)))

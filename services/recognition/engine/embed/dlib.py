@@ -5,10 +5,7 @@ use, compared with dlib there and then, and cached on disk.
 """
 
 import hashlib
-import logging
 import math
-import os
-import tempfile
 from pathlib import Path
 
 import dlib
@@ -19,10 +16,11 @@ import onnxruntime as ort
 from services.recognition.engine.detect.found_face import LocatedFace, Points, head_turn
 from services.recognition.engine.face_engine import FloatArray
 from services.recognition.engine.models import dlib_weights, onnx_export
+from services.recognition.engine.models.converted import open_converted
 from services.recognition.engine.models.dlib_weights import EMBEDDING_SIZE
 from services.recognition.engine.models.files import ModelUnusable, default_model_dir, dlib_file
 from services.recognition.engine.models.onnx_export import CHIP_SIZE
-from services.recognition.engine.photo_engine import FaceChip, fit_similarity, open_session
+from services.recognition.engine.photo_engine import FaceChip, fit_similarity
 
 ChipArray = npt.NDArray[np.uint8]
 
@@ -49,8 +47,6 @@ _BOX_SIDE_IN_CHIP = 127.0
 _CUT_OUT_SHARE = 1.6
 _CUT_OUT_ZOOM = 1.5
 
-_log = logging.getLogger(__name__)
-
 
 class DlibChipCutter:
     """Cuts chips (150, 150, 3); raises `ModelUnusable` without dlib's landmark model."""
@@ -66,14 +62,9 @@ class DlibChipCutter:
         landmarks alone they would be 0.15 off. A head that lies on its side is turned upright
         first: at 40 degrees the distance stays 0.04, at 60 degrees 0.06.
         """
-        if face.landmarks is None:
-            return self._cut(pixels, _rectangle(face))
         upright, box = _upright(pixels, face.landmarks)
-        return self._cut(upright, box)
-
-    def _cut(self, pixels: npt.NDArray[np.uint8], box: dlib.rectangle) -> FaceChip:
-        shape = self._predictor(pixels, box)
-        chip = dlib.get_face_chip(pixels, shape, CHIP_SIZE, _CHIP_PADDING)
+        shape = self._predictor(upright, box)
+        chip = dlib.get_face_chip(upright, shape, CHIP_SIZE, _CHIP_PADDING)
         parts = np.array([(part.x, part.y) for part in shape.parts()], np.float64)
         # dlib's order: the left eye's corners, the right eye's corners, the base of the nose.
         turn = head_turn(parts[2:4].mean(axis=0), parts[0:2].mean(axis=0), parts[4])
@@ -111,15 +102,6 @@ def check_against_dlib(session: ort.InferenceSession, weights: Path) -> None:
         )
 
 
-def _rectangle(face: LocatedFace) -> dlib.rectangle:
-    return dlib.rectangle(
-        round(face.left),
-        round(face.top),
-        round(face.left + face.width - 1),
-        round(face.top + face.height - 1),
-    )
-
-
 def _upright(
     pixels: npt.NDArray[np.uint8], landmarks: Points
 ) -> tuple[npt.NDArray[np.uint8], dlib.rectangle]:
@@ -144,22 +126,11 @@ def _load_or_convert(cache_dir: Path) -> ort.InferenceSession:
     weights = dlib_file(MODEL_NAME)
     data = weights.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    cached = cache_dir / f"dlib-resnet-v{_EXPORT_VERSION}-{digest}.onnx"
-    if cached.is_file():
-        try:
-            return open_session(cached.read_bytes())
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime has no public error classes
-            _log.warning("the cached face model %s is damaged, converting again: %s", cached, error)
-
-    model = onnx_export.export(dlib_weights.parse(data))
-    session = open_session(model)
-    check_against_dlib(session, weights)
-    try:
-        _write_atomically(cached, model)
-    except OSError as error:
-        # A read-only container: every start converts again (about half a second), no more.
-        _log.warning("the converted face model cannot be cached in %s: %s", cache_dir, error)
-    return session
+    return open_converted(
+        cache_dir / f"dlib-resnet-v{_EXPORT_VERSION}-{digest}.onnx",
+        lambda: onnx_export.export(dlib_weights.parse(data)),
+        check=lambda session: check_against_dlib(session, weights),
+    )
 
 
 def _run(session: ort.InferenceSession, chips: ChipArray) -> FloatArray:
@@ -168,22 +139,6 @@ def _run(session: ort.InferenceSession, chips: ChipArray) -> FloatArray:
         for at in range(0, len(chips), _BATCH)
     ]
     return np.concatenate(parts)
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Several processes may do this at once: each replaces the file by the same whole content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.chmod(0o644)  # an image builds the cache as root, and runs as somebody else
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 def _probe_chips() -> ChipArray:

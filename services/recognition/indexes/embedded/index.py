@@ -1,21 +1,34 @@
 """Faces indexed by our own worker processes and matched by one matrix product."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from cachetools import LRUCache
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.database import Database
 from libs.common.errors import PermanentError
 from services.recognition import metrics
-from services.recognition.engine.detect.selfie_check import own_face
-from services.recognition.engine.face_engine import EngineProfile, PhotoAnalysis, to_bytes
-from services.recognition.engine.workers import EnginePool
+from services.recognition.engine.detect.selfie_check import NOT_UPRIGHT, own_face
+from services.recognition.engine.face_engine import (
+    EngineProfile,
+    PhotoAnalysis,
+    Purpose,
+    to_bytes,
+)
+from services.recognition.engine.workers import PHOTOS, SELFIES, EnginePool
 from services.recognition.indexes.embedded import repository as face_sets
+from services.recognition.indexes.embedded.kept_faces import (
+    NO_PHOTOS,
+    EventFaces,
+    KeptFaces,
+)
 from services.recognition.indexes.face_index import (
     FaceKey,
     IndexedFace,
@@ -23,14 +36,25 @@ from services.recognition.indexes.face_index import (
     PhotoKey,
     SelfieKey,
 )
-from services.recognition.matching.compare import FaceSet, Match, SelfieSet, best_matches
+from services.recognition.matching.compare import (
+    FaceSet,
+    Match,
+    SelfieSet,
+    best_matches,
+    best_of_each,
+)
 
 #: Selfies whose embeddings are compared with the whole event before the next ones are read.
 SELFIES_AT_ONCE = 5_000
+#: So many at once are compared with what is kept of the event's faces; of more, nearly every face
+#: is near to somebody, and all are read.
+FEW_SELFIES = 4
 #: Comparisons at a time: a matrix product already uses what cores it finds.
 MATCHING_THREADS = 2
 #: Of selfies' embeddings that are held in memory.
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+
+T = TypeVar("T")
 
 
 class EmbeddedIndex:
@@ -53,6 +77,7 @@ class EmbeddedIndex:
         self._pool = pool
         self._engine = engine
         self._selfies = SelfieCache(engine=engine)
+        self._faces = KeptFaces()
         # Its own: in the loop's, 16 partitions that match would hold up files and hashes.
         self._threads = ThreadPoolExecutor(MATCHING_THREADS, thread_name_prefix="match")
 
@@ -60,17 +85,19 @@ class EmbeddedIndex:
         """See `FaceIndex.index_photo`; raises WorkerCrashed and WorkerTimedOut, too."""
         del photo  # the analysis is the same, whichever photo the file is
         metrics.ENGINE_CALLS.labels("analyze_photo").inc()
-        return indexed_photo(await self._pool.run(path))
+        return indexed_photo(await self._pool.run_as(PHOTOS, path, Purpose.PHOTO))
 
     async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
         """See `FaceIndex.index_selfie`; raises WorkerCrashed and WorkerTimedOut, too."""
         del selfie
         metrics.ENGINE_CALLS.labels("index_selfie").inc()
-        analysis = await self._pool.run(path)
+        analysis = await self._pool.run_as(SELFIES, path, Purpose.SELFIE)
         own = own_face(analysis.faces)
         if own is None:
             msg = "No face was found in the selfie. Send another one."
             raise PermanentError(msg)
+        if not analysis.faces[own].is_aligned:
+            raise PermanentError(NOT_UPRIGHT)
         return FaceKey(embedding=to_bytes(analysis.faces[own].embedding))
 
     async def remove_leftovers(
@@ -91,22 +118,104 @@ class EmbeddedIndex:
             async with self._database.read() as connection:
                 faces = await face_sets.faces_of_photos(connection, photo_ids, engine=self._engine)
             selfies = await self._selfies.current(self._database, event_id)
-            yield await self._best(selfies, faces, threshold)
+            yield await self._in_thread(partial(self._comparing(selfies, threshold), faces))
         for chunk in _chunks(selfie_ids):
             async with self._database.scan() as connection:
                 selfies = await face_sets.load_selfies(
                     connection, event_id, chunk, engine=self._engine
                 )
-                async for faces in face_sets.scan_faces(connection, event_id, engine=self._engine):
-                    yield await self._best(selfies, faces, threshold)
+                comparing = (
+                    self._compare_kept(connection, event_id, selfies, threshold)
+                    if len(selfies) <= FEW_SELFIES
+                    else self._compare_all(connection, event_id, selfies, threshold)
+                )
+                async with aclosing(comparing):
+                    async for found in comparing:
+                        yield found
+
+    async def _compare_all(
+        self, connection: AsyncConnection, event_id: int, selfies: SelfieSet, threshold: float
+    ) -> AsyncGenerator[list[Match], None]:
+        every = face_sets.scan_faces(connection, event_id, engine=self._engine)
+        compare = self._comparing(selfies, threshold)
+        async with aclosing(self._while_reading(every, compare)) as comparisons:
+            async for found in comparisons:
+                yield found
+
+    async def _compare_kept(
+        self, connection: AsyncConnection, event_id: int, selfies: SelfieSet, threshold: float
+    ) -> AsyncGenerator[list[Match], None]:
+        """Compare with what is kept of the event, and then with the rest, which is kept next time.
+
+        Which photos there are is read after the selfie's commit: one that is analysed later looks
+        at the selfie itself.
+        """
+        forgotten = self._faces.forgotten
+        photos = await face_sets.analyzed_photos(connection, event_id, engine=self._engine.name)
+        kept = self._faces.of(event_id) or EventFaces(NO_PHOTOS)
+        if len(gone := kept.photos.without(photos)):
+            kept.drop(gone)
+        compare = self._comparing(selfies, threshold)
+        distance = self._engine.calibration.distance_of(threshold)
+        near = await self._in_thread(partial(kept.near, selfies, distance))
+        found: list[Match] = []
+        async for faces in face_sets.faces_in_parts(connection, near, engine=self._engine):
+            found += await self._in_thread(partial(compare, faces))
+        if found:
+            # A photo's faces may have come in two parts.
+            yield best_of_each(found)
+        missing = photos.without(kept.photos)
+        rest = face_sets.faces_of_many_photos(connection, missing, engine=self._engine)
+        with self._faces.reading(event_id, photos, kept, forgotten=forgotten) as reading:
+
+            async def reserved() -> AsyncIterator[FaceSet]:
+                async for faces in rest:
+                    self._faces.reserve(event_id, reading, faces)
+                    yield faces
+
+            def compare_and_keep(faces: FaceSet) -> list[Match]:
+                reading.add(faces)
+                return compare(faces)
+
+            async with aclosing(self._while_reading(reserved(), compare_and_keep)) as others:
+                async for found in others:
+                    yield found
+
+    async def _while_reading(
+        self, sets: AsyncIterator[FaceSet], compare: Callable[[FaceSet], list[Match]]
+    ) -> AsyncGenerator[list[Match], None]:
+        """Compare one set in a thread while the next one is read."""
+        comparing: asyncio.Task[list[Match]] | None = None
+        try:
+            async for faces in sets:
+                if comparing is not None:
+                    yield await comparing
+                comparing = asyncio.create_task(self._in_thread(partial(compare, faces)))
+            if comparing is not None:
+                yield await comparing
+        finally:
+            if comparing is not None:
+                comparing.cancel()
+
+    def _comparing(self, selfies: SelfieSet, threshold: float) -> Callable[[FaceSet], list[Match]]:
+        return partial(
+            best_matches, selfies, threshold=threshold, calibration=self._engine.calibration
+        )
 
     def forget(self, event_id: int, selfie_id: int | None = None) -> None:
         """See `FaceIndex.forget`."""
         self._selfies.forget(event_id, selfie_id)
+        if selfie_id is None:
+            self._faces.forget(event_id)
+
+    def forget_photo(self, event_id: int, photo_id: int) -> None:
+        """See `FaceIndex.forget_photo`."""
+        self._faces.forget(event_id, [photo_id])
 
     def forget_all(self) -> None:
         """See `FaceIndex.forget_all`."""
         self._selfies.forget_all()
+        self._faces.forget_all()
 
     def close(self) -> None:
         """End the threads; what still waits for one is not compared any more."""
@@ -116,19 +225,14 @@ class EmbeddedIndex:
         """Return the ids of the event's selfies whose embeddings are in memory."""
         return self._selfies.knows(event_id)
 
-    async def _best(self, selfies: SelfieSet, faces: FaceSet, threshold: float) -> list[Match]:
-        # In a thread: 2,000 selfies and 10,000 faces take a third of a second of a core, in which
-        # the matrix product holds up nobody else.
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads,
-            partial(
-                best_matches,
-                selfies,
-                faces,
-                threshold=threshold,
-                calibration=self._engine.calibration,
-            ),
-        )
+    def knows_faces(self, event_id: int) -> list[int]:
+        """Return the ids of the faces in the event's photos that are in memory, rounded."""
+        return self._faces.knows(event_id)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        # 2,000 selfies and 10,000 faces take a third of a second of a core, in which the matrix
+        # product holds up nobody else.
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 class SelfieCache:
@@ -194,6 +298,8 @@ def indexed_photo(analysis: PhotoAnalysis) -> IndexedPhoto:
         width=analysis.width,
         height=analysis.height,
         placeholder=analysis.placeholder,
+        thumbnail=analysis.thumbnail,
+        note=analysis.note,
         faces=tuple(
             IndexedFace(
                 left=face.left,

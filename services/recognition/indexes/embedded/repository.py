@@ -3,27 +3,42 @@
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
-from sqlalchemy import func, literal, select
+from sqlalchemy import ColumnElement, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import faces, photos, selfie_indexes
-from services.recognition.engine.detect.found_face import MIN_QUALITY
-from services.recognition.engine.face_engine import EngineProfile, stacked
-from services.recognition.matching.compare import FaceSet, SelfieSet
+from services.recognition.engine.face_engine import MIN_QUALITY, EngineProfile, stacked
+from services.recognition.indexes.embedded.kept_faces import AnalyzedPhotos
+from services.recognition.matching.compare import FaceSet, Ids, SelfieSet
 
 #: Photos whose faces are read at once when selfies are matched against an event: at ten faces
 #: each, 5 MB of embeddings.
 SCAN_PHOTOS = 1_000
+#: Faces that are read by their ids at once: as many bytes.
+SCAN_FACES = 10_000
 
 
 async def faces_of_photos(
     connection: AsyncConnection, photo_ids: Sequence[int], *, engine: EngineProfile
 ) -> FaceSet:
     """Return the photos' faces that this engine embedded and that may be matched."""
+    return await _faces(connection, faces.c.photo_id == func.any(list(photo_ids)), engine)
+
+
+async def faces_with_ids(
+    connection: AsyncConnection, face_ids: Sequence[int], *, engine: EngineProfile
+) -> FaceSet:
+    """Return these faces, as far as they are there still, embedded by this engine."""
+    return await _faces(connection, faces.c.id == func.any(list(face_ids)), engine)
+
+
+async def _faces(
+    connection: AsyncConnection, condition: ColumnElement[bool], engine: EngineProfile
+) -> FaceSet:
     wanted = (
         select(faces.c.id, faces.c.photo_id, faces.c.embedding)
         .where(
-            faces.c.photo_id == func.any(list(photo_ids)),
+            condition,
             faces.c.engine == engine.name,
             faces.c.quality >= MIN_QUALITY,
             faces.c.embedding.is_not(None),
@@ -47,6 +62,56 @@ async def faces_of_photos(
         photo_ids=np.frombuffer(photo_ids, ">i8").astype(np.int64),
         embeddings=stacked([embeddings], engine.embedding_size),
     )
+
+
+async def faces_in_parts(
+    connection: AsyncConnection, face_ids: Ids, *, engine: EngineProfile
+) -> AsyncIterator[FaceSet]:
+    """Yield these faces, so many at a time; a photo's may come in two parts."""
+    for first in range(0, len(face_ids), SCAN_FACES):
+        part = face_ids[first : first + SCAN_FACES]
+        yield await faces_with_ids(connection, part.tolist(), engine=engine)
+
+
+async def faces_of_many_photos(
+    connection: AsyncConnection, photo_ids: Ids, *, engine: EngineProfile
+) -> AsyncIterator[FaceSet]:
+    """Yield the faces of these photos in chunks, each photo's together."""
+    for first in range(0, len(photo_ids), SCAN_PHOTOS):
+        chunk = photo_ids[first : first + SCAN_PHOTOS].tolist()
+        found = await faces_of_photos(connection, chunk, engine=engine)
+        if len(found):
+            yield found
+
+
+async def analyzed_photos(
+    connection: AsyncConnection, event_id: int, *, engine: str
+) -> AnalyzedPhotos:
+    """Return the event's photos whose faces this engine has committed.
+
+    Those that are analysed anew have another moment. None of a photo's faces come or go without
+    that, but with the photo itself.
+    """
+    row = (await connection.execute(_ANALYZED, {"event_id": event_id, "engine": engine})).one()
+    return AnalyzedPhotos(
+        ids=np.frombuffer(row.ids or b"", ">i8").astype(np.int64),
+        analyzed_at=np.frombuffer(row.moments or b"", ">i8").astype(np.int64),
+    )
+
+
+# Photos that are older than the column have no engine of their own.
+_ANALYZED = text(
+    """
+    SELECT string_agg(int8send(id), '') AS ids, string_agg(int8send(moment), '') AS moments
+    FROM (
+        SELECT id, coalesce(extract(epoch FROM analyzed_at) * 1000000, 0)::bigint AS moment
+        FROM photos
+        WHERE event_id = :event_id AND processing_status IN ('analyzed', 'done')
+          AND (engine = :engine OR engine IS NULL)
+        ORDER BY id
+    ) AS analyzed
+    """
+)
 
 
 async def scan_faces(

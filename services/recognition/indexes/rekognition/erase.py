@@ -48,7 +48,7 @@ async def keep_erasing(
                 pass
             pause = ERASE_EVERY_SECONDS
         except (FindMeError, *DATABASE_ERRORS) as error:
-            log.warning("erasing_failed", error=str(error))
+            log.warning("erasing_failed", error=error)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(pause)
 
@@ -77,7 +77,7 @@ async def keep_erasing_what_is_left(
         except (FindMeError, *DATABASE_ERRORS) as error:
             log.warning(
                 "erasing_failed",
-                error=str(error),
+                error=error,
                 hint="Rekognition has faces of an earlier time that must be deleted there. Give"
                 " this service the credentials that it had when it used Rekognition.",
             )
@@ -140,6 +140,6 @@ def _set_aside(event_id: int, refused: MutableMapping[int, bool], error: InputRe
     log.error(
         "erasing_refused",
         event_id=event_id,
-        error=str(error),
+        error=error,
         again_in_seconds=REFUSED_SECONDS,
     )

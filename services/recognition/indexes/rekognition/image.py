@@ -1,6 +1,5 @@
 """Photos made fit for the service, in a worker process: upright, scaled, a JPEG within 5 MB."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyvips
@@ -8,6 +7,9 @@ import pyvips
 from libs.common.workers.stages import stage
 from services.recognition.engine import thumbhash
 from services.recognition.engine.decode import PIXEL_LIMIT, decode
+from services.recognition.engine.face_engine import Purpose
+from services.recognition.engine.thumbnail import thumbnail
+from services.recognition.indexes.rekognition.prepared_image import PreparedImage
 
 #: The smallest face that the service finds grows with the image (40 px on 1920 x 1080), so a
 #: larger one would only be slower to send.
@@ -18,27 +20,16 @@ MIN_SIDE = 80
 _QUALITIES = (90, 75, 50, 25)
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedImage:
-    """What is sent, the upright size of the whole photo, and a placeholder."""
-
-    jpeg: bytes
-    width: int
-    height: int
-    placeholder: str  # ThumbHash, base64
-
-
 class ImagePreparer:
     """What a worker runs."""
 
     def __init__(self, *, pixel_limit: int = PIXEL_LIMIT) -> None:
         # See `use_one_thread` of the engines.
-        pyvips.vips_lib.vips_concurrency_set(1)
-        pyvips.cache_set_max(0)
+        pyvips.concurrency_set(1)
         self._pixel_limit = pixel_limit
 
-    def __call__(self, path: Path) -> PreparedImage:
-        """Prepare one photo; raises `UndecodablePhoto` for a file that is none."""
+    def __call__(self, path: Path, purpose: Purpose = Purpose.PHOTO) -> PreparedImage:
+        """Prepare one picture; raises `UndecodablePhoto` for a file that is none."""
         with stage("decode"):
             photo = decode(path, long_side=LONG_SIDE, pixel_limit=self._pixel_limit)
         return PreparedImage(
@@ -46,6 +37,8 @@ class ImagePreparer:
             width=photo.width,
             height=photo.height,
             placeholder=thumbhash.encode(photo.pixels),
+            thumbnail=thumbnail(photo) if purpose is Purpose.PHOTO else None,
+            note=photo.note,
         )
 
 

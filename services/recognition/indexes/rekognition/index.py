@@ -9,6 +9,8 @@ from libs.common.database.database import Database
 from libs.common.errors import FindMeError, PermanentError
 from libs.common.workers.pool import WorkerPool
 from services.recognition import metrics
+from services.recognition.engine.face_engine import Purpose
+from services.recognition.engine.workers import PHOTOS, SELFIES
 from services.recognition.indexes.face_index import (
     FaceKey,
     IndexedFace,
@@ -28,7 +30,7 @@ from services.recognition.indexes.rekognition.client import (
     user_image,
 )
 from services.recognition.indexes.rekognition.collections import Collections
-from services.recognition.indexes.rekognition.image import PreparedImage
+from services.recognition.indexes.rekognition.prepared_image import PreparedImage
 from services.recognition.indexes.rekognition.search import Searcher
 from services.recognition.matching.compare import Match
 
@@ -39,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 #: Prepares images; not in image.py, which each of its workers imports.
-ImagePool = WorkerPool[[Path], PreparedImage]
+ImagePool = WorkerPool[[Path, Purpose], PreparedImage]
 
 
 class RekognitionIndex:
@@ -68,7 +70,7 @@ class RekognitionIndex:
     async def index_photo(self, photo: PhotoKey, path: Path) -> IndexedPhoto:
         """See `FaceIndex.index_photo`; raises what may pass, too (RekognitionFailed)."""
         metrics.ENGINE_CALLS.labels("analyze_photo").inc()
-        image = await self._images.run(path)
+        image = await self._images.run_as(PHOTOS, path, Purpose.PHOTO)
         found = await self._index(
             photo.event_id, image, photo_image(photo.photo_id), max_faces=MAX_FACES_OF_PHOTO
         )
@@ -76,6 +78,8 @@ class RekognitionIndex:
             width=image.width,
             height=image.height,
             placeholder=image.placeholder,
+            thumbnail=image.thumbnail,
+            note=image.note,
             faces=tuple(
                 IndexedFace(
                     left=face.left,
@@ -94,7 +98,7 @@ class RekognitionIndex:
     async def index_selfie(self, selfie: SelfieKey, path: Path) -> FaceKey:
         """See `FaceIndex.index_selfie`: the largest face is the guest's."""
         metrics.ENGINE_CALLS.labels("index_selfie").inc()
-        image = await self._images.run(path)
+        image = await self._images.run_as(SELFIES, path, Purpose.SELFIE)
         found = await self._index(selfie.event_id, image, _image_name(selfie), max_faces=1)
         if not found.faces:
             msg = "No face was found in the selfie. Send another one."
@@ -115,7 +119,7 @@ class RekognitionIndex:
             await self._remove_strays(of.event_id, name, face_ids)
         except FindMeError as error:
             # They go with the event; the photo or selfie itself is safe.
-            log.warning("strays_not_removed", image=name, error=str(error))
+            log.warning("strays_not_removed", image=name, error=error)
 
     async def match(
         self,
@@ -142,6 +146,9 @@ class RekognitionIndex:
 
     def forget(self, event_id: int, selfie_id: int | None = None) -> None:
         """See `FaceIndex.forget`: nothing is held in memory."""
+
+    def forget_photo(self, event_id: int, photo_id: int) -> None:
+        """See `FaceIndex.forget_photo`: nothing is held."""
 
     def forget_all(self) -> None:
         """See `FaceIndex.forget_all`: nothing is held in memory."""

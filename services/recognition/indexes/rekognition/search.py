@@ -197,7 +197,7 @@ class Searcher:
             )
         except InputRefused as error:
             # A photo or selfie that was deleted since the snapshot.
-            log.info("face_not_searched", event_id=self.event_id, error=str(error))
+            log.info("face_not_searched", event_id=self.event_id, error=error)
             return []
 
     def _is_cut(self, hits: Sequence[Hit]) -> bool:

@@ -89,4 +89,4 @@ async def _flush(usage: Usage) -> None:
     try:
         await usage.flush()
     except (FindMeError, *DATABASE_ERRORS) as error:
-        log.warning("aws_usage_not_written", error=str(error))
+        log.warning("aws_usage_not_written", error=error)

@@ -10,6 +10,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from libs.common.errors import FindMeError
 from libs.common.messaging.bus.mailbox import Mailbox
 from libs.common.messaging.bus.protocol import (
+    Batches,
     BusUnavailable,
     Delivery,
     Handler,
@@ -35,6 +36,7 @@ from libs.common.messaging.bus.subscriptions import (
     again,
     count_outcome,
     handle,
+    is_handled_together,
     unless_set,
 )
 from libs.common.messaging.bus.topology import (
@@ -98,9 +100,15 @@ class RabbitMQBus:
             mandatory=message.mandatory,
         )
 
-    async def subscribe(self, queue: Queue, handler: Handler) -> Subscription:
+    async def subscribe(
+        self, queue: Queue, handler: Handler, *, batches: Batches | None = None
+    ) -> Subscription:
         """See `Bus.subscribe`; raises TopologyMissing."""
-        return await self._start(Consumer(self._consuming, self._publisher, queue, handler))
+        return await self._start(
+            BatchConsumer(self._consuming, self._publisher, queue, handler, batches)
+            if batches is not None and queue.single_active
+            else Consumer(self._consuming, self._publisher, queue, handler)
+        )
 
     async def listen(
         self,
@@ -162,12 +170,14 @@ class Consumer(ChannelUser):
 
     async def _work(self, feed: Feed) -> None:
         while message := await feed.next(self.stopping):
-            delivery = envelope.delivered(message, self._queue.name)
-            last, result = await handle(
-                self._queue, self._handler, delivery, stopping=self.stopping
-            )
-            if not isinstance(result, Requeue):
-                await self._settle(feed, message, last, result)
+            await self.handle_alone(feed, message)
+
+    async def handle_alone(self, feed: Feed, message: AbstractIncomingMessage) -> None:
+        """Hand the message to the handler, and settle it by what that did."""
+        delivery = envelope.delivered(message, self._queue.name)
+        last, result = await handle(self._queue, self._handler, delivery, stopping=self.stopping)
+        if not isinstance(result, Requeue):
+            await self._settle(feed, message, last, result)
 
     async def _settle(
         self,
@@ -188,14 +198,20 @@ class Consumer(ChannelUser):
                 await unless_set(asyncio.sleep(HOLD_SECONDS), self.stopping, feed.ended)
                 if self.stopping.is_set() or feed.ended.is_set():
                     return
+        await self.ack(message, outcome)
+
+    async def ack(
+        self, message: AbstractIncomingMessage, outcome: Outcome, *, messages: int = 1
+    ) -> None:
+        """Tell the broker that it may forget the last `messages` of this channel."""
         try:
-            await message.ack()
+            await message.ack(multiple=messages > 1)
         except CONNECTION_EXCEPTIONS as error:
             log.warning(
-                "ack_lost", queue=delivery.queue, message_id=delivery.message_id, error=str(error)
+                "ack_lost", queue=self._queue.name, message_id=message.message_id, error=error
             )
         else:
-            count_outcome(self._queue.name, outcome)
+            count_outcome(self._queue.name, outcome, attempts=messages)
 
     async def _is_passed_on(self, delivery: Delivery, decision: Decision) -> bool:
         """Publish the copy that replaces the message; only then may the original be acked."""
@@ -214,9 +230,77 @@ class Consumer(ChannelUser):
                         envelope.for_dead_letters(delivery, reason),
                     )
         except FindMeError as error:
-            log.error("message_held", queue=delivery.queue, error=str(error))  # noqa: TRY400
+            log.error("message_held", queue=delivery.queue, error=error)  # noqa: TRY400
             return False
         return True
+
+
+class BatchConsumer(Consumer):
+    """A consumer of a single-active queue that hands over what waits there together.
+
+    What is pushed in advance goes back when its process dies, and the broker counts that against
+    each such message, as it does not know which one was in hand. So a channel begins with one
+    message at a time, as long as what comes may have been the end of somebody before: only the one
+    that a process really dies with is counted again and again.
+    """
+
+    def __init__(
+        self, link: Link, publisher: Publisher, queue: Queue, handler: Handler, batches: Batches
+    ) -> None:
+        super().__init__(link, publisher, queue, handler)
+        self.prefetch = 1
+        self._batches = batches
+
+    async def work(self, feed: Feed) -> None:
+        await feed.consume(self._queue.name)
+        self.is_set_up()
+        while message := await feed.next(self.stopping):
+            is_new = not message.redelivered
+            await self.handle_alone(feed, message)
+            if is_new:
+                break
+        if self.stopping.is_set() or feed.ended.is_set():
+            return
+        # Nothing is in hand at this moment, so a consumer that waits beside this one may be next.
+        await feed.consume_more(self._queue.name, self._queue.prefetch)
+        message = None
+        while message := message or await feed.next(self.stopping):
+            batch, message = self._with_neighbours(feed, message)
+            if not await self._is_handled_together(batch):
+                await self._handle_each(feed, batch)
+            if self.stopping.is_set() or feed.ended.is_set():
+                return
+
+    def _with_neighbours(
+        self, feed: Feed, first: AbstractIncomingMessage
+    ) -> tuple[list[AbstractIncomingMessage], AbstractIncomingMessage | None]:
+        """Return what is handled together, and the next message where that was taken, too."""
+        batch = [first]
+        if not self._is_wanted(first):
+            return batch, None
+        while len(batch) < self._queue.prefetch and (after := feed.next_now()) is not None:
+            if not self._is_wanted(after):
+                return batch, after
+            batch.append(after)
+        return batch, None
+
+    def _is_wanted(self, message: AbstractIncomingMessage) -> bool:
+        return self._batches.take(envelope.delivered(message, self._queue.name))
+
+    async def _is_handled_together(self, batch: Sequence[AbstractIncomingMessage]) -> bool:
+        if len(batch) == 1:
+            return False
+        deliveries = [envelope.delivered(message, self._queue.name) for message in batch]
+        if not await is_handled_together(self._queue, self._batches, deliveries):
+            return False
+        await self.ack(batch[-1], Outcome.ACKED, messages=len(batch))
+        return True
+
+    async def _handle_each(self, feed: Feed, batch: Sequence[AbstractIncomingMessage]) -> None:
+        for message in batch:
+            await self.handle_alone(feed, message)
+            if self.stopping.is_set() or feed.ended.is_set():
+                return
 
 
 class Listener(ChannelUser):

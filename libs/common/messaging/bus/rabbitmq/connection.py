@@ -143,7 +143,7 @@ class Link:
             try:
                 await self._connect()
             except BusUnavailable as error:
-                log.info("amqp_unreachable", error=str(error), retry_in_seconds=backoff)
+                log.info("amqp_unreachable", error=error, retry_in_seconds=backoff)
                 # Not all replicas at once after a restart of the broker.
                 await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
@@ -205,6 +205,7 @@ class Feed:
         self.channel: Final = channel
         self.ended: Final = asyncio.Event()
         self._messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._tag: str | None = None
 
     async def consume(self, queue: str, *, no_ack: bool = False) -> None:
         """Have the broker push a queue's messages, as many as the channel's prefetch allows."""
@@ -215,7 +216,27 @@ class Feed:
         source = await self.channel.get_queue(queue, ensure=False)
         # The callback only passes on: aio-pika runs callbacks concurrently, and cancels those
         # that still run when the channel is lost.
-        await source.consume(self._messages.put, no_ack=no_ack, timeout=OPERATION_SECONDS)
+        self._tag = await source.consume(
+            self._messages.put, no_ack=no_ack, timeout=OPERATION_SECONDS
+        )
+
+    async def consume_more(self, queue: str, prefetch: int) -> None:
+        """Go on with another prefetch, which the broker takes from consumers to come only.
+
+        What was pushed before comes first.
+        """
+        if self._tag is None or self.ended.is_set():
+            return
+        source = await self.channel.get_queue(queue, ensure=False)
+        await source.cancel(self._tag, timeout=OPERATION_SECONDS)
+        await self.channel.set_qos(prefetch, timeout=OPERATION_SECONDS)
+        self._tag = await source.consume(self._messages.put, timeout=OPERATION_SECONDS)
+
+    def next_now(self) -> AbstractIncomingMessage | None:
+        """The next message where it has been pushed already."""
+        return (
+            None if self.ended.is_set() or self._messages.empty() else self._messages.get_nowait()
+        )
 
     async def next(self, stopping: asyncio.Event) -> AbstractIncomingMessage | None:
         """The next message, None when stopping or ended; what is left goes back by itself."""
@@ -267,9 +288,9 @@ class ChannelUser(ABC):
                 if not self._first_try.done():
                     self._first_try.set_exception(TopologyMissing(self.name))
                     return
-                log.error("queue_is_gone", consumer=self.name, error=str(error))  # noqa: TRY400
+                log.error("queue_is_gone", consumer=self.name, error=error)  # noqa: TRY400
             except (BusUnavailable, TimeoutError, *CONNECTION_EXCEPTIONS) as error:
-                log.info("channel_lost", consumer=self.name, error=str(error))
+                log.info("channel_lost", consumer=self.name, error=error)
             except asyncio.CancelledError:
                 if is_cancelled():
                     raise

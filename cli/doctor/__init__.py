@@ -1,0 +1,1 @@
+"""`findme doctor`: what would bite tomorrow, looked for today."""

@@ -1,0 +1,1 @@
+"""`findme sweep`: what the object store and the database say of one another."""

@@ -1,0 +1,21 @@
+import { defineConfig } from "@playwright/test";
+import { LAUNCH, PHONE } from "./e2e/launch.ts";
+import { scene } from "./e2e/scene.ts";
+
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results",
+  workers: 1,
+  reporter: [["list"]],
+  // What it waits for has limits of its own: a busy machine is no failure.
+  timeout: 450_000,
+  expect: { timeout: 60_000 },
+  use: {
+    ...PHONE,
+    baseURL: scene.url,
+    serviceWorkers: "block",
+    actionTimeout: 60_000,
+    trace: "off",
+    launchOptions: LAUNCH,
+  },
+});

@@ -12,7 +12,6 @@ from benchmarks.hard_faces.photos import PlacedFace
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.face_engine import MIN_QUALITY, DetectedFace, FloatArray
 
-
 EASY = {"plain", "jpeg_20", "tilt_15", "tilt_180"}
 
 

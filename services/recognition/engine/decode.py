@@ -44,6 +44,10 @@ _USUAL_ASPECT = 4 / 3
 _MAX_WIDENING = 8.0  # of a picture that is a line
 # Small pictures grow, but no further: what is not there cannot be found.
 _MAX_ENLARGEMENT = 2.0
+# What a decoder made is kept for larger sizes where it is so small: 24 million pixels of 4 bytes.
+_KEPT_BYTES = 96_000_000
+# A size that is so nearly as large as another is as good.
+_AS_LARGE = 0.9
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 #: What undoes each of EXIF's orientations.
@@ -62,11 +66,26 @@ open_only_ours(pyvips)
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # see `use_one_thread` of the engines
 
 
+_Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a decoder made, of which other sizes are made without decoding again.
+
+    A JPEG is decoded at half or a quarter of its size, where that is enough.
+    """
+
+    long_side: int
+    #: RGB, upright, the longer side of so many pixels.
+    scaled: Callable[[int], _Pixels]
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedPhoto:
     """Pixels scaled for analysis, and the size of the whole photo; both with the top at the top."""
 
-    pixels: npt.NDArray[np.uint8]  # (height, width, 3), sRGB
+    pixels: _Pixels  # (height, width, 3), sRGB
     width: int
     height: int
     #: Whether the pixels are the picture's own, but for its colour profile: where it has
@@ -75,6 +94,8 @@ class DecodedPhoto:
     profile: bytes | None = None  # ICC
     #: What is wrong with it, where not all of it could be read.
     damage: Damage | None = None
+    #: None where it would take too much memory, or was put together of what could be read.
+    kept: Kept | None = None
 
     @property
     def note(self) -> str | None:
@@ -128,23 +149,45 @@ class PhotoScales:
         return self._photo
 
     @property
-    def base(self) -> npt.NDArray[np.uint8]:
+    def base(self) -> _Pixels:
         """RGB, the longer side as asked for (a panorama's: see `_WIDE`), at most twice its own."""
         return self._photo.pixels
 
+    def enlarged(self, factor: float) -> tuple[_Pixels, float]:
+        """RGB at least so many times as large as `base`, or as `fine`, and how many times it is.
+
+        What is decoded already comes first: to decode a JPEG again, at its full size, takes as
+        long as to find all faces.
+        """
+        base = _long_side(self.base)
+        pixels = self.base if factor <= 1 else self._kept
+        if _long_side(pixels) < base * factor:
+            pixels = self.fine
+        return pixels, _long_side(pixels) / base
+
     @cached_property
-    def fine(self) -> npt.NDArray[np.uint8]:
+    def fine(self) -> _Pixels:
         """RGB, up to `FINE_LONG_SIDE`, but never larger than the photo itself."""
-        own = max(self._photo.width, self._photo.height)
-        if own <= _long_side(self.base):
+        side = self._fine_side
+        if side <= _long_side(self.base):
             return self.base
-        side = min(FINE_LONG_SIDE, round(own / _widening(self._photo.width, self._photo.height)))
-        return decode(self._path, long_side=side, pixel_limit=self._pixel_limit).pixels
+        if _long_side(self._kept) >= _AS_LARGE * side:
+            return self._kept
+        asked = round(side / _widening(self._photo.width, self._photo.height))
+        return decode(self._path, long_side=asked, pixel_limit=self._pixel_limit).pixels
+
+    @cached_property
+    def _kept(self) -> _Pixels:
+        """The largest size, up to `fine`, for which nothing is decoded again."""
+        kept = self._photo.kept
+        if kept is None or kept.long_side <= _long_side(self.base):
+            return self.base
+        return kept.scaled(min(kept.long_side, self._fine_side))
 
     @property
-    def fine_factor(self) -> float:
-        """How much larger `fine` is than `base`."""
-        return _long_side(self.fine) / _long_side(self.base)
+    def _fine_side(self) -> int:
+        width, height = self._photo.width, self._photo.height
+        return min(max(width, height), round(FINE_LONG_SIDE * _widening(width, height)))
 
     @property
     def own_factor(self) -> float:
@@ -167,24 +210,31 @@ def _decode_by_vips(
     shrink = jpeg_shrink(max(width, height), target) if is_jpeg else {}
     told = profile_of_png(path) if found is ImageFormat.PNG else None
     profile = None if told else profile
-    damage = None
+    damage = kept = None
     try:
-        strict = load(access="sequential", fail_on="warning", **shrink)
-        pixels = _scaled(strict, target, orientation, told)
+        picture = load(access="sequential", fail_on="warning", **shrink)
+        if picture.width * picture.height * _pixel_bytes(picture) <= _KEPT_BYTES:
+            picture = picture.copy_memory()
+            kept = Kept(
+                max(picture.width, picture.height),
+                lambda side: _scaled(picture, side, orientation, told),
+            )
+        pixels = _scaled(picture, target, orientation, told)
     except pyvips.Error:
         partly, _ = Partly.of_file(path, found, pixel_limit)
         pixels = _scaled(partly.open(**shrink), target, orientation, told)
         damage = partly.damage(pyvips.Image.new_from_array(pixels))
-    if orientation is None and image.get_typeof("orientation"):
-        orientation = image.get("orientation")
-    if orientation in _SIDEWAYS:
+    turned_by = orientation
+    if turned_by is None and image.get_typeof("orientation"):
+        turned_by = image.get("orientation")
+    if turned_by in _SIDEWAYS:
         width, height = height, width
-    return DecodedPhoto(pixels, width, height, is_true, profile, damage)
+    return DecodedPhoto(pixels, width, height, is_true, profile, damage, kept)
 
 
 def _scaled(
     image: pyvips.Image, target: int, orientation: int | None, profile: bytes | None
-) -> npt.NDArray[np.uint8]:
+) -> _Pixels:
     """Scale a picture and turn it, as EXIF says or, where one is given, by this orientation.
 
     Embedded colour profiles are not applied (but CMYK's): 220 ms a photo, for hues that hardly
@@ -207,9 +257,14 @@ def _loader(path: Path, found: ImageFormat) -> tuple[Callable[..., pyvips.Image]
     return partial(pyvips.Image.jpegload_buffer, content), preview.orientation
 
 
-def _srgb_pixels(image: pyvips.Image) -> npt.NDArray[np.uint8]:
-    pixels: npt.NDArray[np.uint8] = in_rgb(image).cast("uchar").numpy()
+def _srgb_pixels(image: pyvips.Image) -> _Pixels:
+    pixels: _Pixels = in_rgb(image).cast("uchar").numpy()
     return pixels
+
+
+def _pixel_bytes(image: pyvips.Image) -> int:
+    """Of what decoders make: 8 or 16 bits a channel, or 32."""
+    return int(image.bands) * {"uchar": 1, "char": 1, "ushort": 2, "short": 2}.get(image.format, 4)
 
 
 def _decode_heic(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
@@ -217,11 +272,11 @@ def _decode_heic(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
     picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
     width, height = picture.size
     _check_pixels(width, height, pixel_limit)
-    pixels = _flat_pixels(picture.to_pillow(), long_side)
     is_true, profile = picture.mode == "RGB", picture.info.get("icc_profile")
-    if not profile and (told := icc_profile(code_points.of_heif(picture.info))):
-        pixels = _in_srgb(pixels, told)
-    return DecodedPhoto(pixels, width, height, is_true, profile)
+    told = None if profile else icc_profile(code_points.of_heif(picture.info))
+    scaled = partial(_flat_pixels, picture.to_pillow(), told=told)
+    pixels = scaled(_target(width, height, long_side))
+    return DecodedPhoto(pixels, width, height, is_true, profile, kept=_kept(width, height, scaled))
 
 
 def _decode_avif(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
@@ -234,12 +289,13 @@ def _decode_avif(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
         _check_pixels(width, height, pixel_limit)
         is_true, profile = picture.mode == "RGB", picture.info.get("icc_profile")
         turned = _TURNS.get(picture.getexif().get(Base.Orientation, 1))
-        pixels = _flat_pixels(picture, long_side, turned)
-    if not profile and (told := icc_profile(code_points.of_avif(content))):
-        pixels = _in_srgb(pixels, told)
+        told = None if profile else icc_profile(code_points.of_avif(content))
+        picture.load()
+    scaled = partial(_flat_pixels, picture, turned=turned, told=told)
+    pixels = scaled(_target(width, height, long_side))
     if turned in _SIDEWAYS_TURNS:
         width, height = height, width
-    return DecodedPhoto(pixels, width, height, is_true, profile)
+    return DecodedPhoto(pixels, width, height, is_true, profile, kept=_kept(width, height, scaled))
 
 
 def _decode_bmp(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
@@ -252,18 +308,28 @@ def _decode_bmp(path: Path, long_side: int, pixel_limit: int) -> DecodedPhoto:
 
 
 def _flat_pixels(
-    whole: Image.Image, long_side: int, turned: Image.Transpose | None = None
-) -> npt.NDArray[np.uint8]:
-    """Scale a picture, turn it, and lay it on white."""
-    scale = _target(*whole.size, long_side) / max(whole.size)
+    whole: Image.Image,
+    side: int,
+    *,
+    turned: Image.Transpose | None = None,
+    told: bytes | None = None,
+) -> _Pixels:
+    """Scale a picture, turn it, lay it on white, and take it out of the colours that were told."""
+    scale = side / max(whole.size)
     width, height = whole.size
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     scaled = whole.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0).convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", size, "white"), scaled).convert("RGB")
-    return np.asarray(flat if turned is None else flat.transpose(turned))
+    pixels = np.asarray(flat if turned is None else flat.transpose(turned))
+    return _in_srgb(pixels, told) if told else pixels
 
 
-def _in_srgb(pixels: npt.NDArray[np.uint8], profile: bytes) -> npt.NDArray[np.uint8]:
+def _kept(width: int, height: int, scaled: Callable[[int], _Pixels]) -> Kept | None:
+    """For a picture of Pillow's, which has four bytes for each pixel."""
+    return Kept(max(width, height), scaled) if width * height * 4 <= _KEPT_BYTES else None
+
+
+def _in_srgb(pixels: _Pixels, profile: bytes) -> _Pixels:
     image = profiled(pyvips.Image.new_from_array(pixels, interpretation="srgb"), profile)
     return _srgb_pixels(image.icc_transform("srgb", embedded=True))
 

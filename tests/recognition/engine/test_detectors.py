@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
+from PIL.ExifTags import Base
 
 from services.recognition.engine.decode import PhotoScales
 from services.recognition.engine.detect.found_face import LocatedFace, without_repeats
@@ -161,4 +162,36 @@ def test_a_photo_is_never_enlarged_to_find_small_faces(tmp_path: Path) -> None:
     assert wide.fine.shape == (750, 3000, 3)
     large = opened(Image.new("RGB", (2000, 3000)), tmp_path)
     assert large.fine.shape == (3000, 2000, 3)
-    assert large.fine_factor == pytest.approx(3000 / 1600)
+
+
+@pytest.mark.parametrize(("format_", "kept"), [("JPEG", 2000), ("PNG", 3200), ("AVIF", 3200)])
+def test_a_larger_size_comes_of_what_is_decoded_where_that_is_enough(
+    tmp_path: Path, format_: str, kept: int
+) -> None:
+    path = tmp_path / "photo"
+    Image.effect_noise((3000, 4000), 60).convert("RGB").save(path, format_)
+    photo = PhotoScales(path)
+    assert photo.enlarged(0.9) == (photo.base, 1)
+    pixels, factor = photo.enlarged(1.2)
+    assert (max(pixels.shape), factor) == (kept, kept / 1600)
+    again = Path(tmp_path / "moved")
+    path.rename(again)  # nothing is read again for it
+    assert photo.enlarged(1.25)[0] is pixels
+    again.rename(path)
+    finest, factor = photo.enlarged(9)
+    assert (finest.shape, factor) == ((3200, 2400, 3), 2)
+    assert (finest is pixels) == (kept == 3200)
+
+
+def test_sizes_are_turned_and_coloured_alike(tmp_path: Path) -> None:
+    picture = Image.linear_gradient("L").resize((4000, 3000)).convert("RGB")
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    for format_ in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
+        path = tmp_path / "photo"
+        picture.save(path, format_, exif=exif)
+        photo = PhotoScales(path)
+        for pixels in (photo.enlarged(1.2)[0], photo.fine):
+            rows, columns = photo.base.shape[:2]
+            small = np.asarray(Image.fromarray(pixels).resize((columns, rows)))
+            assert np.abs(small.astype(int) - photo.base).max() <= 6, format_

@@ -33,9 +33,10 @@ PIXEL_LIMIT = 210_000_000
 LONG_SIDE = 1600
 # The same of selfies, whose one face is large: half the work, and the same is found.
 SELFIE_LONG_SIDE = 1024
-# Where the faces are small: twice the size costs another 110 ms for a photo of 12 megapixels,
-# but only for such photos. Larger finds hardly more, and 4000 pixels are 36 MB.
+# Where the faces are small. Twice the size, or all of a photo of a phone, which is 80 ms for 12
+# megapixels and 113 scaled down to that; all pixels of larger ones would be over 50 MB.
 FINE_LONG_SIDE = 3200
+_FINE_PIXELS = 16_000_000
 # These are for pictures up to so many times as wide as high (or as high as wide). A panorama has
 # as many pixels as a 4:3 picture then, at the same cost: by its long side alone, the faces of a
 # group in front of a hall would be a dozen pixels wide.
@@ -104,9 +105,12 @@ class DecodedPhoto:
 
 
 def decode(
-    path: Path, *, long_side: int = LONG_SIDE, pixel_limit: int = PIXEL_LIMIT
+    path: Path, *, long_side: int = LONG_SIDE, pixel_limit: int = PIXEL_LIMIT, keep: bool = False
 ) -> DecodedPhoto:
-    """Decode a photo; raises `UndecodablePhoto`, and OSError when the file cannot be read."""
+    """Decode a photo; raises `UndecodablePhoto`, and OSError when the file cannot be read.
+
+    What larger sizes can be made of is kept where they will be asked for.
+    """
     with path.open("rb") as file:
         beginning = file.read(SNIFF_BYTES)
     if not beginning:
@@ -123,7 +127,7 @@ def decode(
             case ImageFormat.BMP:
                 return _decode_bmp(path, long_side, pixel_limit)
             case _:
-                return _decode_by_vips(path, long_side, pixel_limit, found)
+                return _decode_by_vips(path, long_side, pixel_limit, found, keep=keep)
     except (UndecodablePhoto, MemoryError):
         raise
     # Damaged bytes raise whatever their parser happens to stumble over.
@@ -141,7 +145,7 @@ class PhotoScales:
     ) -> None:
         self._path = path
         self._pixel_limit = pixel_limit
-        self._photo = decode(path, long_side=long_side, pixel_limit=pixel_limit)
+        self._photo = decode(path, long_side=long_side, pixel_limit=pixel_limit, keep=True)
 
     @property
     def photo(self) -> DecodedPhoto:
@@ -167,7 +171,7 @@ class PhotoScales:
 
     @cached_property
     def fine(self) -> _Pixels:
-        """RGB, up to `FINE_LONG_SIDE`, but never larger than the photo itself."""
+        """RGB, up to `FINE_LONG_SIDE` or `_FINE_PIXELS`, never larger than the photo itself."""
         side = self._fine_side
         if side <= _long_side(self.base):
             return self.base
@@ -187,6 +191,8 @@ class PhotoScales:
     @property
     def _fine_side(self) -> int:
         width, height = self._photo.width, self._photo.height
+        if width * height <= _FINE_PIXELS:
+            return max(width, height)
         return min(max(width, height), round(FINE_LONG_SIDE * _widening(width, height)))
 
     @property
@@ -196,7 +202,7 @@ class PhotoScales:
 
 
 def _decode_by_vips(
-    path: Path, long_side: int, pixel_limit: int, found: ImageFormat
+    path: Path, long_side: int, pixel_limit: int, found: ImageFormat, *, keep: bool
 ) -> DecodedPhoto:
     load, orientation = _loader(path, found)
     image = load(access="sequential")
@@ -213,7 +219,7 @@ def _decode_by_vips(
     damage = kept = None
     try:
         picture = load(access="sequential", fail_on="warning", **shrink)
-        if picture.width * picture.height * _pixel_bytes(picture) <= _KEPT_BYTES:
+        if keep and picture.width * picture.height * _pixel_bytes(picture) <= _KEPT_BYTES:
             picture = picture.copy_memory()
             kept = Kept(
                 max(picture.width, picture.height),

@@ -164,7 +164,7 @@ def test_a_photo_is_never_enlarged_to_find_small_faces(tmp_path: Path) -> None:
     assert large.fine.shape == (3000, 2000, 3)
 
 
-@pytest.mark.parametrize(("format_", "kept"), [("JPEG", 2000), ("PNG", 3200), ("AVIF", 3200)])
+@pytest.mark.parametrize(("format_", "kept"), [("JPEG", 2000), ("PNG", 4000), ("AVIF", 4000)])
 def test_a_larger_size_comes_of_what_is_decoded_where_that_is_enough(
     tmp_path: Path, format_: str, kept: int
 ) -> None:
@@ -174,13 +174,21 @@ def test_a_larger_size_comes_of_what_is_decoded_where_that_is_enough(
     assert photo.enlarged(0.9) == (photo.base, 1)
     pixels, factor = photo.enlarged(1.2)
     assert (max(pixels.shape), factor) == (kept, kept / 1600)
-    again = Path(tmp_path / "moved")
-    path.rename(again)  # nothing is read again for it
-    assert photo.enlarged(1.25)[0] is pixels
+    again = tmp_path / "moved"
+    path.rename(again)
+    assert photo.enlarged(1.25)[0] is pixels  # without the file
     again.rename(path)
     finest, factor = photo.enlarged(9)
-    assert (finest.shape, factor) == ((3200, 2400, 3), 2)
-    assert (finest is pixels) == (kept == 3200)
+    assert (finest.shape, factor) == ((4000, 3000, 3), 2.5)
+    assert (finest is pixels) == (kept == 4000)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+def test_of_very_large_photos_are_taken_fewer_pixels(tmp_path: Path, format_: str) -> None:
+    path = tmp_path / "photo"
+    Image.new("RGB", (6000, 3600)).save(path, format_)
+    photo = PhotoScales(path)
+    assert photo.enlarged(9)[0].shape == {"JPEG": (1800, 3000, 3), "PNG": (1920, 3200, 3)}[format_]
 
 
 def test_sizes_are_turned_and_coloured_alike(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import structlog
 from libs.common.errors import FindMeError, Unavailable
 from libs.common.exhaustion import lacks_by_its_words
 from libs.common.telemetry import failures, logs
+from libs.common.workers import heap
 from libs.common.workers.stages import Stage, take_stages
 
 #: Uploads and lists stay quick while every core works on pictures.
@@ -98,11 +99,13 @@ def _serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | 
     # may refuse so much at any time: that it does so again is no evidence. A limit of address
     # space still is: what is only read is no memory, but such space.
     room = TO_WRITE if _has_room(TO_WRITE) else TO_READ
+    heap.have_one_arena()
     try:
         work = factory()
     except Exception as error:  # noqa: BLE001 - the parent raises it
         connection.send(_failure(error))
         return
+    heap.give_back_freed()
     connection.send(Answer())
     while True:
         try:

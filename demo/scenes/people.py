@@ -1,7 +1,9 @@
 """Everybody who can be in a scene. Raise `plan.VERSION` when anybody changes.
 
 The looks were found by measuring: 1200 random morphs, embedded by dlib's ResNet, from
-which the eight farthest from each other were kept.
+which the eight farthest from each other were kept. The engine joins SFace's numbers to those: its
+distances between them are 0.65 on average and 0.58 at the least (0.705 between real people), its
+threshold is 0.54.
 """
 
 from collections.abc import Mapping

@@ -7,17 +7,13 @@ import asyncpg
 import numpy as np
 from sqlalchemy import text
 
+from benchmarks.drawn_faces import DrawnFaces
 from libs.common.database.database import Database
 from libs.common.messaging.messages import PhotoAnalyzed
 from services.recognition.engine.face_engine import EMBEDDED, FloatArray, to_bytes
 from tests.support.polling import eventually
 from tests.support.rows import Rows
 
-FACES_PER_PHOTO = 3
-#: Unit vectors of so few dimensions, so long, are as far apart as dlib's of different people: 0.84
-#: with a deviation of 0.08. So some strangers are nearly alike, as in an event.
-PEOPLES_DIMENSIONS = 27
-PEOPLES_LENGTH = 0.594
 PATIENCE_SECONDS = 300.0
 
 _DONE = text("SELECT count(*) FROM photos WHERE id = ANY(:photos) AND processing_status = 'done'")
@@ -49,9 +45,12 @@ FROM generate_series(1, $2::int) n RETURNING id
 class HotEvent:
     """An event with guests; photos of it are made as their analysis leaves them."""
 
-    def __init__(self, database: Database, event_id: int, people: FloatArray) -> None:
+    def __init__(
+        self, database: Database, event_id: int, drawn: DrawnFaces, people: FloatArray
+    ) -> None:
         self._database = database
         self._event_id = event_id
+        self._drawn = drawn
         self._people = people
         self._random = np.random.default_rng(7)
         self._made = 0
@@ -60,7 +59,8 @@ class HotEvent:
     async def make(cls, database: Database, *, guests: int) -> "HotEvent":
         """An event in which so many guests' selfies are indexed."""
         event_id = await Rows(database).event()
-        people = _people(guests, np.random.default_rng(5))
+        drawn = DrawnFaces(np.random.default_rng(5))
+        people = drawn.people(guests)
         connection = await _connect(database)
         try:
             selfies = await connection.fetch(_PEOPLE, event_id, guests)
@@ -68,23 +68,23 @@ class HotEvent:
                 "selfie_indexes",
                 records=[
                     (row["id"], event_id, row["user_id"], "done", "benchmark", EMBEDDED.name,
-                     to_bytes(person))
-                    for row, person in zip(selfies, people, strict=True)
+                     to_bytes(face))
+                    for row, face in zip(selfies, drawn.faces_of(people), strict=True)
                 ],
                 columns=["selfie_id", "event_id", "user_id", "status", "claimed_by", "engine",
                          "embedding"],
             )  # fmt: skip
         finally:
             await connection.close()
-        return cls(database, event_id, people)
+        return cls(database, event_id, drawn, people)
 
     async def photos(self, count: int) -> list[int]:
         """Photos that show two guests and a stranger each."""
         self._made += 1
-        strangers = _people(count, self._random)
         guests = self._people[self._random.integers(len(self._people), size=(count, 2))]
-        faces = np.concatenate([guests, strangers[:, np.newaxis]], axis=1)
-        faces += self._random.standard_normal(faces.shape, np.float32) * np.float32(0.02)
+        strangers = self._drawn.people(count)
+        shown = np.concatenate([guests, strangers[:, np.newaxis]], axis=1)
+        faces = self._drawn.faces_of(shown.reshape(-1, shown.shape[-1])).reshape(shown.shape)
         connection = await _connect(self._database)
         try:
             rows = await connection.fetch(
@@ -124,14 +124,6 @@ class HotEvent:
         async with self._database.read() as connection:
             row = (await connection.execute(_SECONDS, {"photos": photos, "started": started})).one()
         return float(row.last), float(row.first)
-
-
-def _people(count: int, random: np.random.Generator) -> FloatArray:
-    vectors = np.zeros((count, EMBEDDED.embedding_size), np.float32)
-    some = random.standard_normal((count, PEOPLES_DIMENSIONS), np.float32)
-    some *= np.float32(PEOPLES_LENGTH) / np.linalg.norm(some, axis=1, keepdims=True)
-    vectors[:, :PEOPLES_DIMENSIONS] = some
-    return vectors
 
 
 async def _connect(database: Database) -> asyncpg.Connection:

@@ -1,7 +1,6 @@
 """Grouping the people without a selfie of a large event, from the database to the list.
 
-Faces are drawn with the distances that the embedded engine's have: 0.34 on average between two of
-one person, 0.705 between two people. A tenth are of strangers, who are in one photo each.
+A tenth of the faces are of strangers, who are in one photo each.
 """
 
 import asyncio
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from benchmarks.drawn_faces import DrawnFaces
 from benchmarks.report import Goal, Report, main
 from benchmarks.stored_faces import private_database
 from libs.common.database.database import Database
@@ -33,9 +33,6 @@ FACES, FACES_QUICK = MOST_FACES, 4000
 FACES_PER_PHOTO = 4
 FACES_PER_PERSON = 40
 STRANGERS = 0.1
-_SAME, _DIFFERENT = 0.12, 0.50  # mean squared distances
-#: In so many dimensions distances between people vary as they do between real ones.
-_DIMENSIONS = 154
 
 Numbers = npt.NDArray[np.int64]
 
@@ -47,17 +44,8 @@ def draw_faces(count: int, seed: int = 1) -> tuple[FloatArray, Numbers]:
     shares = random.pareto(1.2, people) + 1
     known = random.choice(people, count - strangers, p=shares / shares.sum())
     whose = random.permutation(np.concatenate([known, people + np.arange(strangers)]))
-    axes = np.linalg.qr(random.standard_normal((EMBEDDED.embedding_size, _DIMENSIONS)))[0].T
-
-    def spread(rows: int, squared_distance: float) -> FloatArray:
-        values = random.standard_normal((rows, _DIMENSIONS)) @ axes
-        scaled: FloatArray = (values * np.sqrt(squared_distance / 2 / _DIMENSIONS)).astype(
-            np.float32
-        )
-        return scaled
-
-    centres = spread(people + strangers, _DIFFERENT - _SAME)
-    return centres[whose] + spread(count, _SAME), whose
+    drawn = DrawnFaces(random)
+    return drawn.faces_of(drawn.people(people + strangers)[whose]), whose
 
 
 def measure(quick: bool) -> Report:  # noqa: FBT001

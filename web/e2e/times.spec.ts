@@ -5,10 +5,34 @@ import { scene } from "./scene.ts";
 
 const PLACE = "Europe/Paris";
 test.use({ viewport: { width: 1440, height: 900 }, hasTouch: false, timezoneId: PLACE });
-refuseComplaints(test, /status of (401|404)/);
+refuseComplaints(test, /status of (400|401|404)/);
 
 const EVENT = `/studio/events/${scene.event?.id}`;
 const CAMERA = "Canon EOS R6";
+
+/** One that browsers may know before the server does. */
+const UNKNOWN = "Antarctica/New_Station";
+const ENGLISH = "FindMe does not know this time zone. Choose another one, of a place near by.";
+const FRENCH = "FindMe ne connaît pas ce fuseau horaire. Choisissez-en un autre, d’un lieu proche.";
+
+async function knowMore(page: Page): Promise<void> {
+  await page.addInitScript((more) => {
+    const known = Intl.supportedValuesOf("timeZone");
+    Intl.supportedValuesOf = () => [...known, more];
+  }, UNKNOWN);
+}
+
+/** What the server refuses is said at its field, and no more as soon as another zone is chosen. */
+async function expectRefused(zone: Locator, send: Locator, sentence: string): Promise<void> {
+  await zone.selectOption(UNKNOWN);
+  await send.click();
+  await expect(zone).toHaveAccessibleDescription(sentence);
+  await expect(zone).toHaveAttribute("aria-invalid", "true");
+  await expect(zone).toBeFocused();
+  await zone.selectOption(PLACE);
+  await expect(zone).not.toHaveAccessibleDescription(sentence);
+  await expect(zone).toHaveAttribute("aria-invalid", "false");
+}
 
 /** When the photos were taken, as the page tells it, in the order of the day. */
 async function expectDay(page: Page, ...times: string[]): Promise<void> {
@@ -43,6 +67,7 @@ test("photos stand in the day's order by their event's time zone and by clocks p
   page,
   browser,
 }) => {
+  await knowMore(page);
   await page.goto(`/studio/login?next=${encodeURIComponent(EVENT)}`);
   await page.getByLabel("Name or e-mail address").fill(scene.photographer.username);
   await page.getByLabel("Password", { exact: true }).fill(scene.photographer.password);
@@ -54,9 +79,10 @@ test("photos stand in the day's order by their event's time zone and by clocks p
 
   const zone = await openSettings(page);
   await expect(zone).toHaveValue("");
-  await zone.selectOption(PLACE);
+  const save = page.getByRole("button", { name: "Save", exact: true });
+  await expectRefused(zone, save, ENGLISH);
   await look(page, "settings-zone");
-  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await save.click();
   await expect(page.getByText("Saved.")).toBeVisible();
   await expectDay(page, "14:00", "14:05", "14:10", "14:12", "14:15");
 
@@ -78,8 +104,11 @@ test("photos stand in the day's order by their event's time zone and by clocks p
     storageState: await page.context().storageState(),
   });
   const french = await context.newPage();
+  await knowMore(french);
   await french.goto(`${EVENT}/settings`);
-  await expect(french.getByLabel("Fuseau horaire")).toHaveValue(PLACE);
+  const fuseau = french.getByLabel("Fuseau horaire");
+  await expect(fuseau).toHaveValue(PLACE);
+  await expectRefused(fuseau, french.getByRole("button", { name: "Enregistrer" }), FRENCH);
   await expect(french.getByText("Appareils photo")).toBeVisible();
   await context.close();
 
@@ -92,5 +121,8 @@ test("photos stand in the day's order by their event's time zone and by clocks p
 
   // A new event is where its maker is, unless they say otherwise.
   await page.goto("/studio/new");
-  await expect(page.getByLabel("Time zone")).toHaveValue(PLACE);
+  const first = page.getByLabel("Time zone");
+  await expect(first).toHaveValue(PLACE);
+  await page.getByLabel("Name", { exact: true }).fill("Another dinner");
+  await expectRefused(first, page.getByRole("button", { name: "Create the event" }), ENGLISH);
 });

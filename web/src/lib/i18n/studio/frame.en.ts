@@ -84,6 +84,7 @@ export const words = (f: Formats) => {
       none: "None: as each camera's clock shows",
       hint: "Where it takes place. Photos of all cameras are then in one order, by the clock there.",
       noneHint: "Photos of phones and cameras that are set to different zones may be out of order.",
+      unknown: "FindMe does not know this time zone. Choose another one, of a place near by.",
     },
 
     make: {
@@ -100,7 +101,6 @@ export const words = (f: Formats) => {
       end: "Ends",
       endHint: "From then on guests see nothing any more; later all photos and faces are erased.",
       endEarly: "It must end after its date, and not in the past.",
-      zoneUnknown: "FindMe does not know this time zone. Choose another one, of a place near by.",
       seen: "All photos",
       seenByAll: "Every guest sees them all",
       seenChosen: "Guests see the photos of them, and those that you choose",

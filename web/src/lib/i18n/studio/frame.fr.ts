@@ -87,6 +87,7 @@ export const words = (f: Formats): FrameWords => {
       hint: "Où il a lieu. Les photos de tous les appareils suivent alors un seul ordre, à l’heure de là-bas.",
       noneHint:
         "Les photos de téléphones et d’appareils réglés sur d’autres fuseaux peuvent être en désordre.",
+      unknown: "FindMe ne connaît pas ce fuseau horaire. Choisissez-en un autre, d’un lieu proche.",
     },
 
     make: {
@@ -105,8 +106,6 @@ export const words = (f: Formats): FrameWords => {
       endHint:
         "À partir de là, les invités ne voient plus rien ; plus tard, photos et visages sont effacés.",
       endEarly: "Il doit se terminer après sa date, et pas dans le passé.",
-      zoneUnknown:
-        "FindMe ne connaît pas ce fuseau horaire. Choisissez-en un autre, d’un lieu proche.",
       seen: "Toutes les photos",
       seenByAll: "Chaque invité les voit toutes",
       seenChosen: "Les invités voient les leurs, et celles que vous choisissez",

@@ -182,8 +182,7 @@ export const words = (f: Formats) => {
       saved: "Saved.",
       unsaved: "There are changes that are not saved.",
       discard: "Discard",
-      refused:
-        "That cannot be saved: the code may be another event's, the end too far away, or the time zone unknown.",
+      refused: "That cannot be saved: the code may be another event's, or the end too far away.",
       cameras: "Cameras",
       camerasHint:
         "Is a camera's clock wrong? Put it right, and its photos move to where they belong in the day. The files stay as they are, and guests are not told of cameras.",

@@ -202,7 +202,7 @@ export const words = (f: Formats): PartsWords => {
       unsaved: "Des modifications ne sont pas enregistrées.",
       discard: "Abandonner",
       refused:
-        "Cela ne peut pas être enregistré : le code est peut-être celui d’un autre événement, la fin trop lointaine, ou le fuseau horaire inconnu.",
+        "Cela ne peut pas être enregistré : le code est peut-être celui d’un autre événement, ou la fin trop lointaine.",
       cameras: "Appareils photo",
       camerasHint:
         "L’horloge d’un appareil est fausse ? Corrigez-la, et ses photos retrouvent leur place dans la journée. Les fichiers restent tels quels, et les invités ne voient rien des appareils.",

@@ -2,6 +2,9 @@ import { defineConfig } from "@playwright/test";
 import { LAUNCH, PHONE } from "./e2e/launch.ts";
 import { scene } from "./e2e/scene.ts";
 
+/** Where no picture is taken, none is drawn by what stands for a graphics card. */
+const UNSEEN = ["--disable-gpu"];
+
 export default defineConfig({
   testDir: "e2e",
   outputDir: "test-results",
@@ -16,6 +19,6 @@ export default defineConfig({
     serviceWorkers: "block",
     actionTimeout: 60_000,
     trace: "off",
-    launchOptions: LAUNCH,
+    launchOptions: { ...LAUNCH, args: [...LAUNCH.args, ...(scene.screenshots ? [] : UNSEEN)] },
   },
 });

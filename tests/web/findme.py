@@ -8,11 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from demo.command import make_place
 from demo.scenario import Place
 from demo.server import Server, running_server
 from standalone.settings import StandaloneSettings
 from tests.support.small_event import PASSWORD
+
+#: What few photos need: a worker for faces takes seconds to start.
+FEW_PHOTOS = {"PHOTO_QUEUE_WORKERS": "1"}
 
 
 class FindMe:
@@ -41,7 +46,10 @@ class FindMe:
         self._stack.close()
 
     def _start(self, port: int) -> Server:
-        return self._stack.enter_context(running_server(self._data_dir, port=port))
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in FEW_PHOTOS.items():
+                patch.setenv(name, value)
+            return self._stack.enter_context(running_server(self._data_dir, port=port))
 
 
 @contextmanager

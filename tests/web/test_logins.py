@@ -14,7 +14,7 @@ from tests.support.node import run_spec
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, running_provider
 from tests.support.services import free_port
 from tests.support.small_event import PASSWORD
-from tests.web.findme import answered_on_demand
+from tests.web.findme import FEW_PHOTOS, answered_on_demand
 
 TIMEOUT_SECONDS = 500
 pytestmark = pytest.mark.timeout(900)
@@ -30,6 +30,7 @@ async def test_photographers_get_in_by_every_way(
             "OIDC_ISSUER": provider.issuer,
             "OIDC_CLIENT_ID": CLIENT_ID,
             "OIDC_CLIENT_SECRET": CLIENT_SECRET,
+            **FEW_PHOTOS,
         }.items():
             monkeypatch.setenv(name, value)
         settings = StandaloneSettings(findme_data_dir=data_dir)

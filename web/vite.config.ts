@@ -94,6 +94,8 @@ export default defineConfig({
     },
   },
   server: { proxy: { "/api": { target: api, changeOrigin: false } } },
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
+  // A document takes longer than most tests: those that draw in one, or run what is compiled for
+  // browsers, name `happy-dom`.
+  test: { environment: "node", include: ["src/**/*.test.ts"] },
   resolve: process.env.VITEST ? { conditions: ["browser"] } : {},
 });

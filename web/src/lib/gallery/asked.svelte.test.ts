@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { flushSync } from "svelte";
 import { afterEach, expect, it, vi } from "vitest";
 import type { JoinedEvent } from "#lib/api/client.ts";

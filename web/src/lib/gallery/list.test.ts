@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { describe, expect, test } from "vitest";
 import { Problem, type ApiPhoto } from "#lib/api/client.ts";
 import { nextCursor } from "./api.ts";

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { beforeAll, expect, test } from "vitest";
 import { Problem } from "#lib/api/client.ts";
 import { loadWords, t } from "#lib/i18n/words.svelte.ts";

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Ports } from "./queue.ts";
 import type { KeptItem, Keeper } from "./store.ts";

@@ -36,10 +36,80 @@ async def test_migrating_a_database_that_is_up_to_date_changes_nothing(database_
 
 
 def schema(connection: Connection, revision: str) -> None:
+    command.upgrade(_config(connection), revision)
+
+
+def schema_of_before(connection: Connection, revision: str) -> None:
+    command.downgrade(_config(connection), revision)
+
+
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    return config
+
+
+#: Of the tables: columns, indexes and constraints, triggers; and the functions that those call.
+MADE = text(
+    "SELECT c.relname || '.' || attname || ' ' || format_type(atttypid, atttypmod)"
+    " || CASE WHEN attnotnull THEN ' not null' ELSE '' END FROM pg_attribute"
+    " JOIN pg_class c ON c.oid = attrelid AND relkind = 'r'"
+    " WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped"
+    " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    " UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace"
+    " UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+    " UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc"
+    " WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'"
+)
+
+
+async def test_migrations_of_time_zones_are_taken_back_and_made_again_with_photos_there(
+    databases: Databases,
+) -> None:
+    """One by one: each leaves what was before it, and the photos as their files have them."""
+    seen = text("SELECT id, taken_at, taken_at_offset FROM photos ORDER BY id")
+    steps = [one for one in revisions() if one >= "0064"]
+    async with databases.empty() as url:
+        engine = create_async_engine(url)
+        made = {}
+        for revision in steps:
+            async with engine.begin() as connection:
+                await connection.run_sync(schema, revision)
+                made[revision] = sorted(await connection.scalars(MADE))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "WITH event AS (INSERT INTO events (name, event_code, code_key, code_look,"
+                    " expires_at, time_zone) VALUES ('Gala', 'a', 'a', 'a', now(), 'Europe/Paris')"
+                    " RETURNING id) INSERT INTO photos (event_id, filename, original_filename,"
+                    " content_type, sha256, crc32, size_bytes, width, height)"
+                    " SELECT id, n, n, 'image/jpeg', '', 0, 1, 4, 3"
+                    " FROM event, generate_series(1, 3) n"
+                )
+            )
+            # The trigger asks for the event: it must be there before the photo.
+            await connection.execute(
+                text(
+                    "UPDATE photos SET taken_at = '2026-06-13 14:00',"
+                    " taken_at_offset = CASE id % 2 WHEN 0 THEN 60 END WHERE id % 3 > 0"
+                )
+            )
+            before = [tuple(row) for row in await connection.execute(seen)]
+            reckoned = await connection.scalar(text("SELECT count(taken_instant) FROM photos"))
+        assert reckoned == len([one for one in before if one[1]]) == 2
+        for revision in reversed(steps[:-1]):
+            async with engine.begin() as connection:
+                await connection.run_sync(schema_of_before, revision)
+                assert sorted(await connection.scalars(MADE)) == made[revision], revision
+                assert [tuple(row) for row in await connection.execute(seen)] == before
+        await upgrade(url)
+        async with engine.connect() as connection:
+            assert sorted(await connection.scalars(MADE)) == made[steps[-1]]
+            assert await connection.run_sync(differences) == []
+            assert [tuple(row) for row in await connection.execute(seen)] == before
+        await engine.dispose()
 
 
 async def test_thresholds_below_60_are_raised_to_it(databases: Databases) -> None:

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -81,11 +82,20 @@ def last(stages: dict[str, Stage], name: str, kind: str) -> Instruction | None:
     return found[-1] if found else None
 
 
-def follow(stages: dict[str, Stage], name: str, *, context: Path, root: Path, path: str) -> None:
+def follow(
+    stages: dict[str, Stage],
+    name: str,
+    *,
+    context: Path,
+    root: Path,
+    path: str,
+    without: Collection[str] = (),
+) -> None:
     """Do a build stage's COPY and RUN steps as if `root` were the image's root.
 
     What it takes from other stages is built first, in folders beside. `path` is the PATH of the
-    commands. Raises CalledProcessError, with what the command wrote.
+    commands, of which those `without` are left out. Raises CalledProcessError, with what the
+    command wrote.
     """
     workdir = root
     for stage in lineage(stages, name):
@@ -101,7 +111,7 @@ def follow(stages: dict[str, Stage], name: str, *, context: Path, root: Path, pa
                     follow(stages, other, context=context, root=origin, path=path)
                 for source in sources:
                     _copy(origin / source.lstrip("/"), _inside(root, target, workdir), target)
-            elif instruction.name == "RUN":
+            elif instruction.name == "RUN" and instruction.words[0] not in without:
                 command = [
                     str(_inside(root, word, workdir)) if word.startswith("/") else word
                     for word in instruction.words

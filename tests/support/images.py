@@ -23,6 +23,7 @@ _NOBODY = (
     "--inh-caps=+dac_read_search",
     "--ambient-caps=+dac_read_search",
 )
+_OF_PACKAGES = ("deploy/images/install-packages.sh", "deploy/images/finish-image.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,21 @@ class Image:
         return str(self.root / word.lstrip("/")) if word.startswith("/opt/") else word
 
 
-def build(name: str, root: Path) -> Image:
-    """Follow a target's steps; fails with what the failing one wrote."""
+def build(name: str, root: Path, *, packages: Path | None = None) -> Image:
+    """Follow a target's steps; fails with what the failing one wrote.
+
+    With `packages`, an environment that has them, none are installed, and nothing is compiled.
+    """
     stages = read_stages(ROOT / "Dockerfile")
     # The environment of this Python stands for the base image's.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    without = () if packages is None else _OF_PACKAGES
     try:
-        follow(stages, f"{name}-build", context=ROOT, root=root, path=path)
+        follow(stages, f"{name}-build", context=ROOT, root=root, path=path, without=without)
     except subprocess.CalledProcessError as error:
         raise AssertionError(f"{error.cmd}\n{error.stdout}\n{error.stderr}") from error
+    if packages is not None:
+        (root / "opt/findme/venv").symlink_to(packages)
     return Image(name, root, stages)
 
 

@@ -84,17 +84,13 @@ async def test_recognition_comes_out_of_its_steps_whole_and_ready(
 async def test_the_gallery_sends_the_browser_app_that_was_built_with_it(
     folder: Path, secrets: Path, s3: S3Bucket, tmp_path: Path
 ) -> None:
-    image = build("gallery", folder / "gallery")
+    """On the packages that are here: how they are installed, recognition's image shows."""
+    image = build("gallery", folder / "gallery", packages=Path(sys.prefix))
     given = composed("gallery", secrets, s3, PORT=str(free_port()))
     migrate(composed("migrate", secrets, s3))
-    log = tmp_path / "gallery.log"
-    with image.running(given=given, log=log):
-        await eventually(
-            lambda: image.run(kind="HEALTHCHECK", given=given).returncode == 0,
-            poll_seconds=0.5,
-            message=lambda: log.read_text()[-3000:],
-        )
-        url = f"http://127.0.0.1:{given['PORT']}"
+    url = f"http://127.0.0.1:{given['PORT']}"
+    with image.running(given=given, log=tmp_path / "gallery.log"):
+        await wait_until_ready({"gallery": url}, tmp_path)
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
             await see_pages(client)
 

@@ -1,8 +1,9 @@
 """Faces that are hard to find or to tell apart, made of known ones: figures for each condition."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.hard_faces.conditions import CONDITIONS
+from benchmarks.hard_faces.conditions import CONDITIONS, Condition
 from benchmarks.hard_faces.measuring import measured
 from benchmarks.hard_faces.people import load_people
 from benchmarks.report import Goal, Report
@@ -23,15 +24,16 @@ def evaluate(
     *,
     labelled: Path,
     model_dir: Path | None = None,
+    conditions: Sequence[Condition] = CONDITIONS,
 ) -> Report:
-    """Make each condition's photos, and analyse them; figures are `condition.figure`.
+    """Make the conditions' photos, and analyse them; figures are `condition.figure`.
 
     Raises `ModelUnusable` where the landmarks' detector is missing.
     """
     calibration = PROFILES[provider].calibration
     people = load_people(engine, calibration, labelled, model_dir)
     report = Report("accuracy_hard", GOALS)
-    for condition in CONDITIONS:
+    for condition in conditions:
         tally = measured(
             condition,
             people,

@@ -109,6 +109,7 @@ async def test_it_is_taken_by_every_way(
         assert {photo.taken_at for photo in photos} == {TAKEN_AT}
 
 
+@cache
 def endless() -> dict[str, bytes]:
     """Files that look like a photo for a megabyte and longer, and are none."""
     noise = random.Random(3).randbytes(3 * FIRST_BYTES)

@@ -4,6 +4,7 @@ import io
 import random
 import struct
 import zlib
+from functools import cache
 
 import pillow_heif
 from PIL import Image
@@ -12,6 +13,7 @@ from PIL.ExifTags import IFD, Base
 pillow_heif.register_heif_opener()
 
 
+@cache
 def image_file(
     file_format: str = "JPEG",
     *,
@@ -21,7 +23,7 @@ def image_file(
     orientation: int | None = None,
     taken: str | None = None,
 ) -> bytes:
-    """Return a file whose bytes depend on all parameters."""
+    """Return a file whose bytes depend on all parameters. Encoded once: it is asked for often."""
     noise = Image.frombytes("L", size, random.Random(seed).randbytes(size[0] * size[1]))
     exif = Image.Exif()
     if orientation is not None:

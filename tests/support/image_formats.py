@@ -2,6 +2,7 @@
 
 import io
 import struct
+from functools import cache
 
 import pillow_heif
 import pyvips
@@ -23,6 +24,7 @@ def with_brands(content: bytes, major: bytes, *compatible: bytes) -> bytes:
     return struct.pack(">I", length) + head[4:] + filling + content[length:]
 
 
+@cache
 def taken_files() -> dict[str, bytes]:
     """Files whose formats are taken, by a name that says what is special."""
     heic, avif = image_file("HEIF"), image_file("AVIF")
@@ -63,6 +65,7 @@ def taken_files() -> dict[str, bytes]:
     }
 
 
+@cache
 def raw_files() -> dict[str, bytes]:
     """Cameras' raw files, of which the JPEG in them is shown."""
     return {name: made(SIZE) for name, made in RAWS.items()}

@@ -15,6 +15,10 @@ FORMATS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "HEIF": "h
 LARGE = (640, 480)
 
 
+def whole_file(file_format: str) -> bytes:
+    return image_file(file_format, size=LARGE, mode="RGB")
+
+
 def end_of(content: bytes, name: str = "a.jpg") -> End:
     return find_end(io.BytesIO(content), len(content), name)
 
@@ -25,18 +29,15 @@ def end_of(content: bytes, name: str = "a.jpg") -> End:
 def test_a_file_that_is_still_written_has_no_end_wherever_it_stops(
     file_format: str, share: float
 ) -> None:
-    whole = FILES[file_format]
+    whole = whole_file(file_format)
     name = f"a.{FORMATS[file_format]}"
     assert end_of(whole, name) is End.THERE
     assert end_of(whole[: int(share * len(whole))], name) is End.MISSING
 
 
-FILES = {name: image_file(name, size=LARGE, mode="RGB") for name in FORMATS}
-
-
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_file_that_has_its_size_before_its_content_has_no_end(file_format: str) -> None:
-    whole = FILES[file_format]
+    whole = whole_file(file_format)
     half = whole[: len(whole) // 2]
     name = f"a.{FORMATS[file_format]}"
     assert end_of(bytes(len(whole)), name) is End.MISSING
@@ -45,14 +46,14 @@ def test_a_file_that_has_its_size_before_its_content_has_no_end(file_format: str
 
 
 def test_a_jpeg_may_have_zeros_or_a_video_behind_its_end() -> None:
-    whole = FILES["JPEG"]
+    whole = whole_file("JPEG")
     assert end_of(whole + bytes(4096)) is End.THERE
     assert end_of(whole + b"\0\0\0\x18ftypmp42" + b"video" * 50_000) is End.THERE
 
 
 def test_the_end_of_the_small_picture_in_a_jpeg_is_not_the_jpeg_s() -> None:
     small = image_file(size=(16, 16))
-    whole = FILES["JPEG"]
+    whole = whole_file("JPEG")
     exif = b"Exif\0\0" + small
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     with_small = whole[:2] + segment + whole[2:]

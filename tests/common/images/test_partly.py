@@ -18,8 +18,17 @@ from PIL import Image
 from libs.common.images.png_mending import mend
 from services.media.renditions.decoding import CannotDecode
 from services.media.renditions.rendition_worker import render
-from services.recognition.engine.decode import DecodedPhoto, decode
 from services.recognition.engine.face_engine import UndecodablePhoto
+from tests.common.images.both_decoders import (
+    MAX_PIXELS,
+    SIDE,
+    assert_whole,
+    decoded,
+    pixels_of,
+    rendered,
+    rendition_of,
+    two_pictures,
+)
 from tests.support.damaged_files import (
     EOI,
     encoded,
@@ -31,9 +40,6 @@ from tests.support.damaged_files import (
 from tests.support.faces import astronaut
 from tests.support.late_headers import png_chunk, with_chunk
 
-MAX_PIXELS = 10_000_000
-#: libvips doubles small pictures before the analysis; what is compared here is not scaled.
-SIDE = 512
 quick = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -43,26 +49,6 @@ quick = settings(
 def clean(**options: Any) -> bytes:
     """A portrait as JPEG, with restart markers where they are asked for."""
     return encoded(astronaut().resize((SIDE, SIDE)), quality=90, **options)
-
-
-def decoded(content: bytes, folder: Path) -> DecodedPhoto:
-    path = folder / "photo"
-    path.write_bytes(content)
-    return decode(path, long_side=SIDE)
-
-
-def rendered(content: bytes, folder: Path) -> bytes:
-    path = folder / "photo"
-    path.write_bytes(content)
-    return render(str(path), 400, MAX_PIXELS)
-
-
-def assert_whole(content: bytes, of: bytes, folder: Path) -> None:
-    """No pixel is another one than the clean file's, and nothing is said of it."""
-    found, expected = decoded(content, folder), decoded(of, folder)
-    assert (found.pixels == expected.pixels).all()
-    assert found.damage is None
-    assert rendered(content, folder) == rendered(of, folder)
 
 
 no_marker = st.binary(min_size=1, max_size=40).map(lambda stray: stray.replace(b"\xff", b"\x00"))
@@ -232,7 +218,7 @@ def test_a_png_that_is_cut_off_shows_what_there_is(
     assert missing < 1
     if not interlaced:
         there = round((1 - missing) * SIDE)
-        expected = decoded(content, tmp_path).pixels
+        expected = pixels_of(content)
         assert (found.pixels[:there] == expected[:there]).all()
         # Not what was in memory before.
         assert (found.pixels[there:] == 0).all()
@@ -249,7 +235,7 @@ def test_a_png_with_other_bytes_in_it_shows_a_picture(
 
     found = decoded(damaged, tmp_path)
 
-    assert (found.pixels[: SIDE // 20] == decoded(content, tmp_path).pixels[: SIDE // 20]).all()
+    assert (found.pixels[: SIDE // 20] == pixels_of(content)[: SIDE // 20]).all()
 
 
 def test_a_png_with_a_wrong_byte_has_all_its_lines() -> None:
@@ -339,8 +325,8 @@ def test_chunks_that_nobody_needs_refuse_nothing(tmp_path: Path, name: str) -> N
     found = decoded(content, tmp_path)
 
     assert found.damage is None
-    assert (found.pixels == decoded(png(interlaced=False), tmp_path).pixels).all()
-    assert rendered(content, tmp_path) == rendered(png(interlaced=False), tmp_path)
+    assert (found.pixels == pixels_of(png(interlaced=False))).all()
+    assert rendered(content, tmp_path) == rendition_of(png(interlaced=False))
 
 
 @settings(max_examples=60, deadline=None)
@@ -381,8 +367,8 @@ def test_other_formats_show_what_there_is(
 def test_nothing_of_another_picture_is_in_what_is_missing(
     tmp_path: Path, kind: str, data: st.DataObject
 ) -> None:
-    options = {"TIFF": {"compression": "tiff_lzw"}}.get(kind, {})
-    content = bytearray(encoded(astronaut().resize((SIDE, SIDE)), kind, **options))
+    whole, other = two_pictures(kind)
+    content = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(len(content) // 10, len(content) - 1))
         content[at : at + 20] = data.draw(st.binary(min_size=20, max_size=20))
@@ -396,6 +382,5 @@ def test_nothing_of_another_picture_is_in_what_is_missing(
             return b""
 
     before = seen()
-    other = Image.effect_noise((SIDE, SIDE), 90).convert("RGB")
-    decoded(encoded(other, kind, **options), tmp_path)
+    decoded(other, tmp_path)
     assert seen() == before

@@ -20,6 +20,10 @@ SETTLED_SECONDS = 60.0
 #: Then one that goes on is cancelled again: longer than consumers may take for what is in hand.
 STOP_SECONDS = 25.0
 
+#: What tidies up, or counts what waits, begins so long after its service: the first requests do
+#: not share connections and processor with a dozen of such looks, of every replica at once.
+TIDYING_AFTER_SECONDS = 2.0
+
 #: Begins a task's work, at the start and after each failure; it never returns by itself.
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -31,13 +35,16 @@ class BackgroundTaskDown(FindMeError):
 class BackgroundTask:
     """One supervised task."""
 
-    def __init__(self, name: str, work: Work, *, first_pause_seconds: float) -> None:
+    def __init__(
+        self, name: str, work: Work, *, first_pause_seconds: float, after_seconds: float = 0.0
+    ) -> None:
         self.name = name
         #: Why it does not run, until it is begun again.
         self.failure: str | None = None
         self._work = work
         self._is_stopping = False
         self._first_pause_seconds = first_pause_seconds
+        self._after_seconds = after_seconds
         metrics.BACKGROUND_FAILURES.labels(name)  # 0 from the start, so that the first one counts
         self._task = asyncio.create_task(self._run(), name=name)
 
@@ -51,6 +58,9 @@ class BackgroundTask:
         while True:
             began = time.monotonic()
             try:
+                if self._after_seconds:
+                    await asyncio.sleep(self._after_seconds)
+                    self._after_seconds = 0.0
                 await self._work()
             except asyncio.CancelledError as error:
                 if self._is_stopping:
@@ -102,11 +112,20 @@ class BackgroundTasks:
         while self._tasks:
             await self._tasks.pop().stop()
 
-    def start(self, name: str, work: Work) -> BackgroundTask:
+    def start(self, name: str, work: Work, *, after_seconds: float = 0.0) -> BackgroundTask:
         """Begin the work; whoever stops it before all others does may keep what is returned."""
-        task = BackgroundTask(name, work, first_pause_seconds=self._first_pause_seconds)
+        task = BackgroundTask(
+            name,
+            work,
+            first_pause_seconds=self._first_pause_seconds,
+            after_seconds=after_seconds,
+        )
         self._tasks.append(task)
         return task
+
+    def tidy(self, name: str, work: Work) -> None:
+        """Begin work that may as well be done somewhat later, as deleting what has expired."""
+        self.start(name, work, after_seconds=TIDYING_AFTER_SECONDS)
 
     async def check(self) -> None:
         """Readiness. Raises BackgroundTaskDown, naming the tasks that wait to be begun again."""

@@ -46,7 +46,7 @@ async def open_resources(settings: CommonSettings, *, name: str) -> AsyncIterato
     ):
         await verify_schema(database)
         background.start("relay", Relay(database, bus).run)
-        background.start("outbox backlog", partial(watch_backlog, database))
+        background.tidy("outbox backlog", partial(watch_backlog, database))
         yield Resources(
             database=database, bus=bus, store=store, topology=topology, background=background
         )

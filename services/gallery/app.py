@@ -134,13 +134,13 @@ def create_app(
         app.state.background.start(
             "streams' rights", partial(watch_rights, gallery.live, connected.database)
         )
-        app.state.background.start(
+        app.state.background.tidy(
             "expired logins", partial(delete_expired_sessions, connected.database)
         )
-        app.state.background.start(
+        app.state.background.tidy(
             "expired downloads", partial(delete_expired_downloads, connected.database)
         )
-        app.state.background.start("waiting work", partial(watch_waiting_work, connected.database))
+        app.state.background.tidy("waiting work", partial(watch_waiting_work, connected.database))
         sender = mail_sender(settings, connected.database)
         app.state.background.start("mails", sender.run)
         eraser = EventEraser(
@@ -149,9 +149,9 @@ def create_app(
             # Mails that nobody can send would only wait until they are useless.
             notice=timedelta(days=settings.erasure_notice_days if settings.sends_mails else 0),
         )
-        app.state.background.start("event erasure", eraser.run)
+        app.state.background.tidy("event erasure", eraser.run)
         kept = timedelta(days=settings.audit_retention_days)
-        app.state.background.start(
+        app.state.background.tidy(
             "audit retention", partial(delete_old_rows, connected.database, age=kept)
         )
         try:

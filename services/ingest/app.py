@@ -71,8 +71,8 @@ def create_app(
                 face_check=FaceCheck(recognition),
                 accounts=Accounts(gallery),
             )
-            app.state.background.start("upload jobs", partial(sweeping, connected.database))
-            app.state.background.start(
+            app.state.background.tidy("upload jobs", partial(sweeping, connected.database))
+            app.state.background.tidy(
                 "resumable uploads",
                 partial(forgetting_uploads, connected.database, connected.store),
             )

@@ -124,11 +124,11 @@ def create_app(
                 await feeder.start_over()
 
             background.start("reconciler", reconciler.run)
-            background.start("kept checks", kept_checks.run)
+            background.tidy("kept checks", kept_checks.run)
             background.start("reindexing", feeder.run)
             background.start("forgetting", (await forgetting(bus, index)).run)
             background.start("dead letters", (await collecting(bus, topology, database)).run)
-            background.start("waiting dead letters", partial(watch_dead_letters, database))
+            background.tidy("waiting dead letters", partial(watch_dead_letters, database))
             async with consuming(
                 bus,
                 topology,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from libs.common import background as background_module
 from libs.common.background import BackgroundTaskDown, BackgroundTasks
 from tests.support.polling import eventually
 
@@ -92,3 +93,34 @@ async def test_a_task_that_was_stopped_is_not_missed() -> None:
         await task.stop()
         await background.check()
     assert work.cancelled
+
+
+async def test_what_tidies_up_begins_after_what_is_started_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background_module, "TIDYING_AFTER_SECONDS", 0.05)
+    begun: list[str] = []
+
+    def noting(name: str) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def note() -> None:
+            begun.append(name)
+            await asyncio.Event().wait()
+
+        return note
+
+    async with BackgroundTasks() as background:
+        background.tidy("limits", noting("limits"))
+        background.start("relay", noting("relay"))
+        await eventually(lambda: len(begun) == 2)
+        await background.check()
+
+    assert begun == ["relay", "limits"]
+
+
+async def test_what_has_not_begun_yet_ends_with_the_rest() -> None:
+    work = Work(failures=0, error=None)
+
+    async with BackgroundTasks() as background:
+        background.tidy("limits", work.run)
+
+    assert work.begun == 0

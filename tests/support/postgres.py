@@ -30,6 +30,9 @@ FAST_SETTINGS = (
     "max_wal_size=256MB",  # its folder may lie in memory
     # Who waits looks for a deadlock once, after so long: a test that makes one has to be complete.
     "deadlock_timeout=4s",
+    # It would look into databases that are gone within seconds, and into the one that all are
+    # copied of, which waits for it.
+    "autovacuum=off",
 )
 SETTINGS = ("max_connections=200", "shared_buffers=64MB")
 PASSWORD = "findme"

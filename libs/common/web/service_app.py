@@ -139,7 +139,7 @@ def build_app(
             stack.push_async_callback(background.end)
             # Where the server does not begin the end (see serve.py), the lifespan does.
             stack.push_async_callback(app.state.stopping.begin)
-            background.start("limits", app.state.limiter.sweep)
+            background.tidy("limits", app.state.limiter.sweep)
             background.start(
                 "dependencies", partial(health.watch_dependencies, name, lambda: app.state.checks)
             )

@@ -15,8 +15,8 @@ LOOK_BELOW_FREE_BYTES: Final = 20 * GIGABYTE
 USUAL_PHOTO_BYTES: Final = 8 * 1024 * 1024
 #: Thumbnail and preview, of the photo's own size.
 RENDITIONS_SHARE: Final = 0.1
-#: One process with two workers and PostgreSQL: 830 MB at the most, measured on 12 megapixels.
-ACT_BELOW_MEMORY_BYTES: Final = 1 * GIGABYTE
+#: One process with two workers and PostgreSQL: 1,250 MB at the most, measured on 12 megapixels.
+ACT_BELOW_MEMORY_BYTES: Final = 3 * GIGABYTE // 2
 LOOK_BELOW_MEMORY_BYTES: Final = 2 * GIGABYTE
 CERTIFICATE_SOON: Final = timedelta(days=14)
 CLOCK_SECONDS: Final = 60.0
@@ -64,9 +64,9 @@ def memory(total_bytes: int | None) -> Finding:
         return Finding("memory", State.OK, "this system does not tell how much it has")
     told = f"{size(total_bytes)} in all"
     if total_bytes < ACT_BELOW_MEMORY_BYTES:
-        return Finding("memory", State.ACT, told, "FindMe needs 1 GB, and 2 GB to be at ease.")
+        return Finding("memory", State.ACT, told, "FindMe needs 1.5 GB, and 2 GB to be at ease.")
     if total_bytes < LOOK_BELOW_MEMORY_BYTES:
-        return Finding("memory", State.LOOK, told, "2 GB are better: photos of 12 MP take 830 MB.")
+        return Finding("memory", State.LOOK, told, "2 GB are better: photos of 12 MP take 1.25 GB.")
     return Finding("memory", State.OK, told)
 
 
@@ -77,7 +77,7 @@ def workers(count: int, cores: int) -> Finding:
         todo = f"PHOTO_QUEUE_WORKERS={cores}: more than cores only wait for each other."
         return Finding("workers", State.LOOK, told, todo)
     if count < cores - 1:
-        todo = f"PHOTO_QUEUE_WORKERS={cores - 1} analyses more at a time (610 MB each)."
+        todo = f"PHOTO_QUEUE_WORKERS={cores - 1} analyses more at a time (480 MB each)."
         return Finding("workers", State.LOOK, told, todo)
     return Finding("workers", State.OK, told)
 

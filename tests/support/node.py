@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,14 +30,17 @@ def run_spec(name: str, scene: Mapping[str, object], *, timeout_seconds: float) 
     FINDME_SCREENSHOTS of the environment is where it leaves pictures of what it sees.
     """
     told = {**scene, "screenshots": os.environ.get("FINDME_SCREENSHOTS", "")}
-    done = run_tool(
-        "playwright",
-        "test",
-        f"e2e/{name}.spec.ts",
-        folder=WEB,
-        environment={"FINDME_SCENE": json.dumps(told), "CI": "1"},
-        timeout_seconds=timeout_seconds,
-    )
+    # Playwright empties its folder at the start: downloads of one that runs beside would be gone.
+    with tempfile.TemporaryDirectory() as output:
+        done = run_tool(
+            "playwright",
+            "test",
+            f"e2e/{name}.spec.ts",
+            f"--output={output}",
+            folder=WEB,
+            environment={"FINDME_SCENE": json.dumps(told), "CI": "1"},
+            timeout_seconds=timeout_seconds,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -219,21 +219,20 @@ def _decode_by_vips(
     damage = kept = None
     try:
         picture = load(access="sequential", fail_on="warning", **shrink)
-        if keep and picture.width * picture.height * _pixel_bytes(picture) <= _KEPT_BYTES:
+        is_kept = keep and _is_small(picture.width, picture.height, _pixel_bytes(picture))
+        if is_kept:
             picture = picture.copy_memory()
-            kept = Kept(
-                max(picture.width, picture.height),
-                lambda side: _scaled(picture, side, orientation, told),
-            )
-        pixels = _scaled(picture, target, orientation, told)
+        scaled = partial(_scaled, picture, orientation=orientation, profile=told)
+        pixels = scaled(target)
+        if is_kept:
+            kept = Kept(max(picture.width, picture.height), scaled)
     except pyvips.Error:
         partly, _ = Partly.of_file(path, found, pixel_limit)
         pixels = _scaled(partly.open(**shrink), target, orientation, told)
         damage = partly.damage(pyvips.Image.new_from_array(pixels))
-    turned_by = orientation
-    if turned_by is None and image.get_typeof("orientation"):
-        turned_by = image.get("orientation")
-    if turned_by in _SIDEWAYS:
+    if orientation is None and image.get_typeof("orientation"):
+        orientation = image.get("orientation")
+    if orientation in _SIDEWAYS:
         width, height = height, width
     return DecodedPhoto(pixels, width, height, is_true, profile, damage, kept)
 
@@ -332,7 +331,11 @@ def _flat_pixels(
 
 def _kept(width: int, height: int, scaled: Callable[[int], _Pixels]) -> Kept | None:
     """For a picture of Pillow's, which has four bytes for each pixel."""
-    return Kept(max(width, height), scaled) if width * height * 4 <= _KEPT_BYTES else None
+    return Kept(max(width, height), scaled) if _is_small(width, height, 4) else None
+
+
+def _is_small(width: int, height: int, pixel_bytes: int) -> bool:
+    return width * height * pixel_bytes <= _KEPT_BYTES
 
 
 def _in_srgb(pixels: _Pixels, profile: bytes) -> _Pixels:

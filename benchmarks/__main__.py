@@ -1,5 +1,7 @@
 """Run benchmarks, each in a process of its own, and write benchmarks/RESULTS.md.
 
+What is not run, or cannot measure, keeps its last figures.
+
 python -m benchmarks [--quick] [NAME ...]; accuracy_hard is `benchmarks.accuracy --hard`.
 """
 
@@ -57,7 +59,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="NAME",
-        help="only these, beside what is kept of the others (all)",
+        help="only these (all)",
     )
     arguments = parser.parse_args()
     occasion = Occasion(
@@ -68,7 +70,8 @@ def main() -> int:
     known = benchmark_names()
     if unknown := set(arguments.names) - set(known):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    kept = sections(RESULTS.read_text()) if arguments.names and RESULTS.exists() else {}
+    old = sections(RESULTS.read_text()) if RESULTS.exists() else {}
+    kept = {name: section for name, section in old.items() if name in known}
     outcomes = []
     for name in arguments.names or known:
         outcomes.append(run(name, quick=arguments.quick))

@@ -46,8 +46,14 @@ def sections(results: str) -> dict[str, str]:
 def render(
     outcomes: Sequence[Outcome], occasion: Occasion, kept: Mapping[str, str] | None = None
 ) -> str:
-    """Return the whole file: what was measured now, and of other benchmarks what is `kept`."""
-    parts = dict(kept or {}) | {outcome.name: _section(outcome, occasion) for outcome in outcomes}
+    """Return the whole file: what was measured now, and what is `kept` of everything else.
+
+    A benchmark that could not measure keeps its last figures.
+    """
+    parts = dict(kept or {})
+    for outcome in outcomes:
+        if outcome.report is not None or outcome.name not in parts:
+            parts[outcome.name] = _section(outcome, occasion)
     head = (
         "# Results\n\n"
         "Written by `make bench`, all anew, or by `python -m benchmarks NAME ...`, those."

@@ -46,6 +46,14 @@ def test_what_was_not_measured_now_stays_as_it_was_with_its_date() -> None:
     assert render([], later, sections(after)) == after
 
 
+def test_a_benchmark_that_could_not_measure_keeps_its_last_figures() -> None:
+    before = render([outcome(1999)], OCCASION)
+    later = Occasion(date="2026-11-28", commit="def5678", is_quick=False)
+    after = render([Outcome("bus", 0, None), Outcome("scaling", 0, None)], later, sections(before))
+    assert sections(after)["bus"] == sections(before)["bus"]
+    assert "Could not be measured." in sections(after)["scaling"]
+
+
 def test_quick_results_are_marked() -> None:
     quick = Occasion(date="2026-11-20", commit="abc1234", is_quick=True)
     assert "commit abc1234, the quick form." in render([outcome(1)], quick)

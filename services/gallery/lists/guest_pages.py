@@ -84,15 +84,14 @@ async def _unknown(
 def joined(shown: dict[int, PhotoPart], own: frozenset[int], last: Place | None) -> ListPage:
     """Return the page, and where the next one begins if there is one."""
     pieces: list[bytes] = [b"["] * (2 * len(shown) + 2)
-    heads = list(shown.values())
     ends = [_SHOWN if photo_id in own else _NOT_SHOWN for photo_id in shown]
     if ends:
         ends[-1] = ends[-1][:-1]
-    pieces[1:-1:2] = [part.head for part in heads]
+    pieces[1:-1:2] = [head for head, _ in shown.values()]
     pieces[2:-1:2] = ends
     pieces[-1] = b"]"
     return ListPage(
         pieces,
-        [part.digest for part in heads] + ends,
+        [digest for _, digest in shown.values()] + ends,
         next_cursor=encode_cursor(last) if last is not None else None,
     )

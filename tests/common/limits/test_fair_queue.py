@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from libs.common.errors import Unavailable
@@ -220,3 +222,32 @@ async def test_who_is_refused_is_told_when_to_come_back(seconds: int, told: str)
             async with queue.turn("bob"):
                 pass
     assert refused.value.retry_after_seconds == seconds
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(1, 3)), max_size=40),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
+async def test_how_many_wait_is_known_however_they_come_and_go(
+    steps: list[tuple[int, int, int]], at_once: int, per_source: int
+) -> None:
+    queue = queue_of(at_once=at_once, per_source=per_source, max_waiting=6, patience_seconds=60)
+    here: list[asyncio.Task[None]] = []
+
+    async def stay(source: str, size: int) -> None:
+        async with queue.turn(source, size=size):
+            await asyncio.Event().wait()
+
+    for source, leaver, size in steps:
+        here.append(asyncio.create_task(stay(str(source), size)))
+        if leaver < len(here):
+            here.pop(leaver).cancel()
+        await a_moment()
+        assert queue.waiting == sum(map(len, queue._queues.values()))
+        places = [place for queued in queue._queues.values() for place in queued]
+        assert queue._waiting_size == sum(place.size for place in places)
+    for task in here:
+        task.cancel()
+    await asyncio.gather(*here, return_exceptions=True)
+    assert queue.waiting == queue._waiting_size == 0

@@ -1,6 +1,7 @@
 """A page joined from parts is the page built plainly, whatever was read and changed before."""
 
 import asyncio
+import gc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -133,3 +134,13 @@ def test_a_page_with_a_successor_has_another_tag() -> None:
     world = World(4)
     assert joined({}, frozenset(), None).tag != joined({}, frozenset(), Place(NOON, 1)).tag
     assert world.page([], frozenset(), None).tag == joined({}, frozenset(), None).tag
+
+
+def test_kept_parts_are_nothing_that_the_collector_of_garbage_looks_through() -> None:
+    parts = PhotoParts(max_bytes=10**9)
+    before = len(gc.get_objects())
+    for photo_id in range(10_000):
+        parts.keep(photo_id, photo_id, 1, (b"head of %d" % photo_id, b"digest of %d" % photo_id))
+    gc.collect()
+    assert len(gc.get_objects()) < before + 1_000
+    assert None not in parts.find(range(10_000), range(10_000), 1)

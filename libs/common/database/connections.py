@@ -9,6 +9,7 @@ nothing was acknowledged; and the server, which ends the sessions that were left
 import asyncio
 import socket
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -33,8 +34,12 @@ CLIENT_CHECK_SECONDS = 1
 #: value, and a pooler's word for those that it does not pass on.
 _REFUSED_PARAMETER = ("42704", "22023", "08P01")
 
-#: In `record.info`: the connection was handed out before, so it may have died since.
-_USED = "used"
+#: One that came back to the pool so lately is not asked whether it lives: a rush of guests asked
+#: for that oftener than for anything else. What is lost so soon afterwards fails its statement, as
+#: what is lost a moment after the question does.
+TRUSTED_SECONDS = 1.0
+#: In `record.info`: when the connection came back to the pool, if it was handed out before.
+_RETURNED = "returned"
 
 
 class DatabaseUnavailable(Unavailable):
@@ -137,6 +142,7 @@ def open_engine(
         _check_that_it_lives(connection, record, limits.connect_seconds)
 
     event.listen(engine.sync_engine.pool, "checkout", check)
+    event.listen(engine.sync_engine.pool, "checkin", _note_return)
     return engine
 
 
@@ -234,21 +240,29 @@ def _check_that_it_lives(
 ) -> None:
     """Ask a connection that waited in the pool; one that is dead is replaced by a new one.
 
+    One that came back a moment ago is only looked at.
+
     Not SQLAlchemy's `pool_pre_ping`: that waits as long as a statement may take, and makes a
     transaction of it, which is three ways to the server instead of one.
     """
-    if not record.info.get(_USED):
-        record.info[_USED] = True
+    returned = record.info.get(_RETURNED)
+    if returned is None:
         return
     driver: Any = record.driver_connection
     if driver.is_closed():
         raise DisconnectionError
+    if monotonic() - returned < TRUSTED_SECONDS:
+        return
     try:
         connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=seconds))
     except DATABASE_ERRORS as error:
         driver.terminate()
         # The others have waited through the same; each would be asked for as long.
         raise InvalidatePoolError from error
+
+
+def _note_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_RETURNED] = monotonic()
 
 
 def _give_up_silent(context: ExceptionContext) -> BaseException | None:

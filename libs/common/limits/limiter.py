@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -89,7 +89,7 @@ class Limiter:
         """Count one of each. Raises TooManyRequests at the first that is used up."""
         for count in counts:
             item, key = self._item(count)
-            if not await self._asked(count.budget, partial(_hit, item, key)):
+            if not await self._asked(partial(_hit, item, key), is_shared=count.budget.is_shared):
                 await self._refuse(count)
 
     @asynccontextmanager
@@ -103,7 +103,7 @@ class Limiter:
         async with AsyncExitStack() as stack:
             for count in counts:
                 await stack.enter_async_context(self._place(count))
-            missed = [await self._counted(count, familiar) for count in counts]
+            missed = await self._counted(counts, familiar)
             guess = Guess(was_missed_before=any(missed))
             try:
                 yield guess
@@ -122,7 +122,7 @@ class Limiter:
         """Begin anew, as after the right password."""
         for count in counts:
             item, key = self._item(count)
-            await self._asked(count.budget, partial(_clear, item, key))
+            await self._asked(partial(_clear, item, key), is_shared=count.budget.is_shared)
 
     async def sweep(self) -> None:
         """Delete old rows for as long as the process runs."""
@@ -133,32 +133,43 @@ class Limiter:
                 log.warning("limits_not_swept", error=error)
             await asyncio.sleep(SWEEP_EVERY_SECONDS)
 
-    async def _counted(self, count: Count, familiar: Count | None) -> int:
+    async def _counted(self, counts: Sequence[Count], familiar: Count | None) -> list[int]:
         """Return how many count at this moment. Raises TooManyRequests when that is all."""
-        left = await self._left(count)
-        if left < 1 and not (
-            count.budget.spares_familiar and familiar is not None and await self._knows(familiar)
-        ):
-            await self._refuse(count)
-        return self._items[count.budget.name].amount - left
+        left = await self._left(counts)
+        for count in counts:
+            if left[count] < 1 and not (
+                count.budget.spares_familiar
+                and familiar is not None
+                and await self._knows(familiar)
+            ):
+                await self._refuse(count)
+        return [self._items[count.budget.name].amount - left[count] for count in counts]
 
     async def _knows(self, familiar: Count) -> bool:
-        return await self._left(familiar) < self._items[familiar.budget.name].amount
+        left = await self._left([familiar])
+        return left[familiar] < self._items[familiar.budget.name].amount
 
-    async def _left(self, count: Count) -> int:
-        item, key = self._item(count)
-        return await self._asked(count.budget, partial(_left, item, key))
+    async def _left(self, counts: Sequence[Count]) -> dict[Count, int]:
+        """Return how many more of each may be; those that are shared are read at once."""
+        left: dict[Count, int] = {}
+        for is_shared in (True, False):
+            asked = {
+                count: self._item(count) for count in counts if count.budget.is_shared is is_shared
+            }
+            if asked:
+                left |= await self._asked(partial(_left, asked), is_shared=is_shared)
+        return left
 
     async def _count(self, count: Count) -> None:
         item, key = self._item(count)
-        await self._asked(count.budget, partial(_hit, item, key))
+        await self._asked(partial(_hit, item, key), is_shared=count.budget.is_shared)
 
     def _item(self, count: Count) -> tuple[RateLimitItem, str]:
         message = f"{count.budget.name}:{count.key}".encode(errors="surrogatepass")
         return self._items[count.budget.name], hmac.digest(self._key, message, "sha256")[:16].hex()
 
-    async def _asked(self, budget: Budget, question: Callable[[_Strategy], Awaitable[T]]) -> T:
-        if budget.is_shared and time.monotonic() >= self._left_alone_until:
+    async def _asked(self, question: Callable[[_Strategy], Awaitable[T]], *, is_shared: bool) -> T:
+        if is_shared and time.monotonic() >= self._left_alone_until:
             try:
                 async with asyncio.timeout(SHARED_SECONDS):
                     return await question(self._shared)
@@ -177,7 +188,9 @@ class Limiter:
     async def _refuse(self, count: Count) -> NoReturn:
         metrics.REFUSED_BY_LIMIT.labels(count.budget.name).inc()
         item, key = self._item(count)
-        seconds = await self._asked(count.budget, partial(_seconds_until_room, item, key))
+        seconds = await self._asked(
+            partial(_seconds_until_room, item, key), is_shared=count.budget.is_shared
+        )
         raise TooManyRequests(count.budget.refusal, retry_after_seconds=seconds)
 
     @asynccontextmanager
@@ -208,8 +221,16 @@ async def _hit(item: RateLimitItem, key: str, by: _Strategy) -> bool:
     return await by.hit(item, key)
 
 
-async def _left(item: RateLimitItem, key: str, by: _Strategy) -> int:
-    return (await by.get_window_stats(item, key)).remaining
+async def _left(
+    asked: Mapping[Count, tuple[RateLimitItem, str]], by: _Strategy
+) -> dict[Count, int]:
+    if isinstance(by.storage, SharedWindows):
+        windows = [(item.key_for(key), item.get_expiry()) for item, key in asked.values()]
+        by = SlidingWindowCounterRateLimiter(await by.storage.seen(windows))
+    return {
+        count: (await by.get_window_stats(item, key)).remaining
+        for count, (item, key) in asked.items()
+    }
 
 
 async def _clear(item: RateLimitItem, key: str, by: _Strategy) -> None:

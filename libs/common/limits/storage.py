@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from limits.aio.storage import SlidingWindowCounterSupport, Storage
@@ -47,8 +48,10 @@ _HIT = text(f"""
     RETURNING is_within
 """)  # noqa: S608 - our own words
 _GET = text(f"""
-    SELECT {_FORMER} AS former, {_PRESENT} AS present, now.part_left
-    FROM rate_limits AS r, ({_NOW}) AS now WHERE r.key = :key
+    SELECT r.key, {_FORMER} AS former, {_PRESENT} AS present, now.part_left
+    FROM unnest(CAST(:keys AS text[]), CAST(:expiries AS int[])) AS asked (key, expiry)
+    JOIN rate_limits AS r ON r.key = asked.key
+    CROSS JOIN LATERAL ({_NOW.replace(":expiry", "asked.expiry")}) AS now
 """)  # noqa: S608
 _CLEAR = text("DELETE FROM rate_limits WHERE key = :key")
 #: Two sweepers at once take different rows.
@@ -58,6 +61,11 @@ _SWEEP = text("""
         ORDER BY expires_at LIMIT :rows FOR UPDATE SKIP LOCKED
     )
 """)
+
+
+#: As the library asks for it: what was counted in the former window, the seconds that it weighs
+#: for, what was counted in the present one, and the seconds that are left of it.
+Window = tuple[int, float, int, float]
 
 
 class _OnlySlidingWindows(Storage, SlidingWindowCounterSupport):
@@ -102,13 +110,21 @@ class SharedWindows(_OnlySlidingWindows):
         async with self._database.single_statements() as connection:
             return bool(await connection.scalar(_HIT, values))
 
-    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+    async def get_sliding_window(self, key: str, expiry: int) -> Window:
+        return await (await self.seen([(key, expiry)])).get_sliding_window(key, expiry)
+
+    async def seen(self, windows: Sequence[tuple[str, int]]) -> "SeenWindows":
+        """Read windows, each a key and its seconds, by one statement."""
+        values = {
+            "keys": [key for key, _ in windows],
+            "expiries": [expiry for _, expiry in windows],
+            "began": WINDOWS_BEGAN,
+        }
         async with self._database.single_statements() as connection:
-            row = (await connection.execute(_GET, _at_present(key, expiry))).one_or_none()
-        if row is None:
-            return 0, 0.0, 0, 0.0
-        left_seconds = float(row.part_left) * expiry
-        return row.former, left_seconds, row.present, left_seconds
+            rows = (await connection.execute(_GET, values)).all()
+        return SeenWindows(
+            {row.key: (row.former, float(row.part_left), row.present) for row in rows}
+        )
 
     async def clear_sliding_window(self, key: str, expiry: int) -> None:
         del expiry
@@ -119,6 +135,31 @@ class SharedWindows(_OnlySlidingWindows):
         """Delete rows that count for nothing any more; return how many."""
         async with self._database.single_statements() as connection:
             return (await connection.execute(_SWEEP, {"rows": SWEPT_AT_ONCE})).rowcount
+
+
+class SeenWindows(_OnlySlidingWindows):
+    """What windows were like at one moment; nothing can be counted there."""
+
+    def __init__(self, seen: Mapping[str, tuple[int, float, int]]) -> None:
+        """Take what was counted in the former window, the part left of the present one, and its."""
+        super().__init__()
+        self._seen = seen
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        return ()
+
+    async def acquire_sliding_window_entry(
+        self, key: str, limit: int, expiry: int, amount: int = 1
+    ) -> bool:
+        raise NotImplementedError
+
+    async def get_sliding_window(self, key: str, expiry: int) -> Window:
+        former, part_left, present = self._seen.get(key, (0, 0.0, 0))
+        return former, part_left * expiry, present, part_left * expiry
+
+    async def clear_sliding_window(self, key: str, expiry: int) -> None:
+        raise NotImplementedError
 
 
 class LocalWindows(_OnlySlidingWindows):
@@ -145,7 +186,7 @@ class LocalWindows(_OnlySlidingWindows):
             self._windows.popitem(last=False)
         return True
 
-    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+    async def get_sliding_window(self, key: str, expiry: int) -> Window:
         windows, left = self._now(key, expiry)
         return windows.former, left * expiry, windows.present, left * expiry
 

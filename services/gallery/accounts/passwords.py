@@ -12,6 +12,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from libs.common.limits.fair_queue import FairQueue
 from libs.common.limits.source import caller_source
+from services.gallery.accounts.fresh_hashes import FreshHashes
 from services.gallery.accounts.hashing import Hashed, Hashing, HashingPool
 from services.gallery.accounts.rules import password_problems, strength_problems, tidy_password
 
@@ -28,6 +29,7 @@ class Passwords:
         self._hasher = Hashing(hasher) if isinstance(hasher, Argon2Hasher) else hasher
         self._line = _line(at_once)
         self._threads = CapacityLimiter(at_once)
+        self._fresh = FreshHashes()
         self._judges = _line(1)
         self._judging = CapacityLimiter(1)
 
@@ -43,8 +45,10 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return a salted hash. Raises Unavailable when too many wait already."""
-        hashed = await self._do((tidy_password(password),), None)
+        tidy = tidy_password(password)
+        hashed = await self._do((tidy,), None)
         assert hashed.new_hash is not None  # noqa: S101 - as nothing was to be compared with
+        self._fresh.note(tidy, hashed.new_hash)
         return hashed.new_hash
 
     async def verify(self, password: str, password_hash: str | None) -> Hashed:
@@ -53,6 +57,8 @@ class Passwords:
         An unknown account takes as long as a known one.
         """
         tidy = tidy_password(password)
+        if password_hash is not None and self._fresh.fits(tidy, password_hash):
+            return Hashed(fits=True)
         # Hashed as it was typed, before passwords were normalized.
         spellings = (tidy,) if tidy == password else (tidy, password)
         hashed = await self._do(spellings, password_hash)

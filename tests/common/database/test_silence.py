@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from libs.common.database import connections
 from libs.common.database.connections import (
     KEEPALIVE_IDLE_SECONDS,
     DatabaseSilent,
@@ -106,8 +107,10 @@ async def test_a_commit_without_an_answer_is_given_up(
 
 
 async def test_connections_that_fell_silent_in_the_pool_are_replaced_before_they_are_used(
-    behind: Database, postgres: SilentPostgres
+    behind: Database, postgres: SilentPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As if they had waited for longer than one is trusted.
+    monkeypatch.setattr(connections, "TRUSTED_SECONDS", 0)
     async with asyncio.timeout(PATIENCE_SECONDS):
         async with behind.read(), behind.read(), behind.read():
             pass
@@ -116,6 +119,22 @@ async def test_connections_that_fell_silent_in_the_pool_are_replaced_before_they
             assert await connection.scalar(text("SELECT 1")) == 1
         async with behind.read(), behind.read(), behind.read():
             pass
+
+
+async def test_a_connection_is_asked_whether_it_lives_when_it_has_waited_and_only_then(
+    behind: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    now = 100.0
+    monkeypatch.setattr(connections, "monotonic", lambda: now)
+    async with behind.read() as connection:
+        driver = await driver_of(connection)
+        driver.add_query_logger(lambda logged: asked.append(logged.query))
+    for passed in (0.0, 0.5, 5.0, 0.5):
+        now += passed
+        async with behind.read():
+            pass
+    assert asked == ["SELECT 1"]
 
 
 async def test_a_database_that_takes_connections_and_says_nothing_is_away(

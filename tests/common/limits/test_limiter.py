@@ -72,6 +72,25 @@ async def test_what_succeeds_is_no_guess_that_missed(database: Database) -> None
             pass
 
 
+async def test_of_several_counts_each_is_known_and_the_one_that_is_used_up_refuses(
+    database: Database,
+) -> None:
+    limiter = limiter_of(database)
+    own, other = TEN.of("ann"), ONE_AT_A_TIME.of("ann")
+    async with limiter.guess(own, other) as guess:
+        guess.missed()
+    assert guess.was_missed_before is False
+    for _ in range(9):
+        async with limiter.guess(other) as guess:
+            guess.missed()
+    assert guess.was_missed_before
+    with pytest.raises(TooManyRequests):
+        async with limiter.guess(own, other):
+            pytest.fail("nobody may guess any more")
+    async with limiter.guess(own) as guess:
+        assert guess.was_missed_before
+
+
 async def test_the_table_says_nothing_of_who_it_was(database: Database) -> None:
     await limiter_of(database).spend(TEN.of("ann@example.org", "192.0.2.7"))
     stored = await Rows(database).scalar("SELECT row_to_json(r)::text FROM rate_limits r")

@@ -133,6 +133,16 @@ async def test_an_agent_follows_the_server_and_says_how_it_is(
         (second / "b.jpg").write_bytes(image_file(seed=2))
         await eventually((second / "sent/b.jpg").exists)
 
+        await studio.ask("PUT", one, {"move_uploaded_dir": "../second"})
+
+        async def moves_into_itself() -> bool:
+            return "folder itself" in ((await how())["last_error"] or "")
+
+        await eventually(moves_into_itself)
+        assert any("folder itself" in reason for reason in heard.reasons(What.PROBLEM))
+        await studio.ask("PUT", one, {"move_uploaded_dir": "sent"})
+        await eventually(lambda: heard.reasons(What.NOTICE)[-1] == "is watched now.")
+
         await studio.ask("PUT", one, {"listening": False})
         await eventually(lambda: "is not watched any more." in heard.reasons(What.NOTICE)[-1])
         (second / "c.jpg").write_bytes(image_file(seed=3))

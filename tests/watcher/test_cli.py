@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from findme_watch.manifest import Manifest
 from findme_watch.settings import WrongSettings, parse
 from tests.support.image_files import image_file
 from tests.support.own_process import own_process
@@ -62,6 +63,47 @@ async def test_a_run_tells_each_file_as_json_and_status_still_knows(place: Place
     (place.folder / "lies.jpg").unlink()
     (place.folder / "b.X3F").unlink()
     assert (await call(*place.options("--once")))[0] == 0
+    status, output, _ = await call("status", "--json", *state)
+    [folder] = lines(output)
+    assert (status, folder["sent"], folder["not_sent"]) == (0, 1, [])
+
+
+async def test_status_knows_what_cannot_be_read_for_as_long_as_that_is_so(place: Place) -> None:
+    (place.folder / "a.jpg").write_bytes(image_file(seed=1))
+    # A file of which nobody, root neither, can read the first byte.
+    (place.folder / "locked.jpg").symlink_to("/proc/self/mem")
+    (place.folder / "elsewhere").symlink_to("/", target_is_directory=True)
+    state = ("--state", str(place.state))
+    assert (await call(*place.options("--once")))[0] == 1
+    status, output, _ = await call("status", "--json", *state)
+    [folder] = lines(output)
+    assert (status, folder["unreadable"], folder["listed"]) == (1, 2, 0)
+    assert {Path(one["path"]).name for one in folder["not_sent"]} == {"locked.jpg", "elsewhere"}
+
+    (place.folder / "locked.jpg").unlink()
+    (place.folder / "locked.jpg").write_bytes(image_file(seed=2))
+    (place.folder / "elsewhere").unlink()
+    assert (await call(*place.options("--once")))[0] == 0
+    status, output, _ = await call("status", "--json", *state)
+    [folder] = lines(output)
+    assert (status, folder["unreadable"], folder["sent"]) == (0, 0, 2)
+
+
+async def test_of_a_card_that_is_out_status_says_what_it_was(place: Place) -> None:
+    (place.folder / "lies.jpg").write_bytes(b"no photo, but long enough to be looked at")
+    await call(*place.options("--once"))
+    place.folder.rename(place.folder.with_name("elsewhere"))
+    status, output, _ = await call("status", "--json", "--state", str(place.state))
+    assert (status, lines(output)[0]["refused"]) == (1, 1)
+
+
+async def test_status_says_that_nothing_was_sent_where_a_watch_still_waits_for_its_server(
+    place: Place,
+) -> None:
+    with Manifest.open(place.state):
+        pass
+    status, _, errors = await call("status", "--state", str(place.state))
+    assert (status, "Nothing was sent yet" in errors) == (2, True)
 
 
 async def test_doctor_finds_nothing_wrong_where_nothing_is(place: Place) -> None:
@@ -143,6 +185,15 @@ async def test_a_service_that_is_stopped_ends_in_order(place: Place) -> None:
         (ACCESS, "Name the folder"),
         (["f", "--agent", *ACCESS], "Name the folder"),
         (["--agent", "--once", *ACCESS], "--agent goes on"),
+        (["--agent", "--move-to", "sent", *ACCESS], "the server says where"),
+        (["f", "--give-up", "5", *ACCESS], "--once"),
+        (["f", "--move-to", ".", *ACCESS], "folder itself"),
+        (["f", "--move-to", "sub/../../f", *ACCESS], "folder itself"),
+        (["~nobody-of-this-name/f", *ACCESS], "nobody's folder"),
+        (["f", "--url", "ftp://findme.test", "--key", "fmk_"], "is written https"),
+        (["f", "--url", "http://[findme", "--key", "fmk_"], "is written https"),
+        (["f", "--url", "findme.test:x", "--key", "fmk_"], "is written https"),
+        (["f", "--url", "findme.test", "--key", "mk_1"], "begins with fmk_"),
         (["f", "--event", "ABC", *ACCESS], "number"),
         (["f", "--url", "findme.test", "--key-file", "/nowhere/key"], "cannot be read"),
     ],
@@ -168,6 +219,13 @@ def test_settings_are_read_from_the_environment_where_no_option_says_otherwise(
     assert settings.template.folder == Path.cwd() / "photos"
     assert settings.template.move_to == Path.cwd() / "photos/sent"
     assert parse(["photos", "--event", "8", "--key", "fmk_2"], environment).event_id == 8
+    both = environment | {"FINDME_KEY": "fmk_3"}
+    given = parse(["photos", "--key-file", str(tmp_path / "key")], both).access
+    assert given is not None
+    assert given.key == "fmk_1"
+    given = parse(["photos", "--user", "ann", "--password", "a"], both).access
+    assert given is not None
+    assert (given.key, given.user) == (None, "ann")
     assert "fmk_1" not in repr(settings)
 
 

@@ -52,6 +52,8 @@ def test_version_2_has_sizes_and_times_which_have_to_fit(as_list: bool) -> None:
         "b.jpg": {"size": 101, "mtime": WRITTEN_AT - 60},
         "c.jpg": {"size": 100, "mtime": WRITTEN_AT - 50},
         "d.jpg": {"size": 100},
+        # Its content is to be looked at.
+        "e.jpg": {"size": 100, "sha256": SHA},
     }
     files: object = [{"path": name, **one} for name, one in said.items()] if as_list else said
     text = json.dumps({"version": 2, "files": files})

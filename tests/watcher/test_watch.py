@@ -13,12 +13,13 @@ from sqlalchemy import TextClause, text, update
 from findme_watch.server import Shut
 from findme_watch.settings import parse
 from findme_watch.telling import What
-from findme_watch.watch import NoEvent, watch
+from findme_watch.watch import GivenUp, NoEvent, watch
 from libs.common import tasks
 from libs.common.database.tables import api_keys, events
 from tests.support.image_files import image_file, large_jpeg
 from tests.support.polling import eventually
 from tests.support.raw_files import nef
+from tests.support.services import free_port
 from tests.watcher.conftest import Heard, Place
 
 MEGABYTE = 1_000_000
@@ -176,6 +177,31 @@ async def test_sent_photos_are_moved_over_none_that_is_there(place: Place) -> No
     assert await place.names() == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.parametrize("target", ["sub/../sent", "{link}/sent", "../photos/sent"])
+async def test_moved_photos_are_left_alone_by_whatever_path_their_folder_is_named(
+    place: Place, tmp_path: Path, target: str
+) -> None:
+    (place.folder / "sub").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(place.folder, target_is_directory=True)
+    write(place.folder, "a.jpg")
+    to = target.format(link=link)
+    for _ in range(2):
+        not_sent, _ = await place.watch("--move-to", to)
+        assert not_sent == 0
+    left = {path.relative_to(place.folder).as_posix() for path in place.folder.rglob("*.*")}
+    assert left == {"sent/a.jpg"}
+
+
+async def test_raw_files_are_sent_where_the_list_of_what_was_sent_lies_in_the_folder(
+    place: Place,
+) -> None:
+    (place.folder / "alone.NEF").write_bytes(nef())
+    place.state = place.folder / "state/manifest.sqlite3"
+    assert (await place.watch())[0] == 0
+    assert await place.names() == ["alone.NEF"]
+
+
 async def test_a_dry_run_says_what_it_would_send_and_sends_nothing(place: Place) -> None:
     write(place.folder, "a.jpg", "b.jpg")
     _, heard = await place.watch("--dry-run", "--move-to", "sent")
@@ -191,6 +217,22 @@ async def test_what_an_earlier_watcher_had_sent_is_not_sent_again(place: Place) 
     _, heard = await place.watch()
     assert await place.names() == ["new.jpg"]
     assert "1 files were sent by the earlier watcher" in heard.reasons(What.NOTICE)[0]
+
+
+async def test_what_an_earlier_watcher_sent_by_its_hash_is_known_by_it_and_nothing_else_is(
+    place: Place,
+) -> None:
+    write(place.folder, "IMG_1.jpg", "renamed.jpg", "other.jpg")
+    hashed = {
+        "IMG_1.jpg": "00" * 32,
+        "before.jpg": hashlib.sha256((place.folder / "renamed.jpg").read_bytes()).hexdigest(),
+    }
+    files = {name: {"sha256": sha256} for name, sha256 in hashed.items()}
+    manifest = json.dumps({"version": 2, "files": files})
+    (place.folder / ".uploaded_manifest.json").write_text(manifest)
+    _, heard = await place.watch()
+    assert await place.names() == ["IMG_1.jpg", "other.jpg"]
+    assert heard.names(What.DUPLICATE) == ["renamed.jpg"]
 
 
 async def test_the_only_open_event_is_found_by_the_key_and_several_are_listed(
@@ -252,3 +294,33 @@ async def test_a_file_that_cannot_be_read_is_listed(place: Place) -> None:
     not_sent, heard = await place.watch()
     assert (not_sent, heard.names(What.LISTED)) == (1, ["locked.jpg"])
     assert await place.names() == ["a.jpg"]
+
+
+async def test_an_event_that_is_not_there_is_told_by_its_number(place: Place) -> None:
+    write(place.folder, "a.jpg")
+    heard = Heard()
+    with pytest.raises(Shut, match=r"not found: 987\. .*--event"):
+        await watch(parse(place.options("--once", "--event", "987"), {}), heard)
+    # The command says so once, by what was raised.
+    assert heard.events == []
+
+
+async def test_a_server_that_is_away_while_the_event_is_asked_for_is_told_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("findme_watch.watch._ASK_AGAIN_SECONDS", 0.01)
+    heard = Heard()
+    options = [str(place.folder), "--key", place.key, "--state", str(place.state), "--once"]
+    away = [*options, "--url", f"http://127.0.0.1:{free_port()}", "--give-up", "0.3"]
+    with pytest.raises(GivenUp):
+        await watch(parse(away, {}), heard)
+    assert len(heard.reasons(What.PAUSED)) == 1
+
+
+async def test_https_to_a_server_without_it_says_so(place: Place) -> None:
+    heard = Heard()
+    options = [str(place.folder), "--key", place.key, "--state", str(place.state), "--once"]
+    address = place.url.replace("http:", "https:")
+    with pytest.raises(GivenUp):
+        await watch(parse([*options, "--url", address, "--give-up", "0.3"], {}), heard)
+    assert "does not speak HTTPS" in heard.reasons(What.PAUSED)[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from findme_watch.folder_watch import FolderWatch, Job
+from findme_watch.moving import target_of
 from findme_watch.server import AskedWatcher, NotNow, Refused, Server, Shut, Stumbled
 from findme_watch.telling import Event, Teller, What
 
@@ -42,6 +43,7 @@ class Agent:
         self._running: dict[int, _Running] = {}
         #: By watcher: folders that cannot be watched, and why.
         self._problems: dict[int, str] = {}
+        self._told_problems: dict[int, str] = {}
         self._told: str | None = None
 
     async def run(self) -> None:
@@ -73,8 +75,9 @@ class Agent:
                 continue
             try:
                 wanted[one.id] = job_of(one, self._template)
-            except ValueError as error:
+            except (ValueError, RuntimeError) as error:  # the latter of `~somebody`
                 self._problems[one.id] = str(error)
+        self._tell_problems()
         await self._stop(
             [number for number, one in self._running.items() if wanted.get(number) != one.job]
         )
@@ -105,6 +108,13 @@ class Agent:
         for one in stopped:
             self._teller.tell(Event(What.NOTICE, one.job.folder, "is not watched any more."))
 
+    def _tell_problems(self) -> None:
+        for number, problem in self._problems.items():
+            if self._told_problems.get(number) != problem:
+                reason = f"Watcher {number}: {problem}"
+                self._teller.tell(Event(What.PROBLEM, reason=reason))
+        self._told_problems = self._problems
+
     def _tell(self, problem: str | None) -> None:
         if problem is not None and problem != self._told:
             self._teller.tell(Event(What.PROBLEM, reason=problem))
@@ -125,5 +135,5 @@ def job_of(asked: AskedWatcher, template: Job) -> Job:
         folder=folder,
         event_id=asked.event_id,
         watcher_id=asked.id,
-        move_to=folder / asked.move_to if asked.move_to else None,
+        move_to=target_of(folder, asked.move_to) if asked.move_to else None,
     )

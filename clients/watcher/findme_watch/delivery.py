@@ -171,11 +171,12 @@ class Delivery:
 
     async def _before_the_door(self, error: Shut) -> None:
         """Wait until it may be open again; raise the error where nobody wants to wait."""
+        if not self._waits_for_door:
+            # It ends the program, which says why.
+            raise error
         if self.shut != str(error):
             self.shut = str(error)
             self._teller.tell(Event(What.PROBLEM, reason=self.shut))
-        if not self._waits_for_door:
-            raise error
         await asyncio.sleep(SHUT_PAUSE_SECONDS * self._rng.uniform(0.8, 1.2))
 
     def _tell_pause(self, error: NotNow) -> None:

@@ -20,6 +20,7 @@ from rich.markup import escape
 from watchfiles import awatch
 
 from findme_watch.folder import read_folder
+from findme_watch.folder_watch import what_of
 from findme_watch.manifest import Manifest, ManifestUnusable
 from findme_watch.server import (
     Access,
@@ -29,6 +30,7 @@ from findme_watch.server import (
     Shut,
     Stumbled,
     new_client,
+    why_not_reached,
 )
 from findme_watch.settings import Settings
 from findme_watch.status import is_alive
@@ -117,7 +119,7 @@ def _of_disk(folder: Path) -> Iterator[Finding]:
 
 async def _of_folder(folder: Path, settings: Settings) -> AsyncIterator[Finding]:
     try:
-        contents = await asyncio.to_thread(read_folder, folder, settings.template.what)
+        contents = await asyncio.to_thread(read_folder, folder, what_of(settings.template))
     except OSError as error:
         yield Finding(
             Mark.BAD, f"The folder {folder} cannot be read: {error.strerror}. Is the card in?"
@@ -212,9 +214,7 @@ async def _of_server(access: Access, settings: Settings) -> AsyncIterator[Findin
         try:
             answer = await client.get("/livez")
         except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
-            yield Finding(
-                Mark.BAD, f"{access.url} cannot be reached: {error or type(error).__name__}."
-            )
+            yield Finding(Mark.BAD, f"{access.url} cannot be reached: {why_not_reached(error)}.")
             return
         took = (time.monotonic() - began) * 1000
         if not answer.is_success:

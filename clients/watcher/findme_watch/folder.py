@@ -27,8 +27,10 @@ class What:
     subfolders: bool = True
     #: Patterns of names, or of paths below the folder where they have a slash; case is ignored.
     ignore: tuple[str, ...] = ()
-    #: Folders that are none of it: there photos are moved once they were sent.
+    #: Folders that are none of it, by whatever path.
     left_out: tuple[Path, ...] = ()
+    #: Whether photos are moved away once they were sent.
+    are_moved: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ def read_folder(folder: Path, what: What) -> Contents:
         kept = [entry for entry in found if not ignored(entry)]
         contents.ignored += len(found) - len(kept)
         looks = dict(_looks(kept, contents, folders if what.subfolders else None))
-        _sort(looks, contents, are_moved=bool(what.left_out))
+        _sort(looks, contents, are_moved=what.are_moved)
     return contents
 
 
@@ -109,18 +111,37 @@ def _sort(looks: dict[Path, Look], contents: Contents, *, are_moved: bool) -> No
 
 def _ignoring(folder: Path, what: What) -> Callable[["os.DirEntry[str]"], bool]:
     patterns = (*IGNORED, *what.ignore)
-    left_out = {str(path) for path in what.left_out}
+    left_out = [found for path in what.left_out if (found := _stat(path)) is not None]
     has_paths = any("/" in pattern for pattern in patterns)
     names, paths = _compiled(patterns)
 
     def is_ignored(entry: "os.DirEntry[str]") -> bool:
-        if entry.path in left_out or names.match(entry.name):
+        if names.match(entry.name) or (left_out and _is_one_of(left_out, entry)):
             return True
         if not has_paths:
             return False
         return paths.match(Path(entry.path).relative_to(folder).as_posix()) is not None
 
     return is_ignored
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _is_one_of(folders: Sequence[os.stat_result], entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is one of these folders: links, `..` and case give one many paths."""
+    try:
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+    except OSError:
+        return False
+    # On Windows an entry's own numbers are zero.
+    found = _stat(Path(entry.path))
+    return found is not None and any(os.path.samestat(found, one) for one in folders)
 
 
 def _compiled(patterns: Sequence[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:

@@ -11,7 +11,7 @@ from findme_watch import takeover
 from findme_watch.delivery import Delivery, File
 from findme_watch.folder import Contents, What, look_at, read_folder
 from findme_watch.folder_report import FolderReport
-from findme_watch.known import FINAL, Content, Known, Look, State
+from findme_watch.known import FINAL, UNREADABLE, Content, Known, Look, State
 from findme_watch.manifest import Destination
 from findme_watch.moving import move
 from findme_watch.reading import Changed, Examined, examine
@@ -53,6 +53,15 @@ class _Seen:
     since: float
     end: End | None = None
     attempts: int = 0
+    #: Why it cannot be read.
+    unreadable: str | None = None
+
+
+def what_of(job: Job) -> What:
+    """Return which files are meant: none of those that were moved once they were sent."""
+    if job.move_to is None:
+        return job.what
+    return replace(job.what, left_out=(*job.what.left_out, job.move_to), are_moved=True)
 
 
 class FolderWatch:
@@ -61,19 +70,22 @@ class FolderWatch:
     def __init__(
         self, job: Job, *, destination: Destination, delivery: Delivery, teller: Teller
     ) -> None:
-        left_out = () if job.move_to is None else (job.move_to,)
         self._job = job
-        self._what = replace(job.what, left_out=(*job.what.left_out, *left_out))
+        self._what = what_of(job)
         self._destination = destination
         self._delivery = delivery
         self._report = FolderReport(job.folder, teller)
         self._wakes = Wakes(job.folder, polling=job.polling, poll_seconds=job.poll_seconds)
         self._known: dict[Path, Known] = {}
         self._seen: dict[Path, _Seen] = {}
+        #: What is remembered as unreadable, and why.
+        self._unreadable: dict[Path, str] = {}
         self._in_work: dict[Path, asyncio.Task[None]] = {}
         self._reading = asyncio.Semaphore(_READERS)
         self._backlog = 0
         self._error: BaseException | None = None
+        #: Of the files and folders there, those that no pattern lets in.
+        self.ignored = 0
         #: Why the folder cannot be looked after, None when it can.
         self.problem: str | None = None
 
@@ -89,7 +101,11 @@ class FolderWatch:
 
     async def run(self) -> None:
         """Raises Shut where that is not waited out."""
-        self._known = self._destination.known(self._job.folder)
+        for path, known in self._destination.known(self._job.folder).items():
+            if known.look == UNREADABLE:
+                self._unreadable[path] = known.reason or ""
+            else:
+                self._known[path] = known
         watching = asyncio.create_task(self._wakes.run())
         try:
             await self._look_again_and_again(watching)
@@ -134,6 +150,8 @@ class FolderWatch:
         await self._take_over(contents)
         self._list(contents)
         due = self._take(contents.photos, is_by_event=is_by_event)
+        self._keep_unreadable(contents)
+        self.ignored = contents.ignored
         await self._move_sent(contents.photos)
         self._report.left(self.left)
         waiting = [path for path in self._seen if path not in self.not_sent]
@@ -232,7 +250,7 @@ class FolderWatch:
             return False
         now, age = time.monotonic(), time.time() - look.mtime_ns / 1e9
         if seconds_to_wait(now - seen.since, age, examined.end, self._job.patience) > 0:
-            self._seen[path] = replace(seen, end=examined.end)
+            self._seen[path] = replace(seen, end=examined.end, unreadable=None)
             return False
         if examined.end is End.MISSING:
             reason = "Its end is missing. It is sent all the same; the server says what it is."
@@ -256,9 +274,10 @@ class FolderWatch:
         """List it once it has failed twice: a program that writes may keep others out."""
         seen = self._seen.get(path)
         attempts = 1 if seen is None or seen.look != look else seen.attempts + 1
-        self._seen[path] = _Seen(look, time.monotonic(), End.MISSING, attempts)
-        if attempts >= _READ_ATTEMPTS:
-            reason = f"It cannot be read: {error.strerror or error}."
+        is_told = attempts >= _READ_ATTEMPTS
+        reason = f"It cannot be read: {error.strerror or error}." if is_told else None
+        self._seen[path] = _Seen(look, time.monotonic(), End.MISSING, attempts, reason)
+        if reason is not None:
             self._report.listed(path, reason, is_loss=True)
 
     def _list(self, contents: Contents) -> None:
@@ -274,6 +293,16 @@ class FolderWatch:
             self._destination.keep_all(news)
         for path, reason in contents.unreadable.items():
             self._report.listed(path, reason, is_loss=True)
+
+    def _keep_unreadable(self, contents: Contents) -> None:
+        """Have `findme-watch status` know of them."""
+        found = dict(contents.unreadable)
+        for path, seen in self._seen.items():
+            if seen.unreadable is not None:
+                found[path] = seen.unreadable
+        if found != self._unreadable and not self._job.dry_run:
+            self._destination.keep_unreadable(found, self._unreadable)
+            self._unreadable = found
 
     async def _take_over(self, contents: Contents) -> None:
         """Believe an earlier watcher's manifest, where there is one that was not read yet."""
@@ -291,7 +320,7 @@ class FolderWatch:
             return
         unknown = {p: look for p, look in contents.photos.items() if p not in self._known}
         found = takeover.taken_over(entries, self._job.folder, unknown, written_at=written_at)
-        if self._destination.take_over(file, found):
+        if self._destination.take_over(file, found, takeover.contents_sent(entries)):
             self._known.update(found)
             self._report.notice(
                 file,

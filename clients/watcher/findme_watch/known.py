@@ -29,6 +29,10 @@ class Look:
     mtime_ns: int
 
 
+#: What cannot be looked at, or not be read.
+UNREADABLE: Final = Look(-1, -1)
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a path since it was looked at."""

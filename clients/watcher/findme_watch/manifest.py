@@ -7,13 +7,13 @@ a path still has the size and the time that it had, its content is not read agai
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from findme_watch.known import Content, Known, Look, State
+from findme_watch.known import UNREADABLE, Content, Known, Look, State
 
 _VERSION: Final = 1
 #: Several programs may write, one for each folder.
@@ -183,6 +183,18 @@ class Destination:
                 "DELETE FROM files WHERE destination = ? AND state = 'refused'", (self._id,)
             ).rowcount
 
+    def keep_unreadable(self, now: Mapping[Path, str], before: Iterable[Path]) -> None:
+        """Remember which files and folders cannot be read, and why; of others no longer."""
+        with self._transaction():
+            self._db.executemany(
+                "DELETE FROM files WHERE destination = ? AND path = ? AND size = ?",
+                ((self._id, _key(path), UNREADABLE.size) for path in before if path not in now),
+            )
+            self._write(
+                (path, Known(UNREADABLE, State.LISTED, None, reason))
+                for path, reason in now.items()
+            )
+
     def upload_url(self, sha256: str) -> str | None:
         """Return where an upload of these bytes goes on, None when none has begun."""
         row = self._db.execute(
@@ -201,10 +213,13 @@ class Destination:
                 "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", (self._id, sha256, url)
             )
 
-    def take_over(self, manifest: Path, files: Iterable[tuple[Path, Known]]) -> bool:
+    def take_over(
+        self, manifest: Path, files: Iterable[tuple[Path, Known]], sent: Iterable[str] = ()
+    ) -> bool:
         """Take an earlier watcher's manifest in, for the first event that asks; False for others.
 
-        What it names was sent to the event of that time, and to no later one.
+        What it names was sent to the event of that time, and to no later one. `sent` are the
+        SHA-256 of what it says was sent.
         """
         with self._transaction():
             self._db.execute(
@@ -216,6 +231,10 @@ class Destination:
             if whose != self._id:
                 return False
             self._write(files)
+            self._db.executemany(
+                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, NULL, NULL)",
+                ((self._id, sha256, State.SENT.value) for sha256 in sent),
+            )
         return True
 
     def note_run(self, folder: Path, problem: str | None) -> None:

@@ -3,7 +3,27 @@
 import itertools
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+
+
+class NowhereToMove(ValueError):
+    """What was moved would be found again; the message says what to name instead."""
+
+
+def target_of(folder: Path, to: str) -> Path:
+    """Return where the folder's sent photos go, by a path that may begin there.
+
+    Raises NowhereToMove for the folder itself: each photo would be found, and moved, once more.
+    """
+    target = folder / Path(to).expanduser()
+    is_same = os.path.realpath(target) == os.path.realpath(folder)
+    with suppress(OSError):
+        is_same = is_same or target.samefile(folder)
+    if is_same:
+        msg = f"Sent photos cannot be moved to the watched folder itself ({to}): name one in it."
+        raise NowhereToMove(msg)
+    return target
 
 
 def move(path: Path, folder: Path, to: Path) -> Path:

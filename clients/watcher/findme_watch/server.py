@@ -127,9 +127,15 @@ class Server:
 
     async def existing(self, event_id: int, hashes: Sequence[str]) -> dict[str, int]:
         """Return the photo ids of those contents, at most MAX_ASKED, that the event has."""
-        answer = await self.request(
-            "POST", f"/api/events/{event_id}/photos/exists", json={"sha256": list(hashes)}
-        )
+        path = f"/api/events/{event_id}/photos/exists"
+        try:
+            answer = await self.request("POST", path, json={"sha256": list(hashes)})
+        except Shut as error:
+            if error.status != 404:
+                raise
+            told = f"{str(error).rstrip('.')}: {event_id}."
+            msg = f"{told} Is the event's number right (--event), and the server's address?"
+            raise Shut(msg, error.status) from error
         with _of_findme(answer):
             found = answer.json()["existing"]
             return {str(one["sha256"]): int(one["photo_id"]) for one in found}
@@ -209,7 +215,7 @@ class Server:
         try:
             return await self._client.send(request)
         except httpx.TransportError as error:
-            raise NotNow(f"The server cannot be reached: {_told(error)}.") from error
+            raise NotNow(f"The server cannot be reached: {why_not_reached(error)}.") from error
 
 
 def new_client(access: Access, *, parallel: int) -> httpx.AsyncClient:
@@ -265,5 +271,18 @@ def _of_findme(answer: httpx.Response) -> Iterator[None]:
         raise Stumbled(msg) from error
 
 
-def _told(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def why_not_reached(error: Exception) -> str:
+    """Return what is wrong with the link or the address, in words where OpenSSL has only its own.
+
+    httpx keeps what its TLS said as text alone.
+    """
+    told = str(error) or type(error).__name__
+    if "WRONG_VERSION_NUMBER" in told:
+        return "it does not speak HTTPS at this address. Try the address with http://"
+    if "CERTIFICATE_VERIFY_FAILED" in told:
+        why = told.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        return (
+            f"its certificate is not trusted on this machine ({why or told})."
+            " Where its root is one of your own, name that file as SSL_CERT_FILE"
+        )
+    return told

@@ -5,13 +5,16 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
 from findme_watch.folder import What
 from findme_watch.folder_watch import Job
+from findme_watch.moving import NowhereToMove, target_of
 from findme_watch.server import Access
 from findme_watch.watching import Polling
 from findme_watch.wholeness import Patience
@@ -19,6 +22,7 @@ from findme_watch.wholeness import Patience
 COMMANDS: Final = ("watch", "status", "doctor")
 #: More than this fills any line, and is many for one server.
 _MAX_PARALLEL: Final = 32
+_KEY_BEGINS: Final = "fmk_"
 _EPILOG: Final = """\
 commands: findme-watch FOLDER (watches), findme-watch status, findme-watch doctor [FOLDER].
 
@@ -63,7 +67,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] | None = None
         command = rest.pop(0)
     given = _parser().parse_args(rest)
     access = _access(given, environment)
-    folder = None if given.folder is None else given.folder.expanduser().absolute()
+    folder = _folder(given.folder)
     if command == "watch":
         _check(given, access)
     event = given.event if given.event is not None else environment.get("FINDME_EVENT")
@@ -74,7 +78,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] | None = None
         patience=Patience(given.still, given.patience),
         polling=Polling(given.polling),
         poll_seconds=given.poll_seconds,
-        move_to=folder / given.move_to if folder and given.move_to else None,
+        move_to=_move_to(folder, given.move_to),
         once=given.once or given.dry_run,
         dry_run=given.dry_run,
     )
@@ -102,23 +106,63 @@ def _access(given: argparse.Namespace, environment: Mapping[str, str]) -> Access
     url = given.url or environment.get("FINDME_URL")
     if not url:
         return None
-    if not url.startswith(("http://", "https://")):
-        url = f"https://{url}"
-    key = given.key or environment.get("FINDME_KEY")
-    key_file = given.key_file or environment.get("FINDME_KEY_FILE")
-    if key is None and key_file:
-        try:
-            key = Path(key_file).expanduser().read_text().strip()
-        except OSError as error:
-            msg = f"The key's file cannot be read: {key_file} ({error.strerror})."
-            raise WrongSettings(msg) from error
     return Access(
-        url.rstrip("/"),
-        key=key,
+        _address(url),
+        key=_key(given, environment),
         user=given.user or environment.get("FINDME_USER"),
         password=given.password or environment.get("FINDME_PASSWORD"),
         timeout=given.timeout,
     )
+
+
+def _address(url: str) -> str:
+    if "://" not in url:
+        url = f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        is_good = False
+    if not is_good:
+        msg = f"The server's address is written https://photos.example.com, and was {url}."
+        raise WrongSettings(msg)
+    return url.rstrip("/")
+
+
+def _key(given: argparse.Namespace, environment: Mapping[str, str]) -> str | None:
+    """Return the key, None for a login. What an option says goes before all of the environment."""
+    key, file = given.key, given.key_file
+    if not key and not file and given.user is None:
+        key, file = environment.get("FINDME_KEY"), environment.get("FINDME_KEY_FILE")
+    if not key and file:
+        try:
+            key = Path(file).expanduser().read_text().strip()
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            msg = f"The key's file cannot be read: {file} ({why})."
+            raise WrongSettings(msg) from error
+    if key and not key.startswith(_KEY_BEGINS):
+        msg = f"An upload key begins with {_KEY_BEGINS}, and this one does not: copy all of it."
+        raise WrongSettings(msg)
+    return key or None
+
+
+def _folder(given: Path | None) -> Path | None:
+    try:
+        return None if given is None else given.expanduser().absolute()
+    except RuntimeError as error:
+        msg = f"{given} is nobody's folder: {error}"
+        raise WrongSettings(msg) from error
+
+
+def _move_to(folder: Path | None, to: str | None) -> Path | None:
+    if folder is None or not to:
+        return None
+    try:
+        return target_of(folder, to)
+    except (NowhereToMove, RuntimeError) as error:
+        raise WrongSettings(str(error)) from error
 
 
 def _check(given: argparse.Namespace, access: Access | None) -> None:
@@ -130,6 +174,10 @@ def _check(given: argparse.Namespace, access: Access | None) -> None:
         raise WrongSettings("Name the folder to watch, or --agent for those the server names.")
     if given.agent and (given.once or given.dry_run):
         raise WrongSettings("--agent goes on until it is stopped: leave out --once and --dry-run.")
+    if given.agent and given.move_to:
+        raise WrongSettings("With --agent the server says where sent photos go, not --move-to.")
+    if given.give_up is not None and not (given.once or given.dry_run):
+        raise WrongSettings("--give-up ends a run with --once: a watch never ends by itself.")
 
 
 def _event_id(event: str | None) -> int | None:
@@ -146,7 +194,7 @@ def _label(given: argparse.Namespace, environment: Mapping[str, str]) -> str:
 
 def _positive(kind: type[float] | type[int], text: str) -> float:
     value = kind(text)
-    if value <= 0:
+    if not value > 0:  # as of "nan"
         raise argparse.ArgumentTypeError("it must be above 0")
     return value
 
@@ -163,6 +211,13 @@ def _number(text: str) -> int:
     return value
 
 
+def _version() -> str:
+    try:
+        return version("findme-watch")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="findme-watch",
@@ -171,7 +226,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("folder", nargs="?", type=Path, metavar="FOLDER")
+    add("folder", nargs="?", type=Path, metavar="FOLDER", help="the folder, with what is in it")
+    add("--version", action="version", version=f"findme-watch {_version()}")
     add("--url", help="the server's address")
     add("--key", help="an upload key, as the event's page shows it")
     add("--key-file", metavar="FILE", help="the file that holds the key")

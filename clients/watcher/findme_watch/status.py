@@ -1,6 +1,7 @@
 """`findme-watch status`: what was sent, what was not and why, of all folders. Asks no server."""
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from findme_watch.known import Known, State
+from findme_watch.known import UNREADABLE, Known, State
 from findme_watch.manifest import Manifest, Run
 from findme_watch.settings import Settings, WrongSettings
 from findme_watch.telling import shown
@@ -23,7 +24,10 @@ _MAX_LISTED: Final = 50
 
 
 def show(settings: Settings) -> int:
-    """Print it; return 1 when photos were refused. Raises WrongSettings where nothing is known."""
+    """Print it; return 1 when photos were refused, or something cannot be read.
+
+    Raises WrongSettings where nothing is known.
+    """
     if not settings.state.exists():
         msg = f"Nothing was sent yet from this machine ({settings.state} is not there)."
         raise WrongSettings(msg)
@@ -33,20 +37,23 @@ def show(settings: Settings) -> int:
             for run in manifest.runs()
             if settings.folder is None or run.folder == settings.folder
         ]
-        known = [manifest.destination(run.url, run.event_id).known(run.folder) for run in runs]
+        known = [_still_true(run, manifest) for run in runs]
+    if not runs:
+        of = "" if settings.folder is None else f" of {settings.folder}"
+        raise WrongSettings(f"Nothing{of} was sent yet from this machine.")
     console = Console()
-    has_refused = False
+    is_good = True
     for run, files in zip(runs, known, strict=True):
-        counts = Counter(one.state for one in files.values())
+        counts = Counter(_count_as(one) for one in files.values())
         unsent = {
             path: one for path, one in files.items() if one.state in (State.REFUSED, State.LISTED)
         }
-        has_refused = has_refused or counts[State.REFUSED] > 0
+        is_good = is_good and not counts["refused"] and not counts["unreadable"]
         if settings.as_json:
             sys.stdout.write(_json(run, counts, unsent) + "\n")
         else:
             _print(console, run, counts, unsent)
-    return int(has_refused)
+    return int(not is_good)
 
 
 def is_alive(run: Run) -> bool:
@@ -54,7 +61,24 @@ def is_alive(run: Run) -> bool:
     return run.pid != 0 and time.time() - run.seen_at < _ALIVE_SECONDS
 
 
-def _json(run: Run, counts: Counter[State], unsent: dict[Path, Known]) -> str:
+def _still_true(run: Run, manifest: Manifest) -> dict[Path, Known]:
+    """Return what is known of the folder's files: nothing of those that were not sent and are gone.
+
+    Of a folder that is not there (a card that is out) all is as it was.
+    """
+    known = manifest.destination(run.url, run.event_id).known(run.folder)
+    if not run.folder.is_dir():
+        return known
+    return {
+        path: one for path, one in known.items() if one.state is State.SENT or os.path.lexists(path)
+    }
+
+
+def _count_as(known: Known) -> str:
+    return "unreadable" if known.look == UNREADABLE else known.state.value
+
+
+def _json(run: Run, counts: Counter[str], unsent: dict[Path, Known]) -> str:
     return json.dumps(
         {
             "folder": shown(run.folder),
@@ -63,10 +87,11 @@ def _json(run: Run, counts: Counter[State], unsent: dict[Path, Known]) -> str:
             "watched": is_alive(run),
             "seen_at": run.seen_at,
             "problem": run.problem,
-            "sent": counts[State.SENT],
-            "refused": counts[State.REFUSED],
-            "listed": counts[State.LISTED],
-            "under_way": counts[State.READ],
+            "sent": counts["sent"],
+            "refused": counts["refused"],
+            "listed": counts["listed"],
+            "unreadable": counts["unreadable"],
+            "under_way": counts["read"],
             "not_sent": [
                 {"path": shown(path), "reason": one.reason} for path, one in unsent.items()
             ],
@@ -74,7 +99,7 @@ def _json(run: Run, counts: Counter[State], unsent: dict[Path, Known]) -> str:
     )
 
 
-def _print(console: Console, run: Run, counts: Counter[State], unsent: dict[Path, Known]) -> None:
+def _print(console: Console, run: Run, counts: Counter[str], unsent: dict[Path, Known]) -> None:
     state = "watched now" if is_alive(run) else f"last seen {time.ctime(run.seen_at)}"
     console.print(
         f"[bold]{escape(shown(run.folder))}[/] to event {run.event_id} at {escape(run.url)},"
@@ -84,8 +109,8 @@ def _print(console: Console, run: Run, counts: Counter[State], unsent: dict[Path
     if run.problem:
         console.print(f"  [red]{escape(run.problem)}[/]", highlight=False)
     console.print(
-        f"  {counts[State.SENT]} sent, {counts[State.READ]} under way,"
-        f" {counts[State.REFUSED]} refused, {counts[State.LISTED]} not sent by their kind",
+        f"  {counts['sent']} sent, {counts['read']} under way, {counts['refused']} refused,"
+        f" {counts['unreadable']} unreadable, {counts['listed']} not sent by their kind",
         highlight=False,
     )
     if not unsent:

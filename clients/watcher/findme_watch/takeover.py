@@ -3,8 +3,9 @@
 Version 1 is a list of names, or an object whose keys are names, relative to the folder or absolute.
 Version 2 is an object with `version` and, under `files`, names with what was known of each (size in
 bytes, mtime in seconds, sha256), as an object or as a list of objects with a `path` or `name`.
-Wherever a size, a time or a hash is given, it has to fit; a name alone counts for a file that has
-not changed since the manifest was written: cameras begin anew with IMG_0001.
+Wherever a size or a time is given, it has to fit; a name alone counts for a file that has not
+changed since the manifest was written: cameras begin anew with IMG_0001. A hash is of the content
+that was sent, whatever its name is now; a file whose time is not said as well is read to compare.
 """
 
 import json
@@ -84,6 +85,11 @@ def _entry(name: str, said: object) -> Entry:
     )
 
 
+def contents_sent(entries: list[Entry]) -> set[str]:
+    """Return the SHA-256 of all that the manifest says was sent."""
+    return {entry.sha256 for entry in entries if entry.sha256 is not None}
+
+
 def taken_over(
     entries: list[Entry], folder: Path, files: Mapping[Path, Look], *, written_at: float
 ) -> list[tuple[Path, Known]]:
@@ -122,4 +128,6 @@ def _fits(entry: Entry, look: Look, written_at: float) -> bool:
         return False
     if entry.mtime is not None:
         return abs(entry.mtime - mtime) <= _MTIME_TOLERANCE_SECONDS
+    if entry.sha256 is not None:
+        return False
     return mtime <= written_at + _MTIME_TOLERANCE_SECONDS

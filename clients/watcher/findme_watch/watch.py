@@ -88,17 +88,24 @@ class Watching:
         await watch.run()
         for path, reason in watch.not_sent.items():
             self._teller.tell(Event(What.NOT_SENT, path, reason))
-        self._teller.tell(Event(What.DONE, more={"not_sent": len(watch.not_sent)}))
+        self._teller.tell(
+            Event(What.DONE, more={"not_sent": len(watch.not_sent), "ignored": watch.ignored})
+        )
         return len(watch.not_sent) + (watch.problem is not None)
 
     async def _only_event(self) -> int:
         """Return the one event that we may send to. Raises NoEvent for none, and for several."""
+        told = None
         while True:
             try:
                 found = await self._server.events()
                 break
             except (NotNow, Stumbled) as error:
-                self._teller.tell(Event(What.PAUSED, reason=str(error)))
+                if told != str(error):
+                    told = str(error)
+                    seconds = f"{_ASK_AGAIN_SECONDS:.0f} s"
+                    reason = f"{told} Asking again every {seconds} which event it is."
+                    self._teller.tell(Event(What.PAUSED, reason=reason))
                 await asyncio.sleep(_ASK_AGAIN_SECONDS)
         if len(found) == 1:
             self._teller.tell(Event(What.NOTICE, reason=f"Photos go to {found[0].name}."))

@@ -7,7 +7,15 @@ from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from libs.common.errors import TooManyRequests, Unavailable
-from libs.common.messaging.messages import Message
+from libs.common.messaging.messages import (
+    Message,
+    PhotoAnalyzed,
+    PhotoMatched,
+    PhotoUploaded,
+    SelfieDeleted,
+    SelfieMatched,
+    SelfieUploaded,
+)
 from libs.common.telemetry.metrics import REFUSED_BY_LIMIT
 from libs.common.web.piece_writing import PieceWriter
 from services.gallery import metrics
@@ -19,6 +27,7 @@ from services.gallery.live.announcements import (
     Viewer,
     ends_stream,
 )
+from services.gallery.live.rounds import STREAMS_IN_A_TURN, Rounds
 
 #: A client this far behind loads its lists anew instead.
 BUFFERED_EVENTS = 256
@@ -119,6 +128,7 @@ class LiveUpdates:
         metrics.LIVE_STREAMS_LIMIT.set(max_streams)
         self._streams: defaultdict[int, set[Subscription]] = defaultdict(set)
         self._by_account: Counter[int] = Counter()
+        self._rounds = Rounds()
         self._closed = False
 
     def require_room(self, user_id: int) -> None:
@@ -157,16 +167,41 @@ class LiveUpdates:
                 del self._streams[event_id]
 
     def publish(self, message: Message) -> None:
-        """Tell the event's streams, each what is for its viewer."""
+        """Tell the event's streams, each what is for its viewer.
+
+        Of a new photo many are told a few at a time; word of matches overtakes that of other
+        photos' uploads, and nothing else does.
+        """
+        turns = self._tell(message)
+        match message:
+            case PhotoUploaded(photo_id=photo_id):
+                self._rounds.begin(photo_id, turns)
+                return
+            case PhotoMatched(photo_id=photo_id):
+                self._rounds.finish(photo_id)
+            case SelfieMatched() | PhotoAnalyzed() | SelfieUploaded() | SelfieDeleted():
+                # The first is of no photo, and nobody hears of the others.
+                pass
+            case _:
+                self._rounds.finish_all()
+        for _ in turns:
+            pass
+
+    def _tell(self, message: Message) -> Iterator[None]:
+        """Tell the streams that are open when it begins; yield after some of them."""
         announcement = Announcement(message)
-        for subscription in self._streams.get(message.event_id, ()):
-            if subscription.ends:
-                continue
-            event = announcement.to(subscription.viewer)
-            if event is not None:
-                subscription.push(event)
-            if ends_stream(message, subscription.viewer):
-                subscription.end()
+        streams = list(self._streams.get(message.event_id, ()))
+        for first in range(0, len(streams), STREAMS_IN_A_TURN):
+            if first:
+                yield
+            for subscription in streams[first : first + STREAMS_IN_A_TURN]:
+                if subscription.ends:
+                    continue
+                event = announcement.to(subscription.viewer)
+                if event is not None:
+                    subscription.push(event)
+                if ends_stream(message, subscription.viewer):
+                    subscription.end()
 
     def events_of_guests(self) -> list[int]:
         """Return the events that guests watch."""
@@ -178,6 +213,7 @@ class LiveUpdates:
 
     def expire(self, event_id: int) -> None:
         """Tell the event's guests that it is over, and end their streams."""
+        self._rounds.finish_all()
         for subscription in self._streams.get(event_id, ()):
             if not (subscription.viewer.runs_event or subscription.ends):
                 subscription.push(EXPIRED)
@@ -217,6 +253,7 @@ class LiveUpdates:
 
     def gap(self) -> None:
         """Tell every stream that something may have been missed."""
+        self._rounds.finish_all()
         for subscription in self._all():
             subscription.push(GAP)
 

@@ -106,6 +106,14 @@ async def test_status_says_that_nothing_was_sent_where_a_watch_still_waits_for_i
     assert (status, "Nothing was sent yet" in errors) == (2, True)
 
 
+async def test_a_name_with_line_breaks_is_told_in_one_line(place: Place) -> None:
+    (place.folder / "a\nsent b\x1b[2J.jpg").write_bytes(image_file(seed=1))
+    status, output, _ = await call(*place.options("--once"))
+    assert status == 0
+    assert len(output.splitlines()) == 2
+    assert "a\\nsent b\\x1b[2J.jpg" in output
+
+
 async def test_doctor_finds_nothing_wrong_where_nothing_is(place: Place) -> None:
     (place.folder / "a.jpg").write_bytes(image_file(seed=1))
     status, output, _ = await call("doctor", *place.options())

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,11 @@ def write(folder: Path, *names: str, first_seed: int = 0) -> Counter[tuple[str, 
         path.write_bytes(content)
         expected[path.name, hashlib.sha256(content).hexdigest()] += 1
     return expected
+
+
+def sent_one_more(heard: Heard) -> Callable[[], bool]:
+    before = len(heard.names(What.SENT))
+    return lambda: len(heard.names(What.SENT)) > before
 
 
 async def test_every_photo_is_sent_once_and_what_is_not_sent_is_listed(place: Place) -> None:
@@ -150,6 +157,21 @@ async def test_new_photos_are_found_while_it_runs(place: Place, polling: str) ->
     await eventually(lambda: len(heard.names(What.SENT)) == 2)
     await tasks.end(watching)
     assert await place.names() == ["first.jpg", "second.jpg"]
+
+
+@pytest.mark.parametrize("polling", ["auto", "never"])
+async def test_a_name_that_is_no_text_ends_no_watch(place: Place, polling: str) -> None:
+    heard = Heard()
+    write(place.folder, "first.jpg")
+    watching = asyncio.create_task(watch(parse(place.options("--polling", polling), {}), heard))
+    await eventually(lambda: heard.names(What.SENT) == ["first.jpg"])
+    for seed, name in enumerate((b"caf\xe9.jpg", b"caf\xe8.jpg"), 1):
+        is_sent = sent_one_more(heard)
+        (place.folder / os.fsdecode(name)).write_bytes(image_file(seed=seed))
+        await eventually(is_sent)
+    write(place.folder, "last.jpg", first_seed=3)
+    await eventually(lambda: "last.jpg" in heard.names(What.SENT))
+    await tasks.end(watching)
 
 
 async def test_a_folder_that_comes_later_is_waited_for(place: Place) -> None:

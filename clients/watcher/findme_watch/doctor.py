@@ -17,7 +17,6 @@ from typing import Final
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from watchfiles import awatch
 
 from findme_watch.folder import read_folder
 from findme_watch.folder_watch import what_of
@@ -34,7 +33,7 @@ from findme_watch.server import (
 )
 from findme_watch.settings import Settings
 from findme_watch.status import is_alive
-from findme_watch.watching import remote_kind
+from findme_watch.watching import UnreadableChange, changes, remote_kind
 
 #: An event of the system takes milliseconds.
 _EVENT_SECONDS: Final = 5.0
@@ -162,7 +161,7 @@ async def _of_events(folder: Path) -> Finding:
         return Finding(Mark.NOTE, "Nothing can be written there, so events were not tried.")
     try:
         async with asyncio.timeout(_EVENT_SECONDS):
-            watching = awatch(folder, watch_filter=None, force_polling=False)
+            watching = changes(folder)
             first = asyncio.ensure_future(anext(watching))
             try:
                 while not first.done():
@@ -175,7 +174,7 @@ async def _of_events(folder: Path) -> Finding:
                     await first
     except TimeoutError:
         return Finding(Mark.NOTE, "The system tells no changes there: it is polled.")
-    except OSError as error:
+    except (OSError, UnreadableChange) as error:
         return Finding(Mark.NOTE, f"The system tells no changes ({error}): it is polled.")
     return Finding(Mark.GOOD, "The system tells of changes there.")
 

@@ -191,4 +191,11 @@ def _plain_line(event: Event) -> str:
         parts.append(f"- {event.reason}")
     if event.more:
         parts.append(", ".join(f"{key}: {value}" for key, value in event.more.items()))
-    return " ".join(parts)
+    return _in_one_line(" ".join(parts))
+
+
+def _in_one_line(text: str) -> str:
+    """Names may hold line breaks, and what terminals obey."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -9,7 +9,8 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,42 @@ class Polling(Enum):
     NEVER = "never"
 
 
+class UnreadableChange(Exception):
+    """The system told of a change that `watchfiles` cannot tell: a name that is no text."""
+
+
+async def changes(folder: Path) -> AsyncGenerator[None]:
+    """Yield as the system tells that something below the folder has changed.
+
+    Raises OSError where it tells nothing, and UnreadableChange.
+    """
+    watching = awatch(
+        folder,
+        watch_filter=None,
+        debounce=_GATHER_MS,
+        force_polling=False,
+        ignore_permission_denied=True,
+    )
+    try:
+        async with aclosing(watching):
+            async for _ in watching:
+                yield
+    except RuntimeError as error:  # watchfiles' own error is one, and has no public name
+        raise UnreadableChange(str(error)) from error
+    except ExceptionGroup as group:
+        # What goes wrong after the first change comes out of awatch's tasks.
+        errors, other = group.split((OSError, RuntimeError))
+        if errors is None or other is not None:
+            raise
+        failed = _first(errors)
+        raise (failed if isinstance(failed, OSError) else UnreadableChange(str(failed))) from group
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, ExceptionGroup) else found
+
+
 class Wakes:
     """Ends a folder's rest; `run` is to be a task for as long as it is used."""
 
@@ -66,13 +103,7 @@ class Wakes:
                 self.polled_because = f"it is on another machine ({kind})"
         while self.polled_because is None:
             try:
-                async for _ in awatch(
-                    self._folder,
-                    watch_filter=None,
-                    debounce=_GATHER_MS,
-                    force_polling=False,
-                    ignore_permission_denied=True,
-                ):
+                async for _ in changes(self._folder):
                     self._suspected_at = None
                     self._is_told = True
                     self._event.set()
@@ -81,10 +112,19 @@ class Wakes:
             except FileNotFoundError:
                 # Not there (yet); it is looked for as if polled.
                 await asyncio.sleep(self._poll_seconds)
-            except OSError as error:
-                if self._polling is Polling.NEVER:
-                    raise
-                self.polled_because = f"the system tells no changes ({error})"
+            except (OSError, UnreadableChange) as error:
+                await self._without_events(error)
+
+    async def _without_events(self, error: OSError | UnreadableChange) -> None:
+        """Poll from now on; where that is not to be, raise OSError, and go on after the other."""
+        # A change it was, or it is time for the first look that nothing but time asks for.
+        self.wake()
+        if self._polling is not Polling.NEVER:
+            self.polled_because = f"the system's changes cannot be told ({error})"
+        elif isinstance(error, OSError):
+            raise error
+        else:
+            await asyncio.sleep(self._poll_seconds)
 
     def found_new(self, *, by_event: bool) -> None:
         """Say that a look found new files; without an event before it one should come yet."""

@@ -156,6 +156,10 @@ async def test_exit_statuses_tell_scripts_what_happened(place: Place) -> None:
     away = list(options)
     away[away.index("--url") + 1] = f"http://127.0.0.1:{free_port()}"
     assert (await call(*away, "--give-up", "1"))[0] == 4
+    _, output, _ = await call("status", "--json", "--state", str(place.state))
+    folder = lines(output)[0]  # the last seen comes first
+    assert "cannot be reached" in folder["problem"]
+    assert (folder["under_way"], folder["watched"]) == (1, False)
     status, _, errors = await call(str(place.folder))
     assert (status, errors) == (
         2,

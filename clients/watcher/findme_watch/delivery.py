@@ -59,6 +59,12 @@ class Delivery:
         self._told_until = 0.0
         #: Why nothing is taken from us at this moment.
         self.shut: str | None = None
+        self._paused_because: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is sent at this moment, None where nothing keeps it."""
+        return self.shut or (self._paused_because if self._turns.paused_seconds else None)
 
     async def photo_id(self, file: File) -> int | None:
         """Return the event's photo of this content, None where it has none. Raises Shut."""
@@ -181,6 +187,7 @@ class Delivery:
 
     def _tell_pause(self, error: NotNow) -> None:
         """Say it once for all files that wait."""
+        self._paused_because = str(error)
         seconds, now = self._turns.paused_seconds, asyncio.get_running_loop().time()
         if seconds >= _TOLD_PAUSE_SECONDS and now >= self._told_until:
             self._told_until = now + seconds

@@ -110,6 +110,7 @@ class FolderWatch:
         try:
             await self._look_again_and_again(watching)
         finally:
+            self._note_run()
             self._destination.note_end(self._job.folder)
             tasks = [watching, *self._in_work.values()]
             for task in tasks:
@@ -144,7 +145,7 @@ class FolderWatch:
         if self.problem is not None:
             self.problem = None
             self._report.folder_is_back()
-        self._destination.note_run(self._job.folder, self._delivery.shut)
+        self._note_run()
         there = contents.photos.keys() | contents.others.keys() | contents.unreadable.keys()
         self._report.only(there)
         await self._take_over(contents)
@@ -344,7 +345,10 @@ class FolderWatch:
             else:
                 self._report.tell(Told.MOVED, path, f"to {target}")
 
+    def _note_run(self) -> None:
+        self._destination.note_run(self._job.folder, self.problem or self._delivery.problem)
+
     def _has_problem(self, reason: str) -> None:
         self.problem = reason
-        self._destination.note_run(self._job.folder, reason)
+        self._note_run()
         self._report.problem(self._job.folder, reason)

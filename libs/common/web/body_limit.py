@@ -12,7 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY_BYTES = 1_000_000
 #: A megabyte by a slow phone; whoever sends a byte now and then held the request for ever.
 BODY_SECONDS = 30.0
-_TOO_LARGE = f"The request is larger than {MAX_BODY_BYTES} bytes."
+# Whoever sends a photo by the wrong method or path comes here, too.
+_TOO_LARGE = (
+    f"The request is larger than {MAX_BODY_BYTES} bytes, the most that this address takes."
+    " See that address and method are the right ones."
+)
 _TOO_SLOW = f"The request did not arrive within {BODY_SECONDS:g} s. Send it again."
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 

@@ -1,4 +1,5 @@
 /** One wall: looks every few seconds what it is to show, and goes on without a network. */
+import { untrack } from "svelte";
 import { api, ask, Problem, type WallShow } from "#lib/api/client.ts";
 import { Order } from "./order.ts";
 
@@ -48,8 +49,11 @@ export class Wall {
   /** Begin; returns what ends it. */
   open(): () => void {
     this.#isOpen = true;
-    void this.#keepLooking();
-    void this.#keepShowing();
+    // An effect that opens it is not run again by what it finds.
+    untrack(() => {
+      void this.#keepLooking();
+      void this.#keepShowing();
+    });
     return () => {
       this.#isOpen = false;
       clearTimeout(this.#look);

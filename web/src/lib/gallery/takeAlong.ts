@@ -2,6 +2,7 @@
 import { api, ask } from "#lib/api/client.ts";
 import { say } from "#lib/api/say.ts";
 import { t } from "#lib/i18n/words.svelte.ts";
+import { copyText } from "#lib/ui/clipboard.ts";
 import { toasts } from "#lib/ui/toasts.svelte.ts";
 import { nameFor, type Photo } from "./photo.ts";
 
@@ -54,7 +55,7 @@ export async function share(
     const link = new URL(url, location.href).href;
     if (typeof navigator.share === "function") await navigator.share({ url: link, title });
     else {
-      await navigator.clipboard.writeText(link);
+      await copyText(link);
       toasts.say(t().gallery.linkCopied);
     }
   } catch (problem) {

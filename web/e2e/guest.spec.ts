@@ -175,6 +175,14 @@ test("from the code to one's photos, and to none of it any more", async ({ page,
   await page.getByRole("link", { name: "Retour" }).click();
   await expect(page.getByRole("button", { name: /^Les vôtres/ })).toBeVisible();
   await look(page, "yours-french");
+  await photos(page).first().click();
+  await expect(viewer).toBeVisible();
+  await look(page, "viewer-french");
+  await page.keyboard.press("Escape");
+  await expect(viewer).toBeHidden();
+  await page.getByRole("button", { name: "Choisir", exact: true }).click();
+  await look(page, "select-french");
+  await page.keyboard.press("Escape");
   await page.getByRole("link", { name: "Vous et vos données" }).click();
   await page.getByRole("button", { name: "English" }).click();
 
@@ -196,11 +204,27 @@ test("without a camera a photo does, and what is wrong with it is said", async (
   await agree(page, "Max");
   await expect(page.getByText("The camera is not allowed")).toBeVisible();
   await look(page, "camera-refused");
+  // A photo that is there already may be chosen: `capture` would open the phone's camera instead.
+  const choosing = page.waitForEvent("filechooser");
+  await page.getByText("Choose a photo", { exact: true }).click();
+  await choosing;
+  await expect(page.getByLabel("Choose a photo")).not.toHaveAttribute("capture");
   await page.getByLabel("Choose a photo").setInputFiles(scene.nobody);
   const again = page.getByRole("button", { name: "Take another" });
   await expect(again).toBeEnabled();
   await expect(page.getByText(/We see (no|more than one) face|Come closer/)).toBeVisible();
   await look(page, "selfie-refused");
+});
+
+test("a part of the page that does not come is asked for again", async ({ page }) => {
+  await page.goto(EVENT);
+  await expect(page.getByRole("button", { name: "Find my photos" })).toBeVisible();
+  await page.route("**/_app/immutable/**", (route) => route.abort());
+  await agree(page, "Max");
+  await expect(page.getByRole("heading", { name: "The page could not be loaded" })).toBeVisible();
+  await page.unroute("**/_app/immutable/**");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByRole("button", { name: "Find my photos" })).toBeVisible();
 });
 
 test("what is not there, is over or out of reach says so", async ({ page, context }) => {

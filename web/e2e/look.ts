@@ -1,4 +1,7 @@
-/** Looks at a page: nothing of it is inaccessible, in light and dark; a picture where one is wanted. */
+/**
+ * Looks at a page: nothing of it is inaccessible, in light and dark, or cut off at its edges; a picture
+ * where one is wanted.
+ */
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page } from "@playwright/test";
 import { scene } from "./scene.ts";
@@ -19,6 +22,7 @@ type Axe = { axe: { run: (context: Document, options: Options) => Promise<Result
 export async function look(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: SCHEMES[0], reducedMotion: "reduce" });
   await still(page);
+  expect(await cutOff(page), `${name}, cut off`).toEqual([]);
   for (const colorScheme of SCHEMES) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     // In the dark only colours differ.
@@ -32,6 +36,22 @@ export async function look(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: null, reducedMotion: "reduce" });
   await page.evaluate(() => {
     document.adoptedStyleSheets = [];
+  });
+}
+
+/** Buttons whose words have no room, or that are not wholly on the page; and a page that is too wide. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    const found = [...document.querySelectorAll("button, a.button")].filter((button) => {
+      const { left, right, width: own } = button.getBoundingClientRect();
+      const isScrolled = button.closest(".table, nav, [role=tablist]") !== null;
+      const isOut = !isScrolled && own > 0 && (left < -1 || right > width + 1);
+      return isOut || button.scrollWidth > button.clientWidth + 1;
+    });
+    const said = found.map((button) => button.getAttribute("aria-label") ?? button.textContent);
+    const page = document.documentElement.scrollWidth;
+    return page > width ? [`the page is ${page} wide`, ...said] : said;
   });
 }
 

@@ -204,6 +204,8 @@ test("a guest's photos are there without a network, until they leave", async ({ 
   await expect(picture).toBeVisible();
   await expect.poll(() => missingPictures(page), { timeout: WITHIN_MILLISECONDS }).toBe(0);
   expect(await keptPictures(page)).toBeGreaterThan(2);
+  // What nobody has opened yet is there, too.
+  await expect.poll(() => hasViewer(page), { timeout: WITHIN_MILLISECONDS }).toBe(true);
   await expect.poll(() => missingCode(page), { timeout: WITHIN_MILLISECONDS }).toBe(0);
 
   await context.setOffline(true);
@@ -214,6 +216,13 @@ test("a guest's photos are there without a network, until they leave", async ({ 
   expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(
     0,
   );
+
+  await page.setViewportSize({ width: 360, height: 740 });
+  await expect(page.getByText("Connecting again")).toBeVisible();
+  await look(page, "yours-offline");
+  await picture.click();
+  await expect(page.getByRole("dialog").getByRole("button", { name: "Download" })).toBeVisible();
+  await page.keyboard.press("Escape");
 
   await context.setOffline(false);
   const another = await context.newPage();
@@ -255,6 +264,13 @@ function missingPictures(page: Page): Promise<number> {
     );
     return kept.length ? kept.filter((isKept) => !isKept).length : 1;
   });
+}
+
+/** Whether what shows one photo was loaded. */
+function hasViewer(page: Page): Promise<boolean> {
+  return page.evaluate(() =>
+    performance.getEntriesByType("resource").some(({ name }) => /\/viewer\.[^/]+\.css/.test(name)),
+  );
 }
 
 /** How many files of the pages' code are not kept yet, of those that were loaded. */

@@ -23,6 +23,7 @@ export const words = (f: Formats) => ({
   },
 
   problem: {
+    unloaded: "The page could not be loaded",
     offline: "You are offline. We go on by ourselves when the connection is back.",
     broken: "The connection broke. Try again in a moment.",
     busy: "Many people ask at this moment. Try again in a few seconds.",
@@ -80,18 +81,21 @@ export const words = (f: Formats) => ({
     dark: "It is too dark: turn towards a light",
     take: "Take the picture",
     file: "Use a photo instead",
-    only: "Only to find you. Nobody else sees it.",
+    only: "Only to find you. Other guests do not see it.",
     checking: "Looking at your selfie",
     good: "That is a good one",
     sending: "Looking for you",
     use: "Find my photos",
     add: "Add this selfie",
     again: "Take another",
+    byPhone: "With the phone's camera",
     refusedTitle: "The camera is not allowed",
     refused:
       "Your browser does not give us the camera. Allow it in the address bar, or use a photo of yours.",
     noneTitle: "No camera here",
     none: "Use a photo of yours, or open this page on your phone.",
+    noneByPhone:
+      "This page gets no camera. Take a picture with the phone's, or use one that you have.",
     choose: "Choose a photo",
     preview: "The selfie that you took",
     answers: {
@@ -180,6 +184,9 @@ export const words = (f: Formats) => ({
     selfies: "Your selfies",
     selfiesHint: "Up to five: they find you with glasses, a hat, another hairdo.",
     selfie: (n: number) => `Selfie ${n}`,
+    selfieDeleteTitle: "Delete this selfie?",
+    selfieDeleteText: "What it alone has found is not among your photos any more.",
+    selfieDeleteYes: "Delete",
     selfieDelete: (n: number) => `Delete selfie ${n}`,
     selfieLast: "It is your only one: no photos are found without it.",
     selfieDeleted: "The selfie is deleted, with what it found.",
@@ -197,6 +204,7 @@ export const words = (f: Formats) => ({
     mailSave: "Save",
     mailSent: (address: string) => `We sent a link to ${address}: open it to confirm.`,
     mailConfirmed: (address: string) => `News go to ${address}.`,
+    mailChange: "Change the address",
     mailOff: "Send no more news",
     mailOn: "Send news again",
     languageTitle: "Language",

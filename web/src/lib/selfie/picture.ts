@@ -8,9 +8,32 @@ const SMALL_BYTES = 1_500_000;
 const DARK = 48;
 const SAMPLE = 32;
 
-/** Return what the camera shows now, as a JPEG that is not mirrored. */
+interface Size {
+  width: number;
+  height: number;
+}
+interface Part extends Size {
+  x: number;
+  y: number;
+}
+
+/**
+ * Return what the camera shows now, as a JPEG that is not mirrored: what is seen of it and no more,
+ * as whoever stands beside the page's edge would be a second face that nobody sees.
+ */
 export function capture(video: HTMLVideoElement): Promise<Blob> {
-  return drawn(video, video.videoWidth, video.videoHeight);
+  const whole = { width: video.videoWidth, height: video.videoHeight };
+  const shown = { width: video.clientWidth, height: video.clientHeight };
+  return drawn(video, seenPart(whole, shown));
+}
+
+/** The middle of a picture that a place of another shape shows, filled by it (`object-fit: cover`). */
+export function seenPart(whole: Size, shown: Size): Part {
+  if (!shown.width || !shown.height) return { x: 0, y: 0, ...whole };
+  const scale = Math.max(shown.width / whole.width, shown.height / whole.height);
+  const width = Math.round(shown.width / scale);
+  const height = Math.round(shown.height / scale);
+  return { x: (whole.width - width) / 2, y: (whole.height - height) / 2, width, height };
 }
 
 /** Return a chosen file, smaller where the browser can read it. */
@@ -18,7 +41,7 @@ export async function reduced(file: File): Promise<Blob> {
   if (file.size <= SMALL_BYTES) return file;
   try {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-    return await drawn(bitmap, bitmap.width, bitmap.height);
+    return await drawn(bitmap, { x: 0, y: 0, width: bitmap.width, height: bitmap.height });
   } catch {
     return file; // HEIC, where only the server reads it
   }
@@ -44,12 +67,14 @@ export function luminance(pixels: Uint8ClampedArray): number {
   return pixels.length ? sum / (pixels.length / 4) : 0;
 }
 
-async function drawn(source: CanvasImageSource, width: number, height: number): Promise<Blob> {
+async function drawn(source: CanvasImageSource, part: Part): Promise<Blob> {
+  const { x, y, width, height } = part;
   const scale = Math.min(1, LONG_SIDE / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
-  canvas.getContext("2d")?.drawImage(source, 0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d");
+  context?.drawImage(source, x, y, width, height, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve, reject) => {
     canvas.toBlob(
       (blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be drawn"))),

@@ -39,6 +39,8 @@ interface Pending {
 
 export class Live {
   isConnected = $state(false);
+  /** Whether it was there, or is known not to come: at first it is only not there yet. */
+  isBroken = $state(false);
   #source: EventSource | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #pending = new Map<Whose, Pending>();
@@ -81,6 +83,7 @@ export class Live {
     };
     source.onerror = () => {
       this.isConnected = false;
+      this.isBroken = true;
       if (source.readyState === EventSource.CLOSED) {
         this.#retry = setTimeout(() => this.#open(), RETRY_MILLISECONDS);
         this.#gather("own", "newest");

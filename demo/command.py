@@ -198,7 +198,7 @@ def _open_this(server: Server, place: Place, address: Address | None) -> str:
     url = address.url if address is not None and address.is_for_phones else server.url
     return (
         f"  [bold]open           {url}/e/{place.event_code}[/]"
-        " and be a guest: your camera, or a selfie of the photos' folder\n"
+        " and be a guest: your camera, or a selfie beside the photos' folder\n"
     )
 
 

@@ -131,7 +131,7 @@ export const words = (f: Formats): Words => ({
     failed: "Votre selfie n’a pas pu être utilisé. Ajoutez-en un autre.",
     failedTitle: "Les photos n’ont pas pu être chargées",
     orders: {
-      arrived: "Nouvelles d’abord",
+      arrived: "Plus récentes",
       taken: "Dernières prises",
       day: "Au fil de la journée",
     },

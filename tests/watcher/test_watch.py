@@ -255,6 +255,7 @@ async def test_what_an_earlier_watcher_sent_by_its_hash_is_known_by_it_and_nothi
     _, heard = await place.watch()
     assert await place.names() == ["IMG_1.jpg", "other.jpg"]
     assert heard.names(What.DUPLICATE) == ["renamed.jpg"]
+    assert "2 more are known by their content" in heard.reasons(What.NOTICE)[0]
 
 
 async def test_the_only_open_event_is_found_by_the_key_and_several_are_listed(

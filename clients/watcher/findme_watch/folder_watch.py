@@ -305,7 +305,7 @@ class FolderWatch:
             self._destination.keep_unreadable(found, self._unreadable)
             self._unreadable = found
 
-    async def _take_over(self, contents: Contents) -> None:
+    async def _take_over(self, there: Contents) -> None:
         """Believe an earlier watcher's manifest, where there is one that was not read yet."""
         file = self._job.folder / takeover.NAME
         if self._report.has_told_of(file):
@@ -319,14 +319,16 @@ class FolderWatch:
         except (OSError, UnicodeError, takeover.UnreadableManifest) as error:
             self._report.notice(file, f"The earlier watcher's list is not used: {error}.")
             return
-        unknown = {p: look for p, look in contents.photos.items() if p not in self._known}
+        unknown = {p: look for p, look in there.photos.items() if p not in self._known}
         found = takeover.taken_over(entries, self._job.folder, unknown, written_at=written_at)
-        if self._destination.take_over(file, found, takeover.contents_sent(entries)):
+        contents_sent = takeover.contents_sent(entries)
+        if self._destination.take_over(file, found, contents_sent):
             self._known.update(found)
-            self._report.notice(
-                file,
-                f"{len(found)} files were sent by the earlier watcher, and are not sent again.",
-            )
+            told = f"{len(found)} files were sent by the earlier watcher, and are not sent again."
+            others = contents_sent - {known.sha256 for _, known in found}
+            if others:
+                told += f" {len(others)} more are known by their content, under any name."
+            self._report.notice(file, told)
         else:
             self._report.notice(file, "It is another event's, and is not used.")
 

@@ -48,15 +48,17 @@ def render(
 ) -> str:
     """Return the whole file: what was measured now, and what is `kept` of everything else.
 
-    A benchmark that could not measure keeps its last figures.
+    A benchmark that could not measure keeps its last figures, with a word of it.
     """
     parts = dict(kept or {})
     for outcome in outcomes:
         if outcome.report is not None or outcome.name not in parts:
             parts[outcome.name] = _section(outcome, occasion)
+        else:
+            parts[outcome.name] += f"\n\nCould not be measured on {occasion.date}."
     head = (
         "# Results\n\n"
-        "Written by `make bench`, all anew, or by `python -m benchmarks NAME ...`, those."
+        "Written by `make bench`, or by `python -m benchmarks NAME ...` for those."
         " Goals that are missed are **bold**.\n"
     )
     return "\n".join([head, *(f"## {name}\n\n{text}\n" for name, text in parts.items())])

@@ -50,7 +50,8 @@ def test_a_benchmark_that_could_not_measure_keeps_its_last_figures() -> None:
     before = render([outcome(1999)], OCCASION)
     later = Occasion(date="2026-11-28", commit="def5678", is_quick=False)
     after = render([Outcome("bus", 0, None), Outcome("scaling", 0, None)], later, sections(before))
-    assert sections(after)["bus"] == sections(before)["bus"]
+    told = "\n\nCould not be measured on 2026-11-28."
+    assert sections(after)["bus"] == sections(before)["bus"] + told
     assert "Could not be measured." in sections(after)["scaling"]
 
 

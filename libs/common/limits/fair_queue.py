@@ -167,10 +167,10 @@ class FairQueue:
         if not has_place and self.waiting >= self._max_waiting:
             self._make_room(source, size)
         self._queues.setdefault(source, deque()).append(place)
-        self._count(place, 1)
+        self._add_to_waiting(place, 1)
         return place
 
-    def _count(self, place: _Place, change: int) -> None:
+    def _add_to_waiting(self, place: _Place, change: int) -> None:
         self._waiting += change
         self._waiting_size += change * place.size
 
@@ -181,7 +181,7 @@ class FairQueue:
             raise self._refused(self.wait_seconds(source, size=size))
         # Whoever has one more than this one keeps it: two would take turns in refusing each other.
         refused = self._queues[longest].pop()
-        self._count(refused, -1)
+        self._add_to_waiting(refused, -1)
         if not refused.granted.done():
             refused.granted.set_exception(
                 self._refused(self.wait_seconds(longest, size=refused.size))
@@ -206,7 +206,7 @@ class FairQueue:
             if source is None or self._queues[source][0].size > self._free:
                 return
             place = self._queues[source].popleft()
-            self._count(place, -1)
+            self._add_to_waiting(place, -1)
             self._queues.move_to_end(source)
             if not self._queues[source]:
                 del self._queues[source]
@@ -223,7 +223,7 @@ class FairQueue:
         queue = self._queues.get(source, deque())
         if place in queue:
             queue.remove(place)
-            self._count(place, -1)
+            self._add_to_waiting(place, -1)
             if not queue:
                 del self._queues[source]
             self._grant()

@@ -157,7 +157,7 @@ class Limiter:
                 count: self._item(count) for count in counts if count.budget.is_shared is is_shared
             }
             if asked:
-                left |= await self._asked(partial(_left, asked), is_shared=is_shared)
+                left |= await self._asked(partial(_left_of, asked), is_shared=is_shared)
         return left
 
     async def _count(self, count: Count) -> None:
@@ -221,7 +221,7 @@ async def _hit(item: RateLimitItem, key: str, by: _Strategy) -> bool:
     return await by.hit(item, key)
 
 
-async def _left(
+async def _left_of(
     asked: Mapping[Count, tuple[RateLimitItem, str]], by: _Strategy
 ) -> dict[Count, int]:
     if isinstance(by.storage, SharedWindows):

@@ -141,7 +141,7 @@ class SeenWindows(_OnlySlidingWindows):
     """What windows were like at one moment; nothing can be counted there."""
 
     def __init__(self, seen: Mapping[str, tuple[int, float, int]]) -> None:
-        """Take what was counted in the former window, the part left of the present one, and its."""
+        """Of each key: the former window's count, the part left of the present one, its count."""
         super().__init__()
         self._seen = seen
 

@@ -5,7 +5,7 @@ who joined it (gallery's `events.repository.find_joined_event`), a photographer'
 changed (`photos.repository`), a guest's selfie (media's `selfies.routes`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,6 +94,22 @@ async def photographers_of(
         select(events.c.id, events.c.photographer_id).where(events.c.id.in_(event_ids))
     )
     return {row[0]: row[1] for row in rows}
+
+
+async def members_of(
+    connection: AsyncConnection, watching: Mapping[int, Collection[int]]
+) -> dict[int, set[int]]:
+    """Return which of these guests of these events have joined them, by event."""
+    rows = await connection.execute(
+        select(memberships.c.event_id, memberships.c.user_id).where(
+            memberships.c.event_id.in_(watching),
+            memberships.c.user_id.in_(set[int]().union(*watching.values())),
+        )
+    )
+    found: dict[int, set[int]] = {}
+    for row in rows:
+        found.setdefault(row.event_id, set()).add(row.user_id)
+    return found
 
 
 async def main_event_id(connection: AsyncConnection, user_id: int) -> int | None:

@@ -43,12 +43,16 @@ class Passwords:
         """How many wait for their turn to be hashed."""
         return self._line.waiting
 
-    async def hash(self, password: str) -> str:
-        """Return a salted hash. Raises Unavailable when too many wait already."""
+    async def hash(self, password: str, *, logs_in_next: bool = False) -> str:
+        """Return a salted hash. Raises Unavailable when too many wait already.
+
+        Of whom a login is to come at once the password is not hashed again for it.
+        """
         tidy = tidy_password(password)
         hashed = await self._do((tidy,), None)
         assert hashed.new_hash is not None  # noqa: S101 - as nothing was to be compared with
-        self._fresh.note(tidy, hashed.new_hash)
+        if logs_in_next:
+            self._fresh.note(tidy, hashed.new_hash)
         return hashed.new_hash
 
     async def verify(self, password: str, password_hash: str | None) -> Hashed:

@@ -61,7 +61,7 @@ async def register_participant(
         await check_registration(
             account, event_code, database=database, passwords=passwords, limiter=limiter
         )
-        password_hash = await passwords.hash(account.password)
+        password_hash = await passwords.hash(account.password, logs_in_next=True)
         async for attempt in database.attempts():
             async with attempt as unit:
                 user_id = await _add_account(account, Role.PARTICIPANT, password_hash, unit)

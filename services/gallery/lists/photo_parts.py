@@ -84,14 +84,16 @@ class PhotoParts:
         """Keep a part in the place of the photo's former one."""
         self._drop(photo_id)
         self._parts[photo_id] = version ^ seal, part
-        self._size_bytes += len(part[0]) + PART_OVERHEAD_BYTES
+        head, _ = part
+        self._size_bytes += len(head) + PART_OVERHEAD_BYTES
         while self._size_bytes > self._max_bytes:
             self._drop(next(iter(self._parts)))
 
     def _drop(self, photo_id: int) -> None:
         former = self._parts.pop(photo_id, None)
         if former is not None:
-            self._size_bytes -= len(former[1][0]) + PART_OVERHEAD_BYTES
+            _, (head, _) = former
+            self._size_bytes -= len(head) + PART_OVERHEAD_BYTES
 
 
 def seal_of(event: Event) -> int:

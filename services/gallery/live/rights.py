@@ -1,4 +1,4 @@
-"""Streams end with the login, and for photographers with the event, that they were opened by.
+"""Streams end with the login that they were opened by, and with what somebody is in the event.
 
 Also where no message tells of it.
 """
@@ -10,17 +10,18 @@ from libs.common.accounts import repository as statuses
 from libs.common.accounts.statuses import KEPT_SECONDS
 from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_away
-from libs.common.rights.access import photographers_of
+from libs.common.rights.access import members_of, photographers_of
 from services.gallery.live.updates import LiveUpdates
 
 
 async def watch_rights(live: LiveUpdates, database: Database) -> NoReturn:
-    """Keep looking whether those who watch still may: two statements for all of them."""
+    """Keep looking whether those who watch still may: three statements for all."""
     while True:
         await asyncio.sleep(KEPT_SECONDS)
         try:
             await end_logged_out(live, database)
             await end_given_away(live, database)
+            await end_removed(live, database)
         except Exception as error:
             if not is_away(error):
                 raise
@@ -47,3 +48,15 @@ async def end_given_away(live: LiveUpdates, database: Database) -> None:
         found = await photographers_of(connection, watching)
     for event_id in watching:
         live.end_photographers(event_id, besides=found.get(event_id))
+
+
+async def end_removed(live: LiveUpdates, database: Database) -> None:
+    """End the streams of guests who were taken out of the event, or left it."""
+    watching = live.guests()
+    if not watching:
+        return
+    async with database.look() as connection:
+        found = await members_of(connection, watching)
+    for event_id, user_ids in watching.items():
+        if gone := user_ids - found.get(event_id, set()):
+            live.end_guests(event_id, gone)

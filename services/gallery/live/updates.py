@@ -6,15 +6,17 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import contextmanager, suppress
 
+import structlog
+
 from libs.common.errors import TooManyRequests, Unavailable
 from libs.common.messaging.messages import (
+    MatchChanged,
     Message,
-    PhotoAnalyzed,
+    PhotoDeleted,
+    PhotoFailed,
     PhotoMatched,
     PhotoUploaded,
-    SelfieDeleted,
-    SelfieMatched,
-    SelfieUploaded,
+    PhotoVisibilityChanged,
 )
 from libs.common.telemetry.metrics import REFUSED_BY_LIMIT
 from libs.common.web.piece_writing import PieceWriter
@@ -27,7 +29,9 @@ from services.gallery.live.announcements import (
     Viewer,
     ends_stream,
 )
-from services.gallery.live.rounds import STREAMS_IN_A_TURN, Rounds
+from services.gallery.live.rounds import STREAMS_IN_A_TURN, Round, Rounds
+
+log = structlog.get_logger(__name__)
 
 #: A client this far behind loads its lists anew instead.
 BUFFERED_EVENTS = 256
@@ -81,7 +85,7 @@ class Subscription:
 
     def close(self) -> None:
         """End the stream; what still waits is not sent."""
-        self._closed = True
+        self._closed = self._ends = True
         self._rouse()
 
     def _rouse(self) -> None:
@@ -128,7 +132,7 @@ class LiveUpdates:
         metrics.LIVE_STREAMS_LIMIT.set(max_streams)
         self._streams: defaultdict[int, set[Subscription]] = defaultdict(set)
         self._by_account: Counter[int] = Counter()
-        self._rounds = Rounds()
+        self._rounds = Rounds(self._gap_of_event)
         self._closed = False
 
     def require_room(self, user_id: int) -> None:
@@ -169,23 +173,20 @@ class LiveUpdates:
     def publish(self, message: Message) -> None:
         """Tell the event's streams, each what is for its viewer.
 
-        Of a new photo many are told a few at a time; word of matches overtakes that of other
-        photos' uploads, and nothing else does.
+        What is told of photos goes round: many streams are told a few at a time. Word of matches
+        overtakes what is told of other photos, and so does what is of no photo.
         """
         turns = self._tell(message)
         match message:
-            case PhotoUploaded(photo_id=photo_id):
-                self._rounds.begin(photo_id, turns)
-                return
-            case PhotoMatched(photo_id=photo_id):
-                self._rounds.finish(photo_id)
-            case SelfieMatched() | PhotoAnalyzed() | SelfieUploaded() | SelfieDeleted():
-                # The first is of no photo, and nobody hears of the others.
-                pass
+            case PhotoUploaded() | PhotoVisibilityChanged() | PhotoDeleted() | PhotoFailed():
+                self._rounds.begin(Round(message.event_id, message.photo_id, turns))
+            case PhotoMatched(photo_id=int(photo_id)) | MatchChanged(photo_id=int(photo_id)) if (
+                self._rounds.tells_of(photo_id)
+            ):
+                self._rounds.begin(Round(message.event_id, photo_id, turns))
             case _:
-                self._rounds.finish_all()
-        for _ in turns:
-            pass
+                for _ in turns:
+                    pass
 
     def _tell(self, message: Message) -> Iterator[None]:
         """Tell the streams that are open when it begins; yield after some of them."""
@@ -199,7 +200,7 @@ class LiveUpdates:
                     continue
                 event = announcement.to(subscription.viewer)
                 if event is not None:
-                    subscription.push(event)
+                    _push(subscription, event)
                 if ends_stream(message, subscription.viewer):
                     subscription.end()
 
@@ -213,10 +214,9 @@ class LiveUpdates:
 
     def expire(self, event_id: int) -> None:
         """Tell the event's guests that it is over, and end their streams."""
-        self._rounds.finish_all()
         for subscription in self._streams.get(event_id, ()):
             if not (subscription.viewer.runs_event or subscription.ends):
-                subscription.push(EXPIRED)
+                _push(subscription, EXPIRED)
                 subscription.end()
 
     def end_sessions(self, user_id: int, session_ids: Collection[uuid.UUID] | None) -> None:
@@ -236,6 +236,20 @@ class LiveUpdates:
             if subscription.viewer.session_id is not None
         }
 
+    def guests(self) -> dict[int, set[int]]:
+        """Return the events that guests watch, and who does."""
+        return {
+            event_id: watching
+            for event_id, streams in self._streams.items()
+            if (watching := {one.viewer.user_id for one in streams if not one.viewer.runs_event})
+        }
+
+    def end_guests(self, event_id: int, user_ids: Collection[int]) -> None:
+        """End the streams of guests who are none of the event any more."""
+        for subscription in self._streams.get(event_id, ()):
+            if not subscription.viewer.runs_event and subscription.viewer.user_id in user_ids:
+                subscription.close()
+
     def photographers(self) -> dict[int, set[int]]:
         """Return the events that photographers watch as theirs, and who does."""
         return {
@@ -253,9 +267,13 @@ class LiveUpdates:
 
     def gap(self) -> None:
         """Tell every stream that something may have been missed."""
-        self._rounds.finish_all()
+        self._rounds.drop()
         for subscription in self._all():
-            subscription.push(GAP)
+            _push(subscription, GAP)
+
+    def _gap_of_event(self, event_id: int) -> None:
+        for subscription in self._streams.get(event_id, ()):
+            _push(subscription, GAP)
 
     async def close(self) -> None:
         """End all streams and refuse new ones, so that the server can stop."""
@@ -265,3 +283,12 @@ class LiveUpdates:
 
     def _all(self) -> list[Subscription]:
         return [one for streams in self._streams.values() for one in streams]
+
+
+def _push(subscription: Subscription, event: LiveEvent) -> None:
+    """Tell one stream; one that cannot be told ends, and its client comes back."""
+    try:
+        subscription.push(event)
+    except Exception as error:
+        log.exception("live_stream_failed", error=error)
+        subscription.close()

@@ -251,3 +251,25 @@ async def test_how_many_wait_is_known_however_they_come_and_go(
         task.cancel()
     await asyncio.gather(*here, return_exceptions=True)
     assert queue.waiting == queue._waiting_size == 0
+
+
+@given(st.data(), st.integers(1, 4), st.integers(1, 5), st.floats(0, 5), st.floats(0.01, 1))
+async def test_who_is_refused_is_who_would_wait_too_long(
+    data: st.DataObject, at_once: int, per_source: int, patience: float, held: float
+) -> None:
+    queue = queue_of(
+        at_once=at_once, per_source=per_source, max_waiting=99, patience_seconds=patience
+    )
+    queue._held_seconds = held
+    sizes = st.integers(1, per_source)
+    for source, size in data.draw(st.lists(st.tuples(st.sampled_from("abc"), sizes), max_size=8)):
+        queue._line_up(source, size)
+        queue._grant()
+    source, size = data.draw(st.sampled_from("abcd")), data.draw(sizes)
+    waits_too_long = queue.wait_seconds(source, size=size) > patience
+    refused = False
+    try:
+        queue._check_patience(source, size, 0)
+    except Unavailable:
+        refused = True
+    assert refused is waits_too_long

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 
 from libs.common.database.database import Database
 from libs.common.errors import TooManyRequests
@@ -89,6 +90,24 @@ async def test_of_several_counts_each_is_known_and_the_one_that_is_used_up_refus
             pytest.fail("nobody may guess any more")
     async with limiter.guess(own) as guess:
         assert guess.was_missed_before
+
+
+async def test_windows_of_several_lengths_are_each_read_by_their_own(database: Database) -> None:
+    windows = SharedWindows(database)
+    await windows.acquire_sliding_window_entry("long", 10, HOUR, 3)
+    await windows.acquire_sliding_window_entry("short", 10, HOUR // 60, 2)
+    # As if the short one's present window, and not the long one's, had become the former one.
+    async with database.single_statements() as connection:
+        await connection.execute(
+            text("UPDATE rate_limits SET number = number - 1 WHERE key = 'short'")
+        )
+    seen = await windows.seen([("short", HOUR // 60), ("long", HOUR), ("none", HOUR)])
+    former, left, present, _ = await seen.get_sliding_window("short", HOUR // 60)
+    assert (former, present) == (2, 0)
+    assert 0 <= left <= HOUR // 60
+    former, left, present, _ = await seen.get_sliding_window("long", HOUR)
+    assert (former, present) == (0, 3)
+    assert await seen.get_sliding_window("none", HOUR) == (0, 0.0, 0, 0.0)
 
 
 async def test_the_table_says_nothing_of_who_it_was(database: Database) -> None:

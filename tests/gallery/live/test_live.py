@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx
 import pytest
@@ -16,9 +17,9 @@ from libs.common.messaging.messages import (
     SelfieMatched,
 )
 from services.gallery.gallery import Gallery
-from services.gallery.live.rights import end_given_away
+from services.gallery.live.rights import end_given_away, end_removed
 from services.gallery.live.updates import LiveUpdates
-from tests.gallery.streams import open_stream
+from tests.gallery.streams import Stream, open_stream
 from tests.gallery.world import World
 from tests.support.http_server import serving
 from tests.support.polling import PATIENCE_SECONDS, eventually
@@ -239,3 +240,32 @@ async def test_a_photographers_stream_ends_also_when_no_message_tells_of_the_cha
         await eventually(lambda: ending.has_ended)
         await world.publish(PhotoUploaded(event_id=kept, photo_id=1))
         assert await staying.wait_for(1) == [("photo.uploaded", {"photo_id": 1})]
+
+
+def told_of_photo(stream: Stream) -> bool:
+    return any(name == "photo.uploaded" for name, _ in stream.events)
+
+
+async def test_the_stream_of_a_guest_who_was_taken_out_ends_and_no_other_one(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    photographer = await world.photographer()
+    event_id, other_id = await world.event(photographer), await world.event(photographer)
+    guest, friend = await world.person(joined=event_id), await world.person(joined=event_id)
+    await world.join(guest, other_id)
+    async with (
+        open_stream(client, event_id, guest.headers) as ending,
+        open_stream(client, other_id, guest.headers) as elsewhere,
+        open_stream(client, event_id, friend.headers) as of_friend,
+        open_stream(client, event_id, photographer.headers) as of_photographer,
+    ):
+        removed = await client.delete(
+            f"/api/photographer/events/{event_id}/guests/{guest.id}", headers=photographer.headers
+        )
+        assert removed.is_success
+        await end_removed(live_of(world), world.services_database)
+        await eventually(lambda: ending.has_ended)
+        for event, streams in ((event_id, (of_friend, of_photographer)), (other_id, (elsewhere,))):
+            await world.publish(PhotoUploaded(event_id=event, photo_id=1, seen_by_all=True))
+            for stream in streams:
+                await eventually(partial(told_of_photo, stream))

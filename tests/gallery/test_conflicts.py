@@ -177,11 +177,11 @@ class EventEnds(Passwords):
         super().__init__(at_once=1, hasher=Argon2Hasher())
         self.venue = venue
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, logs_in_next: bool = False) -> str:
         await self.venue.ask(
             "DELETE", f"/api/admin/events/{self.venue.event_id}", self.venue.admin, None
         )
-        return await super().hash(password)
+        return await super().hash(password, logs_in_next=logs_in_next)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,7 @@ from contextlib import contextmanager, suppress
 import structlog
 
 from libs.common.errors import TooManyRequests, Unavailable
-from libs.common.messaging.messages import (
-    MatchChanged,
-    Message,
-    PhotoDeleted,
-    PhotoFailed,
-    PhotoMatched,
-    PhotoUploaded,
-    PhotoVisibilityChanged,
-)
+from libs.common.messaging.messages import Message
 from libs.common.telemetry.metrics import REFUSED_BY_LIMIT
 from libs.common.web.piece_writing import PieceWriter
 from services.gallery import metrics
@@ -29,7 +21,6 @@ from services.gallery.live.announcements import (
     Viewer,
     ends_stream,
 )
-from services.gallery.live.rounds import STREAMS_IN_A_TURN, Round, Rounds
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +123,6 @@ class LiveUpdates:
         metrics.LIVE_STREAMS_LIMIT.set(max_streams)
         self._streams: defaultdict[int, set[Subscription]] = defaultdict(set)
         self._by_account: Counter[int] = Counter()
-        self._rounds = Rounds(self._gap_of_event)
         self._closed = False
 
     def require_room(self, user_id: int) -> None:
@@ -171,38 +161,16 @@ class LiveUpdates:
                 del self._streams[event_id]
 
     def publish(self, message: Message) -> None:
-        """Tell the event's streams, each what is for its viewer.
-
-        What is told of photos goes round: many streams are told a few at a time. Word of matches
-        overtakes what is told of other photos, and so does what is of no photo.
-        """
-        turns = self._tell(message)
-        match message:
-            case PhotoUploaded() | PhotoVisibilityChanged() | PhotoDeleted() | PhotoFailed():
-                self._rounds.begin(Round(message.event_id, message.photo_id, turns))
-            case PhotoMatched(photo_id=int(photo_id)) | MatchChanged(photo_id=int(photo_id)) if (
-                self._rounds.tells_of(photo_id)
-            ):
-                self._rounds.begin(Round(message.event_id, photo_id, turns))
-            case _:
-                for _ in turns:
-                    pass
-
-    def _tell(self, message: Message) -> Iterator[None]:
-        """Tell the streams that are open when it begins; yield after some of them."""
+        """Tell the event's streams, each what is for its viewer."""
         announcement = Announcement(message)
-        streams = list(self._streams.get(message.event_id, ()))
-        for first in range(0, len(streams), STREAMS_IN_A_TURN):
-            if first:
-                yield
-            for subscription in streams[first : first + STREAMS_IN_A_TURN]:
-                if subscription.ends:
-                    continue
-                event = announcement.to(subscription.viewer)
-                if event is not None:
-                    _push(subscription, event)
-                if ends_stream(message, subscription.viewer):
-                    subscription.end()
+        for subscription in self._streams.get(message.event_id, ()):
+            if subscription.ends:
+                continue
+            event = announcement.to(subscription.viewer)
+            if event is not None:
+                _push(subscription, event)
+            if ends_stream(message, subscription.viewer):
+                subscription.end()
 
     def events_of_guests(self) -> list[int]:
         """Return the events that guests watch."""
@@ -267,12 +235,7 @@ class LiveUpdates:
 
     def gap(self) -> None:
         """Tell every stream that something may have been missed."""
-        self._rounds.drop()
         for subscription in self._all():
-            _push(subscription, GAP)
-
-    def _gap_of_event(self, event_id: int) -> None:
-        for subscription in self._streams.get(event_id, ()):
             _push(subscription, GAP)
 
     async def close(self) -> None:

@@ -118,3 +118,14 @@ async def test_one_account_has_so_many_streams_and_others_have_theirs() -> None:
         with live.subscribe(1, replace(GUEST, user_id=GUEST.user_id + 1)):
             pass
     live.require_room(GUEST.user_id)
+
+
+async def test_a_stream_that_cannot_be_told_ends_and_the_others_hear_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = LiveUpdates(max_streams=9, per_account=5)
+    with live.subscribe(1, GUEST) as first, live.subscribe(1, GUEST) as second:
+        monkeypatch.setattr(first, "push", lambda _: 1 / 0)
+        live.publish(PhotoUploaded(event_id=1, photo_id=5, seen_by_all=True))
+        assert first.ends
+        assert await read(second, 1) == sent(LiveEvent("photo.uploaded", {"photo_id": 5}))

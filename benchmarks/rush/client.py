@@ -5,10 +5,10 @@ A client library that does more takes as long for an answer as the server does.
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import httptools
 import orjson
@@ -24,9 +24,6 @@ _GZIP = 31
 #: Refusals that say "try again", as pages do by themselves.
 _AGAIN = frozenset({429, 503})
 _BOUNDARY = b"findme-benchmark"
-
-
-R = TypeVar("R", bound=asyncio.Protocol)
 
 
 @dataclass(slots=True)
@@ -187,7 +184,7 @@ class Browser:
 
     async def events(self, target: str) -> AsyncGenerator[tuple[str, bytes]]:
         """GET a live stream; yield each event's name and data, after ("open", "") first."""
-        connection = await Connection.open(*self._origin(target))
+        connection = await Connection.open(*self.origin(target))
         is_begun = False
         try:
             waiting = b""
@@ -202,14 +199,9 @@ class Browser:
             self._tally.failed.append(f"GET {target}: no stream")
             raise Refused(target)
 
-    async def record(self, target: str, recorder: Callable[[bytes], R]) -> R:
-        """GET, on a connection of its own, what is only noted as it comes."""
-        request = self._head(b"GET", target, b"") + b"\r\n"
-        loop = asyncio.get_running_loop()
-        _, recording = await loop.create_connection(
-            lambda: recorder(request), *self._origin(target)
-        )
-        return recording
+    def request(self, target: str) -> bytes:
+        """Return a GET as it is sent, for whoever sends it."""
+        return self._head(b"GET", target, b"") + b"\r\n"
 
     def close(self) -> None:
         """Hang up."""
@@ -238,13 +230,14 @@ class Browser:
             content_type,
         )
 
-    def _origin(self, target: str) -> tuple[str, int]:
+    def origin(self, target: str) -> tuple[str, int]:
+        """Return who answers it, and where."""
         if None in self._origins:
             return self._origins[None]
         return self._origins[service_for(target.partition("?")[0])]
 
     async def _connection(self, target: str) -> Connection:
-        origin = self._origin(target)
+        origin = self.origin(target)
         connection = self._connections.get(origin)
         if connection is None or not connection.is_open:
             connection = self._connections[origin] = await Connection.open(*origin)

@@ -146,7 +146,7 @@ async def _measure(size: Size, *, apart: bool) -> Report:
             await photographer.upload_all(size.photos_before)
             await _minute(rush, place, photographer)
             await _quarter(rush, place)
-            await _live(rush, place, photographer, running)
+            await _live(rush, place, photographer, running, loop)
             await photographer.upload_all(max(size.photos_in_all - photographer.sent, 0))
         async with _running(system, rush, loop) as running:
             place = replace(place, origins=running.origins)
@@ -176,7 +176,9 @@ async def _quarter(rush: Rush, place: Place) -> None:
         rush.note(name, [guest.seconds["photos"] for guest in guests if guest.is_in])
 
 
-async def _live(rush: Rush, place: Place, photographer: Photographer, running: Running) -> None:
+async def _live(
+    rush: Rush, place: Place, photographer: Photographer, running: Running, loop: PatientLoop
+) -> None:
     """Photos as they are taken, and then a card of them as fast as it can be read.
 
     Of the card's, each stream hears of the upload as well: 75,000 events in seconds, which the
@@ -184,7 +186,9 @@ async def _live(rush: Rush, place: Place, photographer: Photographer, running: R
     """
     watching = [guest for guest in rush.guests[: rush.size.guests] if guest.is_in]
     before = await _finished(running)
-    async with many_streams(watching, place, rush.tally, gallery_pid=running.gallery_pid) as heard:
+    async with many_streams(
+        watching, place, rush.tally, gallery_pid=running.gallery_pid, loop=loop
+    ) as heard:
         async with photographer.uploading_every(SECONDS_PER_LIVE_PHOTO):
             await asyncio.sleep(SECONDS_PER_LIVE_PHOTO * rush.size.photos_live)
         one_by_one = await _finished(running)

@@ -1,62 +1,34 @@
-"""Live streams: how long after a photo's match each of its guests is told, and what one costs.
+"""Live streams: how long after a photo's match each of its guests is told, and what one costs."""
 
-When what came is noted and nothing else is done: to read 1,500 streams' events took the client
-longer than the server had to write them.
-"""
-
-import asyncio
-import time
+import json
+import subprocess
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httptools
 import orjson
 
 from benchmarks.process_tree import unshared_bytes
+from benchmarks.rush import ears
 from benchmarks.rush.client import OK, Browser, Tally, event_of
 from benchmarks.rush.guests import Guest, Place
+from benchmarks.rush.priority import PatientLoop
 
 #: Fewer than an account may have.
 STREAMS_EACH = 5
-OPENED_AT_ONCE = 50
-_BEGINNING = b"HTTP/1.1 200 "
 
 
-class Recorder(asyncio.Protocol):
-    """One stream: its bytes as they came, with the moments by the clock of the wall."""
+class Recording:
+    """What came of one stream, with the moments by the clock of the wall."""
 
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self.pieces: list[tuple[float, bytes]] = []
-        self._transport: asyncio.Transport | None = None
+    def __init__(self, pieces: Sequence[tuple[float, bytes]]) -> None:
+        self._pieces = pieces
         self._moment = 0.0
         self._bodies: list[tuple[float, bytes]] = []
-        self.begun = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Ask."""
-        self._transport = transport
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        """Note it."""
-        self.pieces.append((time.time(), data))
-        if not self.begun.is_set():
-            whole = b"".join(piece for _, piece in self.pieces)
-            head, _, body = whole.partition(b"\r\n\r\n")
-            # The first event says that the stream listens; an answer of another kind has none.
-            if b"\n\n" in body or not head.startswith(_BEGINNING[: len(head)]):
-                self.begun.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self.begun.set()
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body, with the moment of what it came with."""
@@ -65,10 +37,10 @@ class Recorder(asyncio.Protocol):
     def events(self) -> Iterator[tuple[float, str, bytes]]:
         """Yield moment, name and data of each event. Raises ValueError where there is no stream."""
         parser = httptools.HttpResponseParser(self)
-        for moment, piece in self.pieces:
+        for moment, piece in self._pieces:
             self._moment = moment
             parser.feed_data(piece)
-        if not self.pieces or parser.get_status_code() != OK:
+        if not self._pieces or parser.get_status_code() != OK:
             msg = "no live stream"
             raise ValueError(msg)
         waiting = b""
@@ -83,7 +55,7 @@ class Heard:
     """Moments, by the clock of the wall, as the database's are."""
 
     bytes_per_stream: float = 0.0
-    streams: list[Recorder] = field(default_factory=list)
+    streams: list[Recording] = field(default_factory=list)
 
     def delays(self, finished: dict[int, float], tally: Tally) -> list[float]:
         """Seconds from each photo's match to each stream that told of it."""
@@ -103,26 +75,44 @@ class Heard:
 
 @asynccontextmanager
 async def many_streams(
-    guests: Sequence[Guest], place: Place, tally: Tally, *, gallery_pid: int
+    guests: Sequence[Guest], place: Place, tally: Tally, *, gallery_pid: int, loop: PatientLoop
 ) -> AsyncIterator[Heard]:
-    """Keep five streams of each guest open, and note what they tell."""
+    """Keep five streams of each guest open; what they told is there when the block has ended."""
     heard = Heard()
-    room = asyncio.Semaphore(OPENED_AT_ONCE)
-    before = unshared_bytes(gallery_pid)
     target = f"/api/events/{place.event_id}/stream"
-
-    async def open_stream(guest: Guest) -> None:
-        browser = Browser(place.origins, tally)
+    browser = Browser(place.origins, tally)
+    requests = []
+    for guest in guests:
         browser.log_in(guest.token)
-        async with room:
-            stream = await browser.record(target, Recorder)
-            heard.streams.append(stream)
-            await stream.begun.wait()
+        requests += [browser.request(target).decode()] * STREAMS_EACH
+    host, port = browser.origin(target)
+    order = json.dumps({"host": host, "port": port, "requests": requests}) + "\n"
+    before = unshared_bytes(gallery_pid)
+    with tempfile.TemporaryDirectory(prefix="findme-bench-") as folder:
+        told = Path(folder) / "heard.json"
+        async with loop.at_normal_priority(_hearing(order, told)):
+            heard.bytes_per_stream = (unshared_bytes(gallery_pid) - before) / len(requests)
+            yield heard
+        heard.streams = recordings(told, len(requests))
 
-    await asyncio.gather(*(open_stream(guest) for guest in guests for _ in range(STREAMS_EACH)))
-    heard.bytes_per_stream = (unshared_bytes(gallery_pid) - before) / max(len(heard.streams), 1)
-    try:
-        yield heard
-    finally:
-        for stream in heard.streams:
-            stream.close()
+
+@contextmanager
+def _hearing(order: str, told: Path) -> Iterator[None]:
+    command = [sys.executable, "-I", ears.__file__, str(told)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(order)
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+
+
+def recordings(told: Path, streams: int) -> list[Recording]:
+    """Return what came of each stream, from the file of `ears.py`."""
+    pieces: list[list[tuple[float, bytes]]] = [[] for _ in range(streams)]
+    for number, moment, text in json.loads(told.read_text("latin-1")):
+        pieces[number].append((moment, text.encode("latin-1")))
+    return [Recording(one) for one in pieces]

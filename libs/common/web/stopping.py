@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ import structlog
 import uvicorn
 
 from libs.common.web.acceptor import Acceptor, Tls
+from libs.common.web.long_lived import LongLived
 
 log = structlog.get_logger(__name__)
 FORCE_POLL_SECONDS = 0.1
@@ -53,13 +53,10 @@ class GracefulServer(uvicorn.Server):
         super().__init__(config)
         self._stopping = stopping
         self._tls = tls
+        self._long_lived: LongLived | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start and listen as uvicorn does; then accept in its loop's place.
-
-        What was made for that is left out of all later collections of garbage: they would look
-        through some 400,000 objects each time, in which nobody is answered.
-        """
+        """Start and listen as uvicorn does; then accept in its loop's place."""
         await super().startup(sockets)
         listening = [listener.fileno() for server in self.servers for listener in server.sockets]
         # The loop's servers close what they listen on.
@@ -67,8 +64,7 @@ class GracefulServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         self.servers = [Acceptor(one, self._protocol, tls=self._tls) for one in listeners]  # type: ignore[misc]
-        gc.collect()
-        gc.freeze()
+        self._long_lived = LongLived()
 
     def _protocol(self) -> asyncio.Protocol:
         make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
@@ -85,6 +81,8 @@ class GracefulServer(uvicorn.Server):
         while not work.done() and not self.force_exit:  # a second Ctrl-C
             await asyncio.wait([work], timeout=FORCE_POLL_SECONDS)
         await super().shutdown(sockets)
+        if self._long_lived is not None:
+            self._long_lived.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

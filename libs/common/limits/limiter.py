@@ -88,8 +88,7 @@ class Limiter:
     async def spend(self, *counts: Count) -> None:
         """Count one of each. Raises TooManyRequests at the first that is used up."""
         for count in counts:
-            item, key = self._item(count)
-            if not await self._asked(partial(_hit, item, key), is_shared=count.budget.is_shared):
+            if not await self._count(count):
                 await self._refuse(count)
 
     @asynccontextmanager
@@ -160,9 +159,10 @@ class Limiter:
                 left |= await self._asked(partial(_left_of, asked), is_shared=is_shared)
         return left
 
-    async def _count(self, count: Count) -> None:
+    async def _count(self, count: Count) -> bool:
+        """Count one more, if it is within the budget; return whether it is."""
         item, key = self._item(count)
-        await self._asked(partial(_hit, item, key), is_shared=count.budget.is_shared)
+        return await self._asked(partial(_hit, item, key), is_shared=count.budget.is_shared)
 
     def _item(self, count: Count) -> tuple[RateLimitItem, str]:
         message = f"{count.budget.name}:{count.key}".encode(errors="surrogatepass")

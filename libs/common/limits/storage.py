@@ -73,6 +73,10 @@ class _OnlySlidingWindows(Storage, SlidingWindowCounterSupport):
 
     STORAGE_SCHEME = None
 
+    @property
+    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
+        return ()
+
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         raise NotImplementedError
 
@@ -145,10 +149,6 @@ class SeenWindows(_OnlySlidingWindows):
         super().__init__()
         self._seen = seen
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        return ()
-
     async def acquire_sliding_window_entry(
         self, key: str, limit: int, expiry: int, amount: int = 1
     ) -> bool:
@@ -169,10 +169,6 @@ class LocalWindows(_OnlySlidingWindows):
         super().__init__()
         self._max_keys = max_keys
         self._windows: OrderedDict[str, Windows] = OrderedDict()
-
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        return ()
 
     async def acquire_sliding_window_entry(
         self, key: str, limit: int, expiry: int, amount: int = 1

@@ -15,7 +15,7 @@ async def end_with_events(live: LiveUpdates, ends: EventEnds) -> NoReturn:
     """End guests' streams at the moment of their event's end, until cancelled."""
     while True:
         pause = LOOK_EVERY_SECONDS
-        for event_id in live.events_of_guests():
+        for event_id in live.guests():
             end = await ends.of(event_id, fresh_seconds=ASK_AGAIN_SECONDS)
             if end is None or not end.exists:
                 continue

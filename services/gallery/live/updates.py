@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -172,14 +172,6 @@ class LiveUpdates:
             if ends_stream(message, subscription.viewer):
                 subscription.end()
 
-    def events_of_guests(self) -> list[int]:
-        """Return the events that guests watch."""
-        return [
-            event_id
-            for event_id, streams in self._streams.items()
-            if any(not one.viewer.runs_event for one in streams)
-        ]
-
     def expire(self, event_id: int) -> None:
         """Tell the event's guests that it is over, and end their streams."""
         for subscription in self._streams.get(event_id, ()):
@@ -206,11 +198,7 @@ class LiveUpdates:
 
     def guests(self) -> dict[int, set[int]]:
         """Return the events that guests watch, and who does."""
-        return {
-            event_id: watching
-            for event_id, streams in self._streams.items()
-            if (watching := {one.viewer.user_id for one in streams if not one.viewer.runs_event})
-        }
+        return self._watching(lambda viewer: not viewer.runs_event)
 
     def end_guests(self, event_id: int, user_ids: Collection[int]) -> None:
         """End the streams of guests who are none of the event any more."""
@@ -220,11 +208,7 @@ class LiveUpdates:
 
     def photographers(self) -> dict[int, set[int]]:
         """Return the events that photographers watch as theirs, and who does."""
-        return {
-            event_id: watching
-            for event_id, streams in self._streams.items()
-            if (watching := {one.viewer.user_id for one in streams if one.viewer.is_photographer})
-        }
+        return self._watching(lambda viewer: viewer.is_photographer)
 
     def end_photographers(self, event_id: int, *, besides: int | None) -> None:
         """End the streams of photographers whose event it is not."""
@@ -243,6 +227,13 @@ class LiveUpdates:
         self._closed = True
         for subscription in self._all():
             subscription.close()
+
+    def _watching(self, is_meant: Callable[[Viewer], bool]) -> dict[int, set[int]]:
+        return {
+            event_id: watching
+            for event_id, streams in self._streams.items()
+            if (watching := {one.viewer.user_id for one in streams if is_meant(one.viewer)})
+        }
 
     def _all(self) -> list[Subscription]:
         return [one for streams in self._streams.values() for one in streams]

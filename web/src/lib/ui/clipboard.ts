@@ -1,4 +1,14 @@
 /** Texts that are taken along by copying them. */
+import { attempt } from "./attempt.ts";
+import { toasts } from "./toasts.svelte.ts";
+
+/** Copy a text and tell it, or what went wrong; returns whether it went well. */
+export function copyAndTell(text: string, told: string): Promise<boolean> {
+  return attempt(async () => {
+    await copyText(text);
+    toasts.say(told);
+  });
+}
 
 /**
  * Copy a text. Pages by plain HTTP, as in a venue's own network, are given no clipboard by browsers:

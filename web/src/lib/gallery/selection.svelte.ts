@@ -1,7 +1,7 @@
 /** Which photos are chosen, while some are; by their ids, as places change when others come and go. */
 import { SvelteSet } from "svelte/reactivity";
-import { choose } from "#lib/gallery/looked.ts";
-import type { Photo } from "#lib/gallery/photo.ts";
+import { choose } from "./looked.ts";
+import type { Photo } from "./photo.ts";
 
 export class Selection {
   /** Null while photos are opened. */

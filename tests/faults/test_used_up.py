@@ -17,6 +17,7 @@ from tests.faults.sizes import short_and_long
 from tests.faults.truth import Truth, invent_photos
 from tests.support.polling import eventually
 from tests.support.small_disk import SmallDisk, small_disk
+from tests.support.worker_processes import workers_of
 
 #: Photos above one page of a file system, whose first page says that nobody is in them.
 PADDING = " " * 10_000
@@ -52,7 +53,7 @@ async def test_workers_that_are_killed_one_after_the_other_blame_no_photo(
     while over_photos < photos:
         await eventually(lambda: in_hand(deployment, replica))
         over_photos += len(in_hand(deployment, replica))
-        for worker in workers_of(replica):
+        for worker in workers_of(replica.pid):
             worker.kill()
         await asyncio.sleep(rng.uniform(0.0, 1.0))
     assert blamed(await deployment.state()) == []
@@ -116,7 +117,7 @@ async def test_workers_that_are_stopped_over_a_photo_are_killed_and_blame_none(
             if worker is None:
                 return False
             stopped.append(name)
-            await eventually(lambda: worker not in workers_of(replica))
+            await eventually(lambda: worker not in workers_of(replica.pid))
             return True
 
         await eventually(is_struck)
@@ -138,7 +139,7 @@ async def test_a_replica_without_descriptors_blames_no_photo_and_comes_back(
     process = psutil.Process(replica.pid)
     before = process.rlimit(resource.RLIMIT_NOFILE)
     process.rlimit(resource.RLIMIT_NOFILE, (3, before[1]))
-    for worker in workers_of(replica):
+    for worker in workers_of(replica.pid):
         worker.kill()
     replica.thaw()
     await eventually(lambda: has_said(replica, "open files") >= photos)
@@ -186,21 +187,9 @@ def has_said(replica: Service, words: str) -> int:
     return sum(words in line for line in replica.log.read_text(errors="replace").splitlines())
 
 
-def workers_of(replica: Service) -> list[psutil.Process]:
-    """Its workers that live."""
-    found = []
-    for child in psutil.Process(replica.pid).children():
-        try:
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-        except psutil.NoSuchProcess:  # it has died meanwhile
-            continue
-    return found
-
-
 def in_hand(deployment: Deployment, replica: Service) -> list[str]:
     """The photos that its living workers have in hand."""
-    alive = {worker.pid for worker in workers_of(replica)}
+    alive = {worker.pid for worker in workers_of(replica.pid)}
     return [
         call.name
         for call in deployment.calls()
@@ -212,7 +201,7 @@ def stop_one(
     deployment: Deployment, replica: Service, *, but: list[str]
 ) -> tuple[str, psutil.Process | None]:
     """SIGSTOP a worker over a photo that no other was stopped over; say which, None at first."""
-    workers = {worker.pid: worker for worker in workers_of(replica)}
+    workers = {worker.pid: worker for worker in workers_of(replica.pid)}
     for call in deployment.calls():
         worker = workers.get(call.worker)
         if call.ended is not None or worker is None or not call.name.startswith("photo-"):

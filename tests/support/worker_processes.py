@@ -1,5 +1,7 @@
 """The worker processes of this one, and whether they live."""
 
+import os
+
 import psutil
 
 from tests.support.engine_pools import lent_processes
@@ -8,11 +10,17 @@ from tests.support.engine_pools import lent_processes
 def workers() -> list[psutil.Process]:
     """Those of the test that live; a zombie is dead and waits to be counted."""
     others = lent_processes()
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.pid not in others and _is_worker(child)
-    ]
+    return [worker for worker in workers_of(os.getpid()) if worker.pid not in others]
+
+
+def templates() -> list[psutil.Process]:
+    """What living workers of the test are copies of, without those that are nobody's copy."""
+    return [it for it in {worker.parent() for worker in workers()} if it and it.pid != os.getpid()]
+
+
+def workers_of(service: int | None) -> list[psutil.Process]:
+    """Those that live of a process, by its pid, without the templates that they are copies of."""
+    return [it for it in psutil.Process(service).children(recursive=True) if _is_worker(it)]
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -25,6 +33,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return "spawn_main" in " ".join(process.cmdline()) and is_alive(process)
+        is_ours = "spawn_main" in " ".join(process.cmdline())
+        return is_ours and not process.name().startswith("forks ") and is_alive(process)
     except psutil.NoSuchProcess:  # of which ZombieProcess is one
         return False

@@ -128,10 +128,8 @@ def configure(level: str, log_format: LogFormat, *, stream: TextIO | None = None
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    close()
     root = logging.getLogger()
-    for former in root.handlers:
-        if isinstance(former, LogWriter):
-            former.close()
     root.handlers = [writer(log_format, stream)]
     wanted = logging.getLevelNamesMapping()[level.upper()]
     root.setLevel(max(wanted, logging.WARNING))
@@ -186,9 +184,18 @@ def catch_crashes() -> None:
 @atexit.register
 def flush() -> None:
     """Wait until all records so far are written, for a limited time."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, LogWriter):
-            handler.flush()
+    for handler in _writers():
+        handler.flush()
+
+
+def close() -> None:
+    """Write all records so far, and end the thread that writes them; others are not written."""
+    for handler in _writers():
+        handler.close()
+
+
+def _writers() -> list[LogWriter]:
+    return [it for it in logging.getLogger().handlers if isinstance(it, LogWriter)]
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from prometheus_client import REGISTRY, Metric
@@ -23,15 +23,16 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu_seconds = ended.ru_utime + ended.ru_stime
-        resident_bytes = 0
-        for child in _children():
+        memory_bytes = 0
+        for process in _descendants(Path("self")):
             try:
                 # The name, in parentheses, may hold anything: fields count from behind it.
-                fields = (child / "stat").read_text().rpartition(")")[2].split()
+                fields = (_PROC / process / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # it has ended meanwhile
-            cpu_seconds += (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
-            resident_bytes += int(fields[21]) * _PAGE_BYTES
+            # Its own, and that of its children that have ended.
+            cpu_seconds += sum(map(int, fields[11:15])) / _TICKS_PER_SECOND
+            memory_bytes += _memory_bytes(process, resident_pages=int(fields[21]))
         # A worker that ended since the first line is missing this once: a counter never falls.
         self._cpu_seconds = max(self._cpu_seconds, cpu_seconds)
         yield CounterMetricFamily(
@@ -40,23 +41,33 @@ class WorkerCollector(Collector):
             self._cpu_seconds,
         )
         yield GaugeMetricFamily(
-            "findme_worker_resident_bytes", "Memory of worker processes.", resident_bytes
+            "findme_worker_resident_bytes", "Memory of worker processes.", memory_bytes
         )
 
 
-def _children() -> list[Path]:
-    """Return the folders in /proc of this process's children, whichever thread made them."""
+def _descendants(process: Path) -> Iterator[Path]:
+    """Yield the folders in /proc of its children, whichever thread made them, and of theirs."""
     try:
-        threads = list((_PROC / "self" / "task").iterdir())
+        threads = list((_PROC / process / "task").iterdir())
     except OSError:
-        return []
-    pids: list[str] = []
+        return
     for thread in threads:
         try:
-            pids += (thread / "children").read_text().split()
+            children = (thread / "children").read_text().split()
         except OSError:
             continue
-    return [_PROC / pid for pid in pids]
+        for child in map(Path, children):
+            yield child
+            yield from _descendants(child)
+
+
+def _memory_bytes(process: Path, *, resident_pages: int) -> int:
+    """Return its memory; what it shares with others counts in parts, where the system tells."""
+    try:
+        lines = (_PROC / process / "smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return resident_pages * _PAGE_BYTES
 
 
 REGISTRY.register(WorkerCollector())

@@ -20,9 +20,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from libs.common.exhaustion import Exhausted, lacks
 from libs.common.telemetry import tracing
+from libs.common.workers.errors import WorkersStopped
 from libs.common.workers.line import Line, Share, Turn
-from libs.common.workers.process import WorkerProcess, WorkersStopped
+from libs.common.workers.process import WorkerProcess
 from libs.common.workers.serving import A, Answer, Factory, P, Probe
+from libs.common.workers.starting import starter
 from libs.common.workers.trial import tried
 
 
@@ -51,7 +53,7 @@ ALL: Final = Share("all")
 
 
 class WorkerPool(Generic[P, A]):
-    """`processes` spawned workers, used from asyncio; what they run is made in each by `factory`.
+    """`processes` workers, used from asyncio; what they run is made by `factory`, see `starter`.
 
     How many tasks wait for a free worker is bounded by the callers: each holds a message or a
     turn. They come in their order, each share of them in its own (see `Line`). A pool is bound to
@@ -77,13 +79,10 @@ class WorkerPool(Generic[P, A]):
         lazy pool starts a worker with the first task that finds none idle. `probe` has a worker
         do a task that cannot fail where all is well, before anything is held against another.
         """
-        self._workers = [
+        self._starter = starter(processes, factory, probe, name=name)
+        self._workers: list[WorkerProcess[P, A]] = [
             WorkerProcess(
-                factory,
-                name=name,
-                timeout_seconds=timeout_seconds,
-                max_tasks=max_tasks,
-                probe=probe,
+                self._starter, name=name, timeout_seconds=timeout_seconds, max_tasks=max_tasks
             )
             for _ in range(processes)
         ]
@@ -255,6 +254,7 @@ class WorkerPool(Generic[P, A]):
     def _end(self) -> None:
         for worker in self._workers:
             worker.stop()
+        self._starter.stop()
         self._threads.shutdown()
 
 

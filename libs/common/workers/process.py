@@ -6,16 +6,21 @@ import signal
 import socket
 import struct
 import threading
-import time
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from typing import Generic
 
-import structlog
-
-from libs.common.errors import FindMeError, TransientError, Unavailable
-from libs.common.telemetry import logs
-from libs.common.workers.serving import A, Answer, Factory, P, Probe, serve
+from libs.common.errors import FindMeError, Unavailable
+from libs.common.workers.errors import (
+    WorkerCrashed,
+    WorkerKilled,
+    WorkerNotStarted,
+    WorkersStopped,
+    WorkerTimedOut,
+)
+from libs.common.workers.running import Running
+from libs.common.workers.serving import A, Answer, P
+from libs.common.workers.starting import Starter
+from libs.common.workers.words import Words
 
 #: Includes the imports and the first conversion of a model, on a machine that is busy.
 START_TIMEOUT_SECONDS = 120.0
@@ -23,40 +28,10 @@ START_TIMEOUT_SECONDS = 120.0
 PROOF_TIMEOUT_SECONDS = 60.0
 #: A process whose pipe has ended is ending: so long it may take until it is helped.
 DEATH_SECONDS = 1.0
-#: One that was killed is gone in milliseconds, unless the kernel itself waits in it (for a disk).
-KILL_SECONDS = 10.0
 #: The rest of a message comes at once after its beginning, unless the process is frozen.
 MESSAGE_SECONDS = 30.0
-#: Of what a process writes to its standard output and error, where decoders complain.
-LAST_WORDS_CHARACTERS = 1000
-#: What a pipe holds; it may hold less.
-PIPE_BYTES = 1 << 20
-#: Between two looks whether a process has ended; less at first.
-LOOK_EVERY_SECONDS = 0.02
 #: Sent by others, the kernel above all when memory runs out; native code dies by other signals.
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
-
-log = structlog.get_logger(__name__)
-
-
-class WorkerCrashed(TransientError):
-    """The process died over this task, by a signal of its own making (a decoder's crash)."""
-
-
-class WorkerKilled(WorkerCrashed):
-    """The process was ended over this task, by somebody else or without memory."""
-
-
-class WorkerTimedOut(TransientError):
-    """The task took longer than allowed; its process was killed."""
-
-
-class WorkerNotStarted(Unavailable):
-    """No process could be had that does what all can do: no fault of the task's."""
-
-
-class WorkersStopped(Unavailable):
-    """The pool was stopped with the task in hand: no fault of the task's."""
 
 
 class WorkerProcess(Generic[P, A]):
@@ -64,23 +39,20 @@ class WorkerProcess(Generic[P, A]):
 
     def __init__(
         self,
-        factory: Factory[P, A],
+        starter: Starter,
         *,
         name: str,
         timeout_seconds: float,
         max_tasks: int | None,
-        probe: Probe[P, A] | None = None,
     ) -> None:
         self.name = name
-        self._factory = factory
-        self._probe = probe
+        self._starter = starter
         self._timeout_seconds = timeout_seconds
         self._max_tasks = max_tasks
         self._tasks = 0
         self._connection: Connection | None = None
-        self._process: SpawnProcess | None = None
-        #: Its standard output and error.
-        self._words: Connection | None = None
+        self._process: Running | None = None
+        self._words: Words | None = None
         # Between the thread that starts processes and those that end them, event loops among
         # them: nobody waits for anything while holding it.
         self._lock = threading.Lock()
@@ -91,16 +63,18 @@ class WorkerProcess(Generic[P, A]):
     def start(self) -> Connection:
         """Start the process and wait until it is ready; raises what the factory raises."""
         self._tasks = 0
+        self._starter.prepare()
         try:
-            connection = self._connection = self._spawn()
+            connection = self._connection = self._started()
             ready = self._receive(connection, START_TIMEOUT_SECONDS)
-        except (WorkerCrashed, WorkerTimedOut, OSError) as error:
+        except (WorkerCrashed, WorkerTimedOut, EOFError, OSError) as error:
             msg = f"a {self.name} did not start: {error}"
             raise WorkerNotStarted(msg) from error
         if ready.error is not None:
             self._leave()
             raise ready.error
-        self._tell_words("worker_said")
+        if self._words is not None:
+            self._words.tell("worker_said", self.name)
         return connection
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Answer[A]:
@@ -110,7 +84,8 @@ class WorkerProcess(Generic[P, A]):
         """
         connection = self._ready()
         answer = self._ask(connection, (args, kwargs), self._timeout_seconds)
-        self._hear()  # of a picture that went well, or has its error, nobody wants to know
+        if self._words is not None:
+            self._words.hear()  # of a picture that has its answer, nobody wants to know
         self._tasks += 1
         if self._max_tasks is not None and self._tasks >= self._max_tasks:
             self._leave()
@@ -178,60 +153,20 @@ class WorkerProcess(Generic[P, A]):
             raise WorkerNotStarted(msg) from error
 
     def _end(self, *, after_seconds: float = 0) -> int | None:
-        """End the process and return its exit status; one that is ending may have a moment.
+        """End the process and return its exit status; one that is ending may have a moment."""
+        return None if self._process is None else self._process.end(after_seconds=after_seconds)
 
-        None where there is no process, or one that not even the kernel can end: it is left.
-        """
-        process = self._process
-        if process is None:
-            return None
-        if not self._has_ended(process, after_seconds):
-            with self._lock:
-                process.kill()
-            if not self._has_ended(process, KILL_SECONDS):
-                log.error("worker_left", worker=self.name, pid=process.pid)
-        return process.exitcode
-
-    def _has_ended(self, process: SpawnProcess, within_seconds: float) -> bool:
-        """Whether the process ends by then; it is collected.
-
-        By looking, as `join` has no limit: it waits for the pipe that ends with the process, and
-        then for the process, which may have closed its descriptors and live on.
-        """
-        deadline = time.monotonic() + within_seconds
-        pause = 0.001
-        while True:
-            # Under the lock, so that nobody kills whoever has its number next.
-            with self._lock:
-                if not process.is_alive() or not _exists(process):
-                    return True
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            time.sleep(min(pause, left))
-            pause = min(2 * pause, LOOK_EVERY_SECONDS)
-
-    def _spawn(self) -> Connection:
-        # Spawned, not forked: the parent has threads, an event loop and database connections.
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        words, mouth = context.Pipe(duplex=False)
-        os.set_blocking(words.fileno(), False)
-        self._words = words
+    def _started(self) -> Connection:
+        ours, theirs = multiprocessing.Pipe()
+        self._words = words = Words()
         try:
-            with theirs, mouth:
+            with theirs, words.mouth:
                 _limit_messages(ours)
                 with self._lock:
                     self._check_not_stopped()
                     self._process = None
                     self._is_killed = False
-                process = context.Process(
-                    target=serve,
-                    args=(theirs, mouth, self._factory, self._probe, logs.configured()),
-                    name=self.name,
-                    daemon=True,
-                )
-                process.start()
+                process = self._starter.start(theirs, words.mouth)
             with self._lock:
                 self._process = process
                 if self._is_killed or self._is_stopped:
@@ -278,7 +213,8 @@ class WorkerProcess(Generic[P, A]):
     def _leave_dying(self) -> FindMeError:
         """Leave a process whose pipe has ended; return how it died."""
         status = self._end(after_seconds=DEATH_SECONDS)
-        self._tell_words("worker_last_words")
+        if self._words is not None:
+            self._words.tell("worker_last_words", self.name)
         self._close()
         if self._is_stopped:
             return self._stopped()
@@ -295,39 +231,12 @@ class WorkerProcess(Generic[P, A]):
             self._words.close()
             self._words = None
 
-    def _tell_words(self, event: str) -> None:
-        """Log the end of what the process has written lately."""
-        if said := self._hear():
-            log.warning(event, worker=self.name, said=said[-LAST_WORDS_CHARACTERS:])
-
-    def _hear(self) -> str:
-        """Return what the process has written since the last time; never waits.
-
-        A process that writes without end writes into the void, once the pipe is full.
-        """
-        if self._words is None:
-            return ""
-        try:
-            said = os.read(self._words.fileno(), PIPE_BYTES)
-        except OSError:  # nothing
-            return ""
-        return said.decode(errors="replace").strip()
-
     def _check_not_stopped(self) -> None:
         if self._is_stopped:
             raise self._stopped()
 
     def _stopped(self) -> WorkersStopped:
         return WorkersStopped(f"the {self.name}s are being stopped")
-
-
-def _exists(process: SpawnProcess) -> bool:
-    """Whether there is such a process; false where it was collected by somebody else."""
-    try:
-        os.kill(process.pid or 0, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _limit_messages(pipe: Connection) -> None:

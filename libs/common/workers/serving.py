@@ -6,11 +6,13 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
-from typing import Generic, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Generic, ParamSpec, TextIO, TypeVar
 
 import structlog
 
@@ -36,6 +38,8 @@ A = TypeVar("A")
 #: Makes what a worker runs; called once in each process, so it is picklable, and what it
 #: returns need not be.
 Factory = Callable[[], Callable[P, A]]
+#: Level and format of the service's log.
+Logging = tuple[str, logs.LogFormat]
 #: Has what a worker runs do a task that cannot fail where all is well; picklable.
 Probe = Callable[[Callable[P, A]], object]
 
@@ -67,62 +71,102 @@ class Answer(Generic[A]):
         return self.error is not None and not isinstance(self.error, (Certain, Unavailable))
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[P, A]):
+    """What a process is to do task after task, and what it finds out by proofs."""
+
+    work: Callable[P, A]
+    probe: Probe[P, A] | None
+    #: What kind of address space there was room for, see `prepare`.
+    room: int
+
+    def answer(self, connection: Connection) -> None:
+        """Answer what is asked, until nobody can ask any more; None asks for a proof."""
+        while True:
+            try:
+                asked = connection.recv()
+            except EOFError:
+                return
+            try:
+                if asked is None:
+                    connection.send(Answer(result=self._proven()))
+                else:
+                    args, kwargs = asked
+                    connection.send(Answer(result=self.work(*args, **kwargs), stages=take_stages()))
+            except Exception as error:  # noqa: BLE001 - the parent raises it
+                connection.send(failure(error))
+
+    def _proven(self) -> bool:
+        """Raise what the probe raises; return whether there is room for the largest tasks, too."""
+        if self.probe is not None:
+            self.probe(self.work)
+        take_stages()
+        return _has_room(self.room)
+
+
 def serve(
     connection: Connection,
     words: Connection,
     factory: Factory[P, A],
     probe: Probe[P, A] | None,
-    logging: tuple[str, logs.LogFormat],
+    logging: Logging,
+    name: str,
 ) -> None:
-    """Make what the process runs and say so, then answer tasks; None asks for a proof.
+    """Make what the process runs and say so, then answer tasks."""
+    log_file = own_log_file()
+    print_to(words)
+    call_process(name)
+    with told(logging, log_file):
+        exit_with_parent()
+        try:
+            prepared = prepare(factory, probe)
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            connection.send(failure(error))
+            return
+        connection.send(Answer())
+        prepared.answer(connection)
 
-    What is printed goes to `words`, and what is logged where the parent's records go.
-    """
-    log_file = os.fdopen(os.dup(sys.stderr.fileno()), "w")
-    _print_to(words)
+
+def prepare(factory: Factory[P, A], probe: Probe[P, A] | None) -> Prepared[P, A]:
+    """Be a process that gives way, and make what it runs; raises what the factory raises."""
+    # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    # Where the kernel promises no memory that it may not have (vm.overcommit_memory=2), a machine
+    # may refuse so much at any time: that it does so again is no evidence. A limit of address
+    # space still is: what is only read is no memory, but such space.
+    room = TO_WRITE if _has_room(TO_WRITE) else TO_READ
+    heap.have_one_arena()
+    work = factory()
+    heap.give_back_freed()
+    return Prepared(work, probe, room)
+
+
+def call_process(name: str) -> None:
+    """Have `top`, and the kernel when memory runs out, call the process so, on Linux."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
+@contextmanager
+def told(logging: Logging, log_file: TextIO) -> Iterator[None]:
+    """Log where the parent's records go; so is an error that ends the process."""
     logs.configure(*logging, stream=log_file)
     logs.catch_crashes()
     try:
-        _serve(connection, factory, probe)
+        yield
     except Exception as error:  # noqa: BLE001 - Python's own words of it quote what is in hand
         structlog.get_logger(__name__).critical("worker_failed", exc_info=error)
         logs.flush()
         raise SystemExit(1) from None
 
 
-def _serve(connection: Connection, factory: Factory[P, A], probe: Probe[P, A] | None) -> None:
-    # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
-    threading.Thread(target=_exit_with_parent, name="exit-with-parent", daemon=True).start()
-    # Where the kernel promises no memory that it may not have (vm.overcommit_memory=2), a machine
-    # may refuse so much at any time: that it does so again is no evidence. A limit of address
-    # space still is: what is only read is no memory, but such space.
-    room = TO_WRITE if _has_room(TO_WRITE) else TO_READ
-    heap.have_one_arena()
-    try:
-        work = factory()
-    except Exception as error:  # noqa: BLE001 - the parent raises it
-        connection.send(_failure(error))
-        return
-    heap.give_back_freed()
-    connection.send(Answer())
-    while True:
-        try:
-            asked = connection.recv()
-        except EOFError:
-            return
-        try:
-            if asked is None:
-                connection.send(Answer(result=_proven(work, probe, room)))
-            else:
-                args, kwargs = asked
-                connection.send(Answer(result=work(*args, **kwargs), stages=take_stages()))
-        except Exception as error:  # noqa: BLE001 - the parent raises it
-            connection.send(_failure(error))
+def own_log_file() -> TextIO:
+    """Return standard error as it is, for later: what is printed goes elsewhere (`print_to`)."""
+    return os.fdopen(os.dup(sys.stderr.fileno()), "w")
 
 
-def _print_to(words: Connection) -> None:
+def print_to(words: Connection) -> None:
     """Have what is printed here go where it is bounded.
 
     A decoder may complain of each row of a picture: 20,000 lines in the service's own log.
@@ -132,14 +176,6 @@ def _print_to(words: Connection) -> None:
     for printed in (1, 2):
         os.dup2(words.fileno(), printed)
     words.close()
-
-
-def _proven(work: Callable[P, A], probe: Probe[P, A] | None, room: int) -> bool:
-    """Raise what the probe raises; return whether there is room for the largest tasks, too."""
-    if probe is not None:
-        probe(work)
-    take_stages()
-    return _has_room(room)
 
 
 def _has_room(protection: int) -> bool:
@@ -153,12 +189,17 @@ def _has_room(protection: int) -> bool:
     return True
 
 
-def _failure(error: Exception) -> Answer[object]:
+def failure(error: Exception) -> Answer[object]:
+    """What the parent is told of it."""
     return Answer(error=_portable(error), lacks=lacks_by_its_words(error), stages=take_stages())
 
 
+def exit_with_parent() -> None:
+    """Have the process exit when the service is gone, whatever it does."""
+    threading.Thread(target=_exit_with_parent, name="exit-with-parent", daemon=True).start()
+
+
 def _exit_with_parent() -> None:
-    """Exit when the parent is gone."""
     # A parent killed with -9 tells nobody, but its end of this pipe closes all the same.
     parent = parent_process()
     if parent is not None:

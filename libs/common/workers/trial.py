@@ -6,12 +6,8 @@ import structlog
 
 from libs.common.errors import Unavailable
 from libs.common.exhaustion import Exhausted
-from libs.common.workers.process import (
-    WorkerCrashed,
-    WorkerKilled,
-    WorkerProcess,
-    WorkerTimedOut,
-)
+from libs.common.workers.errors import WorkerCrashed, WorkerKilled, WorkerTimedOut
+from libs.common.workers.process import WorkerProcess
 from libs.common.workers.serving import A, Answer, P
 
 log = structlog.get_logger(__name__)

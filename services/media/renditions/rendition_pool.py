@@ -7,10 +7,10 @@ from typing import Self
 
 from libs.common.limits.fair_queue import FairQueue
 from libs.common.telemetry.metrics import WORKERS_LOST
+from libs.common.workers.errors import WorkerCrashed, WorkerTimedOut
 from libs.common.workers.imported import Imported
 from libs.common.workers.pool import PoolMetrics, WorkerPool
 from libs.common.workers.privileges import WithoutRoot
-from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
 from services.media.metrics import RENDITIONS_IN_HAND, WORKERS, WORKERS_BUSY
 from services.media.renditions.decoding import CannotDecode, Make
 

@@ -21,7 +21,7 @@ from libs.common.images.formats import ImageFormat
 from libs.common.storage.fetches import Fetches
 from libs.common.storage.protocol import ObjectInfo, ObjectNotFound, ObjectStore
 from libs.common.storage.whole_file import Content, NotAsUploaded
-from libs.common.workers.process import WorkerNotStarted, WorkersStopped
+from libs.common.workers.errors import WorkerNotStarted, WorkersStopped
 from libs.common.workers.strikes import Strikes
 from libs.common.workers.trial import WorkerOverwhelmed
 from services.media.metrics import RENDITION_SECONDS, RENDITIONS

@@ -18,7 +18,7 @@ from libs.common.storage.keys import photo_key
 from libs.common.storage.protocol import ObjectNotFound
 from libs.common.storage.whole_file import NotAsUploaded
 from libs.common.telemetry import tracing
-from libs.common.workers.process import WorkerCrashed, WorkerTimedOut
+from libs.common.workers.errors import WorkerCrashed, WorkerTimedOut
 from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
 from services.recognition.erasure import repository as removals

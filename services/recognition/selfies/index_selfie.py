@@ -19,7 +19,7 @@ from libs.common.messaging.messages import SelfieMatched, SelfieUnindexed, Selfi
 from libs.common.storage.protocol import ObjectNotFound, ObjectStore
 from libs.common.storage.whole_file import NotAsUploaded, whole_file
 from libs.common.telemetry import tracing
-from libs.common.workers.process import WorkerCrashed
+from libs.common.workers.errors import WorkerCrashed
 from libs.common.workers.strikes import Strikes
 from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics

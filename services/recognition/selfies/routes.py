@@ -11,7 +11,7 @@ from libs.common.errors import PermanentError, TooLarge
 from libs.common.face_check import FACE_CHECK_PATH, FaceVerdict
 from libs.common.settings import MEGABYTE
 from libs.common.web.internal import require_internal
-from libs.common.workers.process import WorkerCrashed
+from libs.common.workers.errors import WorkerCrashed
 from libs.common.workers.serving import WorkerError
 from services.recognition import metrics
 from services.recognition.engine.detect.selfie_check import check_selfie

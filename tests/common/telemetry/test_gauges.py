@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,6 +20,7 @@ from libs.common.settings import CommonSettings
 from libs.common.web import health
 from libs.common.web.health import Check, watch_dependencies
 from libs.common.web.service_app import Dependency, build_app
+from libs.common.workers.pool import WorkerPool
 from tests.support import busy_process
 from tests.support.polling import eventually
 
@@ -123,3 +125,15 @@ def test_memory_and_cpu_of_workers_are_told_and_cpu_never_falls() -> None:
     worker.join()
     assert value("findme_worker_resident_bytes") < memory + 30_000_000
     assert value("findme_worker_cpu_seconds_total") >= cpu + 0.2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies processes")
+async def test_what_copies_share_counts_once_and_their_work_does_count() -> None:
+    memory = value("findme_worker_resident_bytes")
+    cpu = value("findme_worker_cpu_seconds_total")
+    async with WorkerPool(3, busy_process.with_much_memory, name="test worker") as pool:
+        await asyncio.gather(*(pool.run() for _ in range(3)))
+        grown = value("findme_worker_resident_bytes") - memory
+        assert busy_process.MUCH_BYTES < grown < 2 * busy_process.MUCH_BYTES
+        assert value("findme_worker_cpu_seconds_total") >= cpu + 0.6
+    assert value("findme_worker_cpu_seconds_total") >= cpu + 0.6

@@ -13,14 +13,14 @@ from structlog.testing import capture_logs
 from libs.common.errors import PermanentError, TransientError, Unavailable
 from libs.common.telemetry import tracing
 from libs.common.workers import process
-from libs.common.workers.line import Share
-from libs.common.workers.pool import ALL, LineMetrics, PoolMetrics, WorkerPool
-from libs.common.workers.process import (
+from libs.common.workers.errors import (
     WorkerCrashed,
     WorkerNotStarted,
     WorkersStopped,
     WorkerTimedOut,
 )
+from libs.common.workers.line import Share
+from libs.common.workers.pool import ALL, LineMetrics, PoolMetrics, WorkerPool
 from libs.common.workers.serving import WorkerError
 from libs.common.workers.trial import WorkerOverwhelmed
 from tests.common.workers.obedient import (
@@ -36,6 +36,8 @@ from tests.common.workers.obedient_pool import obedient_pool
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.spans import recording_spans
 from tests.support.worker_processes import workers
+
+pytestmark = pytest.mark.usefixtures("way")
 
 
 async def test_tasks_are_done_in_other_processes_that_give_way() -> None:

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from libs.common.errors import Unavailable
 from libs.common.exhaustion import Exhausted
+from libs.common.workers.errors import WorkerCrashed, WorkerNotStarted
 from libs.common.workers.pool import PoolMetrics
-from libs.common.workers.process import WorkerCrashed, WorkerNotStarted
 from libs.common.workers.trial import FileUnreadable, WorkerOverwhelmed
 from tests.common.workers.obedient import (
     STORM,
@@ -25,7 +25,9 @@ from tests.common.workers.obedient import (
 )
 from tests.common.workers.obedient_pool import obedient_pool
 from tests.support.polling import eventually
-from tests.support.worker_processes import workers
+from tests.support.worker_processes import templates, workers
+
+pytestmark = pytest.mark.usefixtures("way")
 
 
 async def test_a_storm_that_kills_every_worker_blames_no_task(tmp_path: Path) -> None:
@@ -152,6 +154,8 @@ async def test_a_worker_that_cannot_be_started_any_more_is_no_fault_of_its_task(
     model.touch()
     async with obedient_pool(factory=partial(while_there, model)) as pool:
         model.unlink()
+        for it in templates():
+            it.kill()
         with pytest.raises(WorkerNotStarted, match="the model is missing"):
             await pool.run(Path("crash"))
         model.touch()

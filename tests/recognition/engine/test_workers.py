@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
-from libs.common.workers.process import WorkerCrashed
+from libs.common.workers.errors import WorkerCrashed
 from services.recognition.engine.engines import EmbeddedEngine
 from services.recognition.engine.face_engine import Purpose, UndecodablePhoto
 from services.recognition.engine.models.files import ModelUnusable

@@ -19,7 +19,7 @@ from libs.common.messaging.dead_letters.settle import Settlement, settle_all
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.storage.keys import photo_key
 from libs.common.storage.whole_file import NotAsUploaded
-from libs.common.workers.process import WorkerCrashed, WorkerNotStarted, WorkersStopped
+from libs.common.workers.errors import WorkerCrashed, WorkerNotStarted, WorkersStopped
 from libs.common.workers.trial import WorkerOverwhelmed
 from services.recognition import metrics
 from services.recognition.engine.face_engine import EMBEDDED

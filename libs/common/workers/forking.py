@@ -1,0 +1,145 @@
+"""The life of a process that has made what all workers of a pool run, and forks them.
+
+It does nothing else: no task, as libraries begin threads with the first, which forks do not have.
+"""
+
+import gc
+import os
+import socket
+import struct
+from contextlib import suppress
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Final, Generic, NoReturn, TextIO
+
+from libs.common.telemetry import logs
+from libs.common.workers.serving import (
+    A,
+    Answer,
+    Factory,
+    Logging,
+    P,
+    Prepared,
+    Probe,
+    call_process,
+    exit_with_parent,
+    failure,
+    own_log_file,
+    prepare,
+    print_to,
+    told,
+)
+
+#: What comes with each request: the worker's connection, its words, and where its end is told.
+DESCRIPTORS: Final = 3
+#: A pid, with which comes a pidfd, or an errno, negative.
+REPLY: Final = struct.Struct("!i")
+
+
+def serve_forks(
+    requests: socket.socket,
+    ready: Connection,
+    words: Connection,
+    factory: Factory[P, A],
+    probe: Probe[P, A] | None,
+    logging: Logging,
+    name: str,
+) -> None:
+    """Make what the workers run and say so, then fork one for each request."""
+    log_file = own_log_file()
+    print_to(words)
+    with told(logging, log_file):
+        call_process(f"forks {name}s")
+        try:
+            prepared = prepare(factory, probe)
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            ready.send(failure(error))
+            return
+        ready.send(Answer())
+        ready.close()
+        # A fork has no other threads than the one that forks.
+        logs.close()
+        # What lives now is never collected: to look at it would copy it into each worker.
+        gc.collect()
+        gc.freeze()
+        _Forks(requests, prepared, log_file, logging, name).serve()
+
+
+class _Forks(Generic[P, A]):
+    """Forks workers, and tells how each ended."""
+
+    def __init__(
+        self,
+        requests: socket.socket,
+        prepared: Prepared[P, A],
+        log_file: TextIO,
+        logging: Logging,
+        name: str,
+    ) -> None:
+        self._requests = requests
+        self._prepared = prepared
+        self._log_file = log_file
+        self._logging = logging
+        self._name = name
+        #: By pidfd, which can be read once its process has ended: the pid, and where that is told.
+        self._workers: dict[int, tuple[int, Connection]] = {}
+
+    def serve(self) -> None:
+        """Go on until nobody can ask any more."""
+        parent = parent_process()
+        others = [self._requests] if parent is None else [self._requests, parent.sentinel]
+        while True:
+            came = wait([*others, *self._workers])
+            for pidfd in self._workers.keys() & set(came):
+                self._tell_end(pidfd)
+            if parent is not None and parent.sentinel in came:
+                return
+            if self._requests in came and not self._take_request():
+                return
+
+    def _take_request(self) -> bool:
+        """Return whether there was one."""
+        asked, descriptors, *_ = socket.recv_fds(self._requests, 1, DESCRIPTORS)
+        if not asked:
+            return False
+        connection, words = Connection(descriptors[0]), Connection(descriptors[1], readable=False)
+        end = Connection(descriptors[2], readable=False)
+        with connection, words:
+            try:
+                pid = os.fork()
+            except OSError as error:
+                end.close()
+                self._requests.sendall(REPLY.pack(-(error.errno or 1)))
+                return True
+            if pid == 0:
+                end.close()
+                self._be_worker(connection, words)
+        pidfd = os.pidfd_open(pid)
+        self._workers[pidfd] = pid, end
+        socket.send_fds(self._requests, [REPLY.pack(pid)], [pidfd])
+        return True
+
+    def _be_worker(self, connection: Connection, words: Connection) -> NoReturn:
+        status = 1
+        try:
+            self._requests.close()
+            for pidfd, (_, end) in self._workers.items():
+                os.close(pidfd)
+                end.close()
+            call_process(self._name)
+            print_to(words)
+            with told(self._logging, self._log_file):
+                exit_with_parent()
+                connection.send(Answer())
+                self._prepared.answer(connection)
+            status = 0
+        finally:
+            logs.flush()
+            os._exit(status)
+
+    def _tell_end(self, pidfd: int) -> None:
+        pid, end = self._workers.pop(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        with end, suppress(OSError):  # nobody asks any more
+            end.send(os.waitstatus_to_exitcode(status))

@@ -1,0 +1,63 @@
+"""How the workers of a pool are started."""
+
+import sys
+from multiprocessing.connection import Connection
+from typing import Generic, Protocol
+
+from libs.common.telemetry import logs
+from libs.common.workers.running import Running, spawned
+from libs.common.workers.serving import A, Factory, P, Probe, serve
+from libs.common.workers.template import Template
+
+
+class Starter(Protocol):
+    """Starts workers, asked by any thread."""
+
+    def prepare(self) -> None:
+        """Make what all workers have in common; raises what the factory raises."""
+        ...
+
+    def start(self, connection: Connection, mouth: Connection) -> Running:
+        """Start one that answers on `connection` and prints to `mouth`, both for us to close.
+
+        Its first answer says that it is ready, or why not. Raises OSError and EOFError.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Start none any more."""
+        ...
+
+
+class FromNothing(Generic[P, A]):
+    """Each worker is an interpreter of its own, which makes all that it needs."""
+
+    def __init__(self, factory: Factory[P, A], probe: Probe[P, A] | None, *, name: str) -> None:
+        self._factory = factory
+        self._probe = probe
+        self._name = name
+
+    def prepare(self) -> None:
+        """See `Starter`: they have nothing in common."""
+
+    def start(self, connection: Connection, mouth: Connection) -> Running:
+        """See `Starter`."""
+        logging = logs.configured()
+        arguments = (self._factory, self._probe, logging, self._name)
+        return spawned(self._name, serve, connection, mouth, *arguments)
+
+    def stop(self) -> None:
+        """See `Starter`: nothing is its own."""
+
+
+def starter(
+    processes: int, factory: Factory[P, A], probe: Probe[P, A] | None, *, name: str
+) -> Starter:
+    """Return how so many workers are started.
+
+    One alone has nobody to share with; and other systems than Linux let no process be copied that
+    has loaded their libraries.
+    """
+    if processes > 1 and sys.platform == "linux":
+        return Template(factory, probe, name=name)
+    return FromNothing(factory, probe, name=name)

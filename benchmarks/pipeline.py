@@ -29,7 +29,7 @@ EMBED_ROUNDS = 3
 CACHE = Path(tempfile.gettempdir()) / "findme-benchmark-photos"
 
 GOALS = {
-    "seconds_100_photos": Goal("<=", 20),
+    "seconds_100_photos": Goal("<=", 9),
     "upload_seconds_100": Goal("<=", 5),
     "peak_rss_mb": Goal("<=", 1500),
     "embed_ratio_vs_dlib": Goal("<=", 0.15),

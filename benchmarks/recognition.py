@@ -33,7 +33,7 @@ from services.recognition.engine.models.files import dlib_file
 from services.recognition.engine.workers import engine_pool
 
 GOALS = {
-    "ratio_vs_face_recognition": Goal(">=", 30),
+    "ratio_vs_face_recognition": Goal(">=", 45),
     "faces_found_ratio": Goal(">=", 1.0),
     "embed_ratio_vs_dlib": Goal("<=", 0.1),
     "late_selfie_1m_s": Goal("<=", 1.2),

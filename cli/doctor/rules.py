@@ -66,7 +66,9 @@ def memory(total_bytes: int | None) -> Finding:
     if total_bytes < ACT_BELOW_MEMORY_BYTES:
         return Finding("memory", State.ACT, told, "FindMe needs 1.5 GB, and 2 GB to be at ease.")
     if total_bytes < LOOK_BELOW_MEMORY_BYTES:
-        return Finding("memory", State.LOOK, told, "2 GB are better: photos of 12 MP take 1.25 GB.")
+        return Finding(
+            "memory", State.LOOK, told, "2 GB are better: guests and photos of 12 MP take 1.2 GB."
+        )
     return Finding("memory", State.OK, told)
 
 
@@ -77,7 +79,7 @@ def workers(count: int, cores: int) -> Finding:
         todo = f"PHOTO_QUEUE_WORKERS={cores}: more than cores only wait for each other."
         return Finding("workers", State.LOOK, told, todo)
     if count < cores - 1:
-        todo = f"PHOTO_QUEUE_WORKERS={cores - 1} analyses more at a time (480 MB each)."
+        todo = f"PHOTO_QUEUE_WORKERS={cores - 1} analyses more at a time (190 MB each)."
         return Finding("workers", State.LOOK, told, todo)
     return Finding("workers", State.OK, told)
 

@@ -102,5 +102,5 @@ async def all_home(deployment: Deployment, truth: Truth) -> None:
 async def replica_at_work(deployment: Deployment, replicas: list[Service], calls: int) -> Service:
     """The replica whose engine has the first call after so many others in hand."""
     await eventually(lambda: len(deployment.calls()) > calls)
-    service_pid = psutil.Process(deployment.calls()[calls].worker).ppid()
-    return next(replica for replica in replicas if replica.pid == service_pid)
+    above = {it.pid for it in psutil.Process(deployment.calls()[calls].worker).parents()}
+    return next(replica for replica in replicas if replica.pid in above)

@@ -3,7 +3,7 @@
 A photo's script is a line such as `people 1 7` (those people are in it), `people 3?` (somebody
 who is 80 of 100 like the third), `people` (nobody), `sideways 1` (nobody can tell which way up),
 `bad no picture` (permanently undecodable), `crash` (kills the worker process), `spin` (never ends,
-and keeps a core busy) or `kill` (kills the worker's parent, the whole service). A second line may
+and keeps a core busy) or `kill` (kills the whole service). A second line may
 name the photo, for the log of calls.
 The text is the file itself or, where the file must pass for an image, a JPEG's comment.
 """
@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,10 @@ class ScriptedEngine:
         if command == "spin":
             spin()
         if command == "kill":
-            os.kill(os.getppid(), signal.SIGKILL)
+            service = parent_process()
+            assert service is not None
+            assert service.pid is not None
+            os.kill(service.pid, signal.SIGKILL)
         if command == "bad":
             raise PermanentError(" ".join(words))
         return PhotoAnalysis(

@@ -1,6 +1,7 @@
 """The worker processes of this one, and whether they live."""
 
 import os
+from contextlib import suppress
 
 import psutil
 
@@ -13,14 +14,15 @@ def workers() -> list[psutil.Process]:
     return [worker for worker in workers_of(os.getpid()) if worker.pid not in others]
 
 
-def templates() -> list[psutil.Process]:
-    """What living workers of the test are copies of, without those that are nobody's copy."""
-    return [it for it in {worker.parent() for worker in workers()} if it and it.pid != os.getpid()]
-
-
 def workers_of(service: int | None) -> list[psutil.Process]:
     """Those that live of a process, by its pid, without the templates that they are copies of."""
-    return [it for it in psutil.Process(service).children(recursive=True) if _is_worker(it)]
+    return [it for it in _started_by(service) if not _is_template(it, service)]
+
+
+def templates() -> list[psutil.Process]:
+    """What workers of the test are copies of."""
+    lent = {parent.pid for pid in lent_processes() if (parent := psutil.Process(pid).parent())}
+    return [it for it in _started_by(os.getpid()) if _is_template(it, None) and it.pid not in lent]
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -31,9 +33,20 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _is_worker(process: psutil.Process) -> bool:
+def _started_by(service: int | None) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(service).children(recursive=True):
+        # psutil.NoSuchProcess, of which ZombieProcess is one, where it has ended meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            if "spawn_main" in " ".join(process.cmdline()) and is_alive(process):
+                found.append(process)
+    return found
+
+
+def _is_template(process: psutil.Process, service: int | None) -> bool:
+    """Whether it is one of the service's: copies of it are called so until they know their name."""
     try:
-        is_ours = "spawn_main" in " ".join(process.cmdline())
-        return is_ours and not process.name().startswith("forks ") and is_alive(process)
-    except psutil.NoSuchProcess:  # of which ZombieProcess is one
+        is_own_child = process.ppid() == (service or os.getpid())
+        return is_own_child and bool(process.name().startswith("forks "))
+    except psutil.NoSuchProcess:
         return False

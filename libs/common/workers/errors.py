@@ -21,3 +21,7 @@ class WorkerNotStarted(Unavailable):
 
 class WorkersStopped(Unavailable):
     """The pool was stopped with the task in hand: no fault of the task's."""
+
+
+class AskAgain(Exception):
+    """For a worker, with other pipes: of these another process may have copies."""

@@ -3,11 +3,14 @@
 It does nothing else: no task, as libraries begin threads with the first, which forks do not have.
 """
 
+import errno
 import gc
 import os
+import signal
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Final, Generic, NoReturn, TextIO
@@ -62,7 +65,11 @@ def serve_forks(
         # What lives now is never collected: to look at it would copy it into each worker.
         gc.collect()
         gc.freeze()
-        _Forks(requests, prepared, log_file, logging, name).serve()
+        try:
+            _Forks(requests, prepared, log_file, logging, name).serve()
+        except Exception:
+            logs.configure(*logging, stream=log_file)
+            raise
 
 
 class _Forks(Generic[P, A]):
@@ -85,39 +92,56 @@ class _Forks(Generic[P, A]):
         self._workers: dict[int, tuple[int, Connection]] = {}
 
     def serve(self) -> None:
-        """Go on until nobody can ask any more."""
+        """Go on until nobody asks any more and all workers have ended, or the service is gone."""
         parent = parent_process()
-        others = [self._requests] if parent is None else [self._requests, parent.sentinel]
-        while True:
-            came = wait([*others, *self._workers])
+        gone = [] if parent is None else [parent.sentinel]
+        asking = [self._requests]
+        while asking or self._workers:
+            came = wait([*gone, *asking, *self._workers])
             for pidfd in self._workers.keys() & set(came):
                 self._tell_end(pidfd)
-            if parent is not None and parent.sentinel in came:
+            if not set(gone).isdisjoint(came):
                 return
             if self._requests in came and not self._take_request():
-                return
+                asking.clear()
 
     def _take_request(self) -> bool:
         """Return whether there was one."""
         asked, descriptors, *_ = socket.recv_fds(self._requests, 1, DESCRIPTORS)
         if not asked:
             return False
-        connection, words = Connection(descriptors[0]), Connection(descriptors[1], readable=False)
-        end = Connection(descriptors[2], readable=False)
-        with connection, words:
-            try:
-                pid = os.fork()
-            except OSError as error:
-                end.close()
-                self._requests.sendall(REPLY.pack(-(error.errno or 1)))
-                return True
+        try:
+            pid, pidfd = self._forked(descriptors)
+        except OSError as error:
+            reply, given = -(error.errno or errno.EAGAIN), []
+        else:
+            reply, given = pid, [pidfd]
+        with suppress(BrokenPipeError):  # nobody waits for it any more
+            socket.send_fds(self._requests, [REPLY.pack(reply)], given)
+        return True
+
+    def _forked(self, descriptors: Sequence[int]) -> tuple[int, int]:
+        """Return the new worker's pid and pidfd. Raises OSError, and leaves none behind."""
+        with ExitStack() as failed, ExitStack() as done:
+            pipes = [Connection(descriptor) for descriptor in descriptors]
+            for pipe in pipes:
+                (failed if pipe is pipes[-1] else done).enter_context(pipe)
+            if len(pipes) < DESCRIPTORS:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            connection, words, end = pipes
+            pid = os.fork()
             if pid == 0:
                 end.close()
                 self._be_worker(connection, words)
-        pidfd = os.pidfd_open(pid)
-        self._workers[pidfd] = pid, end
-        socket.send_fds(self._requests, [REPLY.pack(pid)], [pidfd])
-        return True
+            try:
+                pidfd = os.pidfd_open(pid)
+            except OSError:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise
+            self._workers[pidfd] = pid, end
+            failed.pop_all()
+        return pid, pidfd
 
     def _be_worker(self, connection: Connection, words: Connection) -> NoReturn:
         status = 1
@@ -133,6 +157,9 @@ class _Forks(Generic[P, A]):
                 connection.send(Answer())
                 self._prepared.answer(connection)
             status = 0
+        except Exception as error:  # noqa: BLE001 - before it could log; the parent raises it
+            with suppress(OSError):
+                connection.send(failure(error))
         finally:
             logs.flush()
             os._exit(status)

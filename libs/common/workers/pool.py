@@ -115,6 +115,8 @@ class WorkerPool(Generic[P, A]):
     def start(self) -> None:
         """See `__aenter__`; blocks."""
         if not self._is_lazy:
+            # Once: what all have in common would be tried by each.
+            self._starter.prepare()
             starts = [self._threads.submit(worker.start) for worker in self._workers]
             try:
                 for start in starts:

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WithoutRoot(Generic[W]):
-    """Makes in a worker what its factory does, and then gives root up.
+    """Makes what its factory does, and then gives root up, in a worker or what workers copy.
 
     Only then: what is made may write, as models that are converted once.
     """

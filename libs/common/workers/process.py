@@ -11,6 +11,7 @@ from typing import Generic
 
 from libs.common.errors import FindMeError, Unavailable
 from libs.common.workers.errors import (
+    AskAgain,
     WorkerCrashed,
     WorkerKilled,
     WorkerNotStarted,
@@ -63,11 +64,15 @@ class WorkerProcess(Generic[P, A]):
     def start(self) -> Connection:
         """Start the process and wait until it is ready; raises what the factory raises."""
         self._tasks = 0
+        with self._lock:
+            self._check_not_stopped()
+            self._process = None
+            self._is_killed = False
         self._starter.prepare()
         try:
             connection = self._connection = self._started()
             ready = self._receive(connection, START_TIMEOUT_SECONDS)
-        except (WorkerCrashed, WorkerTimedOut, EOFError, OSError) as error:
+        except (WorkerCrashed, WorkerTimedOut, OSError) as error:
             msg = f"a {self.name} did not start: {error}"
             raise WorkerNotStarted(msg) from error
         if ready.error is not None:
@@ -152,20 +157,28 @@ class WorkerProcess(Generic[P, A]):
             msg = f"a {self.name} did not start: {error}"
             raise WorkerNotStarted(msg) from error
 
-    def _end(self, *, after_seconds: float = 0) -> int | None:
-        """End the process and return its exit status; one that is ending may have a moment."""
-        return None if self._process is None else self._process.end(after_seconds=after_seconds)
+    def _end(self, *, after_seconds: float = 0) -> None:
+        """End the process; one that is ending may have a moment."""
+        if self._process is not None:
+            self._process.end(after_seconds=after_seconds)
 
     def _started(self) -> Connection:
+        try:
+            return self._started_by_new_pipes()
+        except AskAgain:
+            pass
+        try:
+            return self._started_by_new_pipes()
+        except AskAgain as error:
+            msg = f"a {self.name} did not start: what it is a copy of died twice"
+            raise WorkerNotStarted(msg) from error
+
+    def _started_by_new_pipes(self) -> Connection:
         ours, theirs = multiprocessing.Pipe()
         self._words = words = Words()
         try:
             with theirs, words.mouth:
                 _limit_messages(ours)
-                with self._lock:
-                    self._check_not_stopped()
-                    self._process = None
-                    self._is_killed = False
                 process = self._starter.start(theirs, words.mouth)
             with self._lock:
                 self._process = process
@@ -212,13 +225,16 @@ class WorkerProcess(Generic[P, A]):
 
     def _leave_dying(self) -> FindMeError:
         """Leave a process whose pipe has ended; return how it died."""
-        status = self._end(after_seconds=DEATH_SECONDS)
+        self._end(after_seconds=DEATH_SECONDS)
         if self._words is not None:
             self._words.tell("worker_last_words", self.name)
         self._close()
         if self._is_stopped:
             return self._stopped()
-        if status is not None and status < 0 and -status not in _FROM_OUTSIDE:
+        process = self._process
+        status = None if process is None else process.exitcode
+        if process and status is not None and status < 0 and -status not in _FROM_OUTSIDE:
+            self._starter.renew(process)
             name = signal.Signals(-status).name
             return WorkerCrashed(f"a {self.name} died before it could answer: {name}")
         return WorkerKilled(f"a {self.name} died before it could answer: it was ended")

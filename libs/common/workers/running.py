@@ -38,32 +38,33 @@ class Running:
     """One thread waits for its end; any may kill it."""
 
     def __init__(self, handle: Handle, name: str) -> None:
-        self._handle = handle
+        self.handle = handle
         self._name = name
         # So that nobody kills whoever has its number next. Nobody waits while holding it.
         self._lock = threading.Lock()
 
     @property
     def pid(self) -> int:
-        return self._handle.pid or 0
+        return self.handle.pid or 0
 
     def kill(self) -> None:
         """End the process at once (native code hears no gentler signal), without waiting."""
         with self._lock:
-            self._handle.kill()
+            self.handle.kill()
 
-    def end(self, *, after_seconds: float = 0) -> int | None:
-        """End the process and return its exit status; one that is ending may have a moment.
+    @property
+    def exitcode(self) -> int | None:
+        """As its handle's; None for one that not even the kernel could end."""
+        return self.handle.exitcode
 
-        None for one that not even the kernel can end: it is left.
-        """
-        if not self._has_ended(after_seconds):
+    def end(self, *, after_seconds: float = 0) -> None:
+        """End the process; one that is ending may have a moment."""
+        if not self.has_ended(after_seconds):
             self.kill()
-            if not self._has_ended(KILL_SECONDS):
+            if not self.has_ended(KILL_SECONDS):
                 log.error("worker_left", worker=self._name, pid=self.pid)
-        return self._handle.exitcode
 
-    def _has_ended(self, within_seconds: float) -> bool:
+    def has_ended(self, within_seconds: float = 0) -> bool:
         """Whether the process ends by then; it is collected.
 
         By looking, as `join` has no limit: it waits for the pipe that ends with the process, and
@@ -73,7 +74,7 @@ class Running:
         pause = 0.001
         while True:
             with self._lock:
-                if not self._handle.is_alive() or not _exists(self.pid):
+                if not self.handle.is_alive() or not _exists(self.pid):
                     return True
             left = deadline - time.monotonic()
             if left <= 0:

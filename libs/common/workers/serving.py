@@ -35,8 +35,8 @@ TO_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 P = ParamSpec("P")
 A = TypeVar("A")
 
-#: Makes what a worker runs; called once in each process, so it is picklable, and what it
-#: returns need not be.
+#: Makes what workers run; called once in each process, or in the one that they are copies of. So it
+#: is picklable, and what it returns need not be.
 Factory = Callable[[], Callable[P, A]]
 #: Level and format of the service's log.
 Logging = tuple[str, logs.LogFormat]
@@ -145,7 +145,8 @@ def prepare(factory: Factory[P, A], probe: Probe[P, A] | None) -> Prepared[P, A]
 def call_process(name: str) -> None:
     """Have `top`, and the kernel when memory runs out, call the process so, on Linux."""
     with suppress(OSError):
-        Path("/proc/self/comm").write_text(name)
+        # That of its thread: a process that has given root up may not open the other one.
+        Path("/proc/thread-self/comm").write_text(name)
 
 
 @contextmanager

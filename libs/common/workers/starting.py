@@ -1,13 +1,12 @@
 """How the workers of a pool are started."""
 
-import sys
 from multiprocessing.connection import Connection
 from typing import Generic, Protocol
 
 from libs.common.telemetry import logs
 from libs.common.workers.running import Running, spawned
 from libs.common.workers.serving import A, Factory, P, Probe, serve
-from libs.common.workers.template import Template
+from libs.common.workers.template import Template, can_copy
 
 
 class Starter(Protocol):
@@ -20,8 +19,13 @@ class Starter(Protocol):
     def start(self, connection: Connection, mouth: Connection) -> Running:
         """Start one that answers on `connection` and prints to `mouth`, both for us to close.
 
-        Its first answer says that it is ready, or why not. Raises OSError and EOFError.
+        Its first answer says that it is ready, or why not. Raises OSError, AskAgain, and
+        what the factory raises where all is to be made anew.
         """
+        ...
+
+    def renew(self, crashed: Running) -> None:
+        """Have nothing in common any more with one that died by a signal of its own making."""
         ...
 
     def stop(self) -> None:
@@ -46,6 +50,9 @@ class FromNothing(Generic[P, A]):
         arguments = (self._factory, self._probe, logging, self._name)
         return spawned(self._name, serve, connection, mouth, *arguments)
 
+    def renew(self, crashed: Running) -> None:
+        """See `Starter`: they never had."""
+
     def stop(self) -> None:
         """See `Starter`: nothing is its own."""
 
@@ -53,11 +60,7 @@ class FromNothing(Generic[P, A]):
 def starter(
     processes: int, factory: Factory[P, A], probe: Probe[P, A] | None, *, name: str
 ) -> Starter:
-    """Return how so many workers are started.
-
-    One alone has nobody to share with; and other systems than Linux let no process be copied that
-    has loaded their libraries.
-    """
-    if processes > 1 and sys.platform == "linux":
+    """Return how so many workers are started: one alone has nobody to share with."""
+    if processes > 1 and can_copy():
         return Template(factory, probe, name=name)
     return FromNothing(factory, probe, name=name)

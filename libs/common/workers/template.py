@@ -1,14 +1,16 @@
 """Starts workers as copies of one process: what all of them need is loaded, and kept, once.
 
-A copy shares the pages that neither has written since, and is there in a millisecond. Two face
-workers and their template take 770 MB after 60 photos each; two that had loaded all for themselves
-took 1,030. The price: all copies have the same layout of addresses.
+A copy shares the pages that neither has written since, and is there in a millisecond
+(docs/design/faces.md has figures). The price: all copies have the same addresses and canary, by
+which an overflow is noticed. So those that follow one that crashed are copies of another process.
 """
 
+import errno
 import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import weakref
 from contextlib import ExitStack, suppress
@@ -18,7 +20,7 @@ from typing import Final, Generic
 import structlog
 
 from libs.common.telemetry import logs
-from libs.common.workers.errors import WorkerNotStarted, WorkersStopped
+from libs.common.workers.errors import AskAgain, WorkerNotStarted, WorkersStopped
 from libs.common.workers.forking import REPLY, serve_forks
 from libs.common.workers.running import Running, spawned
 from libs.common.workers.serving import A, Answer, Factory, P, Probe
@@ -37,17 +39,19 @@ log = structlog.get_logger(__name__)
 class Forked:
     """A worker, by a descriptor that nobody else has (pidfd_open(2)): it is another's child."""
 
-    def __init__(self, pid: int, pidfd: int, end: Connection) -> None:
+    def __init__(self, pid: int, pidfd: int, end: Connection, template: Running) -> None:
         self.pid = pid
         self._pidfd = pidfd
         weakref.finalize(self, os.close, pidfd)
         #: Where its template says how it ended.
         self._end = end
+        #: Kept: with it goes the pipe whose end tells all its copies that the service is gone.
+        self.template = template
         self._exitcode: int | None = None
 
     @property
     def exitcode(self) -> int | None:
-        """Of an ended process; as of one that was killed, where the template has ended, too."""
+        """Of an ended process; as of one that was killed, where nobody has seen its end."""
         if self._exitcode is None and not self.is_alive():
             try:
                 is_told = self._end.poll(STATUS_TIMEOUT_SECONDS)
@@ -57,11 +61,22 @@ class Forked:
         return self._exitcode
 
     def is_alive(self) -> bool:
-        return not wait([self._pidfd], 0)
+        has_ended = bool(wait([self._pidfd], 0))
+        if has_ended and self._exitcode is None:
+            self._collect()
+        return not has_ended
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):  # it has ended
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def _collect(self) -> None:
+        """Take what is left of it, where its template has died and we are who gets orphans."""
+        with suppress(ChildProcessError):
+            ended = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
+            if ended is not None:
+                is_own = ended.si_code == os.CLD_EXITED
+                self._exitcode = ended.si_status if is_own else -ended.si_status
 
 
 class Template(Generic[P, A]):
@@ -77,25 +92,36 @@ class Template(Generic[P, A]):
         #: Between them and whoever stops it: nobody waits for anything while holding it.
         self._lock = threading.Lock()
         self._process: Running | None = None
+        #: Those that nobody asks any more; each ends after its last worker.
+        self._retired: list[Running] = []
         self._is_stopped = False
 
     def prepare(self) -> None:
         """See `Starter`."""
         with self._turn:
-            if self._requests is None:
-                self._requests = self._started()
+            self._ready()
 
     def start(self, connection: Connection, mouth: Connection) -> Running:
         """See `Starter`."""
         with self._turn:
-            if self._requests is not None:
-                try:
-                    return self._forked(self._requests, connection, mouth)
-                except (EOFError, OSError) as error:
-                    log.warning("template_replaced", worker=self._name, error=error)
-                    self._leave()
-            self._requests = self._started()
-            return self._forked(self._requests, connection, mouth)
+            requests, template = self._ready()
+            try:
+                return self._forked(requests, template, connection, mouth)
+            except (EOFError, BrokenPipeError, ConnectionResetError, TimeoutError) as error:
+                log.warning("template_replaced", worker=self._name, error=error)
+                self._leave()
+                # It may have made one, which has them.
+                raise AskAgain from error
+
+    def renew(self, crashed: Running) -> None:
+        """See `Starter`: others are not to have the addresses that a decoder may have told."""
+        with self._turn:
+            template = self._process
+            if isinstance(crashed.handle, Forked) and crashed.handle.template is template:
+                self._close()
+                # It goes on to tell how its other workers end.
+                self._retired = [it for it in self._retired if not it.has_ended()] + [template]
+                self._process = None
 
     def stop(self) -> None:
         """See `Starter`."""
@@ -105,9 +131,17 @@ class Template(Generic[P, A]):
                 self._process.kill()
         with self._turn:
             self._leave()
+            for process in self._retired:
+                process.end()
+
+    def _ready(self) -> tuple[socket.socket, Running]:
+        """Return how the process is asked, and itself. Raises what the factory raises."""
+        if self._requests is None or self._process is None:
+            self._requests, self._process = self._started()
+        return self._requests, self._process
 
     def _forked(
-        self, requests: socket.socket, connection: Connection, mouth: Connection
+        self, requests: socket.socket, template: Running, connection: Connection, mouth: Connection
     ) -> Running:
         end, told = multiprocessing.Pipe(duplex=False)
         with ExitStack() as failed:
@@ -119,22 +153,37 @@ class Template(Generic[P, A]):
             if not reply:
                 raise EOFError(f"the template of {self._name}s has died")
             (pid,) = REPLY.unpack(reply)
-            if pid < 0:
-                raise OSError(-pid, os.strerror(-pid))
+            # One whose descriptor we have no room for ends with our end of its connection.
+            error = -pid if pid < 0 else 0 if pidfds else errno.EMFILE
+            if error:
+                raise OSError(error, os.strerror(error))
             failed.pop_all()
-        return Running(Forked(pid, pidfds[0], end), self._name)
+        return Running(Forked(pid, pidfds[0], end, template), self._name)
 
-    def _started(self) -> socket.socket:
-        """Start the process, and wait until it can be copied. Raises what the factory raises."""
+    def _started(self) -> tuple[socket.socket, Running]:
+        """Start the process, and wait until it can be copied."""
         name = f"template of {self._name}s"
-        ours, theirs = socket.socketpair()
-        ready, told = multiprocessing.Pipe(duplex=False)
-        with ExitStack() as failed, ready, Words() as words:
-            failed.enter_context(ours)
-            arguments = (self._factory, self._probe, logs.configured(), self._name)
-            with theirs, told, words.mouth, self._lock:
+        with ExitStack() as failed, ExitStack() as done:
+            try:
+                ours, theirs = socket.socketpair()
+                failed.enter_context(ours)
+                done.enter_context(theirs)
+                ready, told = multiprocessing.Pipe(duplex=False)
+                done.enter_context(ready)
+                done.enter_context(told)
+                words = done.enter_context(Words())
                 self._check_not_stopped()
-                self._process = spawned(name, serve_forks, theirs, told, words.mouth, *arguments)
+                arguments = (self._factory, self._probe, logs.configured(), self._name)
+                process = spawned(name, serve_forks, theirs, told, words.mouth, *arguments)
+            except OSError as error:
+                raise self._not_started(f"its template could not be started: {error}") from error
+            failed.callback(process.end)
+            for its in (theirs, told, words.mouth):
+                its.close()
+            with self._lock:
+                self._process = process
+                if self._is_stopped:
+                    process.kill()
             try:
                 answer: Answer[object] | None = (
                     ready.recv() if ready.poll(START_TIMEOUT_SECONDS) else None
@@ -142,25 +191,43 @@ class Template(Generic[P, A]):
             except (EOFError, OSError) as error:
                 words.tell("worker_last_words", name)
                 self._check_not_stopped()
-                msg = f"a {self._name} did not start: its template died"
-                raise WorkerNotStarted(msg) from error
+                raise self._not_started("its template died") from error
             if answer is None:
-                msg = f"a {self._name} did not start: its template took too long"
-                raise WorkerNotStarted(msg)
+                raise self._not_started("its template took too long")
             if answer.error is not None:
                 raise answer.error
             words.tell("worker_said", name)
             ours.settimeout(FORK_TIMEOUT_SECONDS)
             failed.pop_all()
-        return ours
+        return ours, process
+
+    def _not_started(self, reason: str) -> WorkerNotStarted:
+        return WorkerNotStarted(f"a {self._name} did not start: {reason}")
 
     def _check_not_stopped(self) -> None:
         if self._is_stopped:
             raise WorkersStopped(f"the {self._name}s are being stopped")
 
     def _leave(self) -> None:
+        self._close()
+        if self._process is not None:
+            self._process.end()
+
+    def _close(self) -> None:
         if self._requests is not None:
             self._requests.close()
             self._requests = None
-        if self._process is not None:
-            self._process.end()
+
+
+def can_copy() -> bool:
+    """Whether this system lets a process be copied, and named beyond doubt, as is done here.
+
+    No other than Linux does: libraries of theirs may not be used after a fork.
+    """
+    if sys.platform != "linux" or not hasattr(signal, "pidfd_send_signal"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # an old kernel, or one that is told to refuse it
+        return False
+    return True

@@ -73,7 +73,7 @@ ENGINES: dict[str, Callable[..., Engine]] = {"embedded": EmbeddedEngine, "opencv
 def make_engine(
     provider: str, *, model_dir: Path | None, detector_model: Path | None, pixel_limit: int
 ) -> Engine:
-    """Load a provider's engine; raises `ModelUnusable`. Called in every worker process."""
+    """Load a provider's engine; raises `ModelUnusable`. Called where workers are made."""
     return ENGINES[provider](
         model_dir=model_dir, detector_model=detector_model, pixel_limit=pixel_limit
     )

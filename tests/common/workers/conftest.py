@@ -15,7 +15,7 @@ WAYS: tuple[Callable[..., Starter], ...] = (
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: str(way.__name__))
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Starter]:
     """For tests whose pools are started so, however many workers they have."""
 
     def starter(_: int, *args: object, **kwargs: object) -> Starter:
@@ -23,3 +23,5 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         return started
 
     monkeypatch.setattr(pool, "starter", starter)
+    chosen: Callable[..., Starter] = request.param
+    return chosen

@@ -1,8 +1,10 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,6 +24,7 @@ from libs.common.workers.errors import (
 from libs.common.workers.line import Share
 from libs.common.workers.pool import ALL, LineMetrics, PoolMetrics, WorkerPool
 from libs.common.workers.serving import WorkerError
+from libs.common.workers.starting import Starter
 from libs.common.workers.trial import WorkerOverwhelmed
 from tests.common.workers.obedient import (
     LIVES_ON_SECONDS,
@@ -30,12 +33,13 @@ from tests.common.workers.obedient import (
     LongBug,
     NoPicture,
     die,
+    obey,
     refuse,
 )
 from tests.common.workers.obedient_pool import obedient_pool
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.spans import recording_spans
-from tests.support.worker_processes import workers
+from tests.support.worker_processes import templates, workers
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -296,6 +300,26 @@ async def test_the_task_after_one_that_was_given_up_is_not_blamed_for_the_killed
         assert (await pool.run(Path("photo"))).name == "photo"
 
 
+def after(told: Path) -> Callable[[Path], Done]:
+    told.with_name("has begun").touch()
+    while not told.exists():
+        time.sleep(0.005)
+    return obey
+
+
+async def test_a_task_that_is_given_up_before_there_is_a_worker_is_not_done(tmp_path: Path) -> None:
+    pool = obedient_pool(factory=partial(after, tmp_path / "told"), is_lazy=True)
+    async with pool, asyncio.timeout(PATIENCE_SECONDS):
+        given_up = asyncio.create_task(pool.run(tmp_path / "hang"))
+        await eventually((tmp_path / "has begun").exists)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        (tmp_path / "told").touch()
+        # By the same worker, if that did what nobody waits for.
+        assert (await pool.run(Path("photo"))).name == "photo"
+
+
 async def test_what_cannot_be_made_in_a_worker_is_told_at_the_start() -> None:
     with pytest.raises(CannotStart, match="the model is missing"):
         async with WorkerPool(2, refuse, name="test worker"):
@@ -340,7 +364,7 @@ async def test_no_worker_is_left_behind_and_its_task_is_not_blamed(tmp_path: Pat
     for task in tasks:
         with pytest.raises(WorkersStopped):
             await task
-    assert not workers()
+    assert not workers() + templates()
 
 
 def test_one_pool_serves_one_event_loop_after_the_other(tmp_path: Path) -> None:
@@ -366,13 +390,17 @@ def test_one_pool_serves_one_event_loop_after_the_other(tmp_path: Path) -> None:
         assert len(asyncio.run(crowd())) == 1
     finally:
         pool.stop()
-    assert not workers()
+    assert not workers() + templates()
 
 
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from libs.common.workers import pool as pools
+from libs.common.workers.{module} import {way}
 from tests.common.workers.obedient_pool import obedient_pool
+
+pools.starter = lambda _, *args, **kwargs: {way}(*args, **kwargs)
 
 async def main():
     async with obedient_pool(2) as pool:
@@ -385,9 +413,13 @@ if __name__ == "__main__":
 """
 
 
-async def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+async def test_workers_end_when_their_parent_is_killed(
+    tmp_path: Path, way: Callable[..., Starter]
+) -> None:
+    names = {"module": way.__module__.rpartition(".")[2], "way": way.__name__}
+    program = PROGRAM.format(**names)
     parent = subprocess.Popen(  # noqa: ASYNC220 - starts in milliseconds
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "hang")], stdout=subprocess.PIPE
+        [sys.executable, "-c", program, str(tmp_path / "hang")], stdout=subprocess.PIPE
     )
     with parent, ExitStack() as cleaning:
         cleaning.callback(parent.kill)

@@ -35,6 +35,7 @@ class Seen:
     ids: set[int]
     groups: list[int]
     capabilities: set[int]
+    name: str
     read: bytes
     width: int
     write_refused: bool
@@ -58,6 +59,7 @@ def look() -> Callable[[str], Seen]:
             ids={*os.getresuid(), *os.getresgid()},
             groups=os.getgroups(),
             capabilities=capabilities,
+            name=Path("/proc/self/comm").read_text().strip(),
             read=file.read_bytes(),
             width=pyvips.Image.thumbnail(path, 8).width,
             write_refused=_is_refused(lambda: file.write_bytes(b"")),
@@ -104,6 +106,7 @@ async def test_a_worker_of_root_is_nobody_who_reads_and_changes_nothing(folder: 
     assert seen.ids == {NOBODY}
     assert seen.groups == []
     assert seen.capabilities == {0, CAP_DAC_READ_SEARCH}
+    assert seen.name == "test worker"
     assert seen.read == tiny_jpeg("people 1")
     assert seen.width > 0
     assert seen.write_refused

@@ -1,8 +1,10 @@
 """Workers that are copies of one process."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -12,8 +14,9 @@ import psutil
 import pytest
 
 from libs.common.workers import template
-from libs.common.workers.errors import WorkersStopped
+from libs.common.workers.errors import WorkerCrashed, WorkerNotStarted, WorkersStopped
 from libs.common.workers.pool import WorkerPool
+from libs.common.workers.template import Template
 from tests.common.workers.obedient import Done, obey
 from tests.common.workers.obedient_pool import obedient_pool
 from tests.support.polling import PATIENCE_SECONDS, eventually
@@ -40,6 +43,10 @@ def the_template() -> psutil.Process:
     return it
 
 
+def opened_by(worker: psutil.Process) -> set[str]:
+    return {str(it.readlink()) for it in Path(f"/proc/{worker.pid}/fd").iterdir()}
+
+
 def test_what_workers_need_is_made_once_for_all_of_them(tmp_path: Path) -> None:
     async def workers_of_nine_tasks() -> set[int]:
         async with obedient_pool(3, factory=partial(counted, tmp_path), max_tasks=1) as pool:
@@ -60,20 +67,33 @@ async def test_a_template_that_is_killed_costs_no_task(tmp_path: Path) -> None:
     async with obedient_pool(2) as pool:
         task = asyncio.create_task(pool.run(tmp_path / "until-told"))
         await eventually((tmp_path / "has begun").exists)
+        idle = (await pool.run(Path("photo"))).worker
+        (busy,) = {worker.pid for worker in workers()} - {idle}
         killed = the_template()
         killed.kill()
+        psutil.Process(idle).kill()
         await eventually(lambda: not is_alive(killed))
+        # By a copy of another.
+        assert (await pool.run(Path("photo"))).worker not in {idle, busy}
         (tmp_path / "told").touch()
-        worker = (await task).worker
-        # The process that is to replace it is a copy of another.
-        psutil.Process(worker).kill()
-        assert (await pool.run(Path("photo"))).worker != worker
-    assert not workers()
+        assert (await task).worker == busy
+    assert not workers() + templates()
 
 
-async def test_a_frozen_template_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "FORK_TIMEOUT_SECONDS", 0.5)
+async def test_a_worker_of_a_dead_template_crashes_as_others_do() -> None:
+    async with obedient_pool(2) as pool:
+        the_template().kill()
+        with pytest.raises(WorkerCrashed):
+            await pool.run(Path("crash"))
+        assert (await pool.run(Path("photo"))).name == "photo"
+
+
+async def test_a_frozen_template_is_replaced() -> None:
     async with obedient_pool(2, max_tasks=1) as pool, asyncio.timeout(PATIENCE_SECONDS):
+        starter = pool._starter
+        assert isinstance(starter, Template)
+        assert starter._requests is not None
+        starter._requests.settimeout(0.5)  # of this one alone
         frozen = the_template()
         frozen.suspend()
         for _ in range(2):
@@ -81,10 +101,96 @@ async def test_a_frozen_template_is_replaced(monkeypatch: pytest.MonkeyPatch) ->
         assert not is_alive(frozen)
 
 
-async def test_workers_have_nothing_of_each_other_open() -> None:
+async def test_a_pool_whose_template_is_frozen_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "STATUS_TIMEOUT_SECONDS", 2 * PATIENCE_SECONDS)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async with obedient_pool(2):
+            the_template().suspend()
+    assert not workers() + templates()
+
+
+@pytest.mark.parametrize("lost", ["descriptor", "reply"])
+async def test_a_worker_whose_start_is_not_told_takes_nobody_s_answer(
+    lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = socket.recv_fds
+
+    def lose(sock: socket.socket, *sizes: int) -> object:
+        monkeypatch.undo()
+        answer, descriptors, *more = receive(sock, *sizes)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return (answer, [], *more) if lost == "descriptor" else (b"", [], *more)
+
+    async with obedient_pool(2, max_tasks=1) as pool:
+        await pool.run(Path("photo"))
+        before = the_template()
+        monkeypatch.setattr(socket, "recv_fds", lose)
+        if lost == "descriptor":
+            with pytest.raises(WorkerNotStarted):
+                await pool.run(Path("photo"))
+            assert the_template() == before
+        for number in range(4):
+            assert (await pool.run(Path(f"photo {number}"))).name == f"photo {number}"
+
+
+async def test_a_fork_that_is_refused_costs_neither_template_nor_tasks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing = obedient_pool(2, max_tasks=1, factory=partial(refusing_forks, tmp_path / "refuse"))
+    async with refusing as pool:
+        before = the_template()
+        await pool.run(Path("photo"))
+        (tmp_path / "refuse").touch()
+        with pytest.raises(WorkerNotStarted, match="Resource temporarily unavailable"):
+            await pool.run(Path("photo"))
+        (tmp_path / "refuse").unlink()
+        assert (await pool.run(Path("photo"))).name == "photo"
+        assert the_template() == before
+
+
+def refusing_forks(sign: Path) -> Callable[[Path], Done]:
+    """A factory in whose process there is no room for another one, while the sign is there."""
+    fork = os.fork
+
+    def refused() -> int:
+        if sign.exists():
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    os.fork = refused
+    return obey
+
+
+async def test_those_that_follow_a_crash_are_copies_of_another_process(tmp_path: Path) -> None:
+    async with obedient_pool(2) as pool:
+        before = the_template()
+        killed = (await pool.run(Path("photo"))).worker
+        psutil.Process(killed).kill()
+        await pool.run(Path("photo"))
+        assert the_template() == before
+        task = asyncio.create_task(pool.run(tmp_path / "until-told"))
+        await eventually((tmp_path / "has begun").exists)
+        with pytest.raises(WorkerCrashed):
+            await pool.run(Path("crash"))
+        worker = psutil.Process((await pool.run(Path("photo"))).worker)
+        assert worker.ppid() != before.pid
+        # It has one more, of which it is to tell how it ends.
+        assert is_alive(before)
+        (tmp_path / "told").touch()
+        psutil.Process((await task).worker).kill()
+        await eventually(lambda: not is_alive(before))
+    assert not workers() + templates()
+
+
+async def test_workers_have_nothing_of_each_other_or_of_their_template_open() -> None:
     async with obedient_pool(4):
-        opened = {worker.num_fds() for worker in workers()}
-    assert len(opened) == 1
+        opened = [opened_by(worker) for worker in workers()]
+    in_common = set.intersection(*opened)
+    assert not any(it.startswith("socket:") for it in in_common)
+    for its in opened:
+        own = its - in_common
+        assert sorted(it.partition(":")[0] for it in own) == ["pipe", "socket"]
 
 
 async def test_templates_keep_nothing_of_workers_that_have_ended() -> None:
@@ -107,3 +213,13 @@ async def test_a_pool_that_is_stopped_waits_for_no_template(tmp_path: Path) -> N
         with pytest.raises(WorkersStopped):
             await task
     assert not workers()
+
+
+async def test_a_template_that_is_not_ready_in_time_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "START_TIMEOUT_SECONDS", 0.5)
+    async with obedient_pool(2, factory=partial(slow, tmp_path), is_lazy=True) as pool:
+        with pytest.raises(WorkerNotStarted, match="its template took too long"):
+            await pool.run(Path("photo"))
+        assert not workers() + templates()

@@ -10,6 +10,7 @@ from typing import Any
 
 from libs.common.workers.pool import WorkerPool
 from libs.common.workers.serving import A, P
+from libs.common.workers.template import Template
 from services.recognition.engine.face_engine import EngineFactory
 from services.recognition.engine.workers import engine_pool
 from services.recognition.indexes.open import (
@@ -52,6 +53,18 @@ def lent_processes() -> set[int]:
     """The pids of the workers that outlive the test."""
     workers = [worker for pool in _POOLS.values() for worker in pool._workers]
     return {worker._process.pid or 0 for worker in workers if worker._process is not None}
+
+
+def lent_templates() -> set[int]:
+    """The pids of what those are copies of."""
+    starters = [pool._starter for pool in _POOLS.values()]
+    return {
+        process.pid
+        for starter in starters
+        if isinstance(starter, Template)
+        for process in (starter._process, *starter._retired)
+        if process is not None
+    }
 
 
 async def _lent(key: tuple[object, ...], make: Callable[[], WorkerPool[P, A]]) -> WorkerPool[P, A]:

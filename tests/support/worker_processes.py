@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import psutil
 
-from tests.support.engine_pools import lent_processes
+from tests.support.engine_pools import lent_processes, lent_templates
 
 
 def workers() -> list[psutil.Process]:
@@ -21,7 +21,7 @@ def workers_of(service: int | None) -> list[psutil.Process]:
 
 def templates() -> list[psutil.Process]:
     """What workers of the test are copies of."""
-    lent = {parent.pid for pid in lent_processes() if (parent := psutil.Process(pid).parent())}
+    lent = lent_templates()
     return [it for it in _started_by(os.getpid()) if _is_template(it, None) and it.pid not in lent]
 
 

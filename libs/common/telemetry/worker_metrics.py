@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import REGISTRY, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -19,8 +20,28 @@ class WorkerCollector(Collector):
 
     def __init__(self) -> None:
         self._cpu_seconds = 0.0
+        self._looked: tuple[float, int] | None = None
+
+    def look(self) -> None:
+        """Read it now, for the next time it is asked: a thread may, as it takes milliseconds."""
+        self._looked = self._read()
 
     def collect(self) -> Iterable[Metric]:
+        looked, self._looked = self._looked, None
+        cpu_seconds, memory_bytes = looked or self._read()
+        # A worker that ended since its first line was read is missing once: no counter falls.
+        self._cpu_seconds = max(self._cpu_seconds, cpu_seconds)
+        yield CounterMetricFamily(
+            "findme_worker_cpu_seconds",
+            "CPU seconds of worker processes, ended ones included.",
+            self._cpu_seconds,
+        )
+        yield GaugeMetricFamily(
+            "findme_worker_resident_bytes", "Memory of worker processes.", memory_bytes
+        )
+
+    def _read(self) -> tuple[float, int]:
+        """Return seconds of CPU and bytes of memory."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu_seconds = ended.ru_utime + ended.ru_stime
         memory_bytes = 0
@@ -33,16 +54,7 @@ class WorkerCollector(Collector):
             # Its own, and that of its children that have ended.
             cpu_seconds += sum(map(int, fields[11:15])) / _TICKS_PER_SECOND
             memory_bytes += _memory_bytes(process, resident_pages=int(fields[21]))
-        # A worker that ended since the first line is missing this once: a counter never falls.
-        self._cpu_seconds = max(self._cpu_seconds, cpu_seconds)
-        yield CounterMetricFamily(
-            "findme_worker_cpu_seconds",
-            "CPU seconds of worker processes, ended ones included.",
-            self._cpu_seconds,
-        )
-        yield GaugeMetricFamily(
-            "findme_worker_resident_bytes", "Memory of worker processes.", memory_bytes
-        )
+        return cpu_seconds, memory_bytes
 
 
 def _descendants(process: Path) -> Iterator[Path]:
@@ -70,4 +82,5 @@ def _memory_bytes(process: Path, *, resident_pages: int) -> int:
         return resident_pages * _PAGE_BYTES
 
 
-REGISTRY.register(WorkerCollector())
+WORKERS: Final = WorkerCollector()
+REGISTRY.register(WORKERS)

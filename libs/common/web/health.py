@@ -14,9 +14,9 @@ from libs.common import tasks
 from libs.common.addresses import Networks, parsed_address
 from libs.common.errors import NotAllowed
 from libs.common.settings import ServerSettings
-from libs.common.telemetry import worker_metrics as _  # noqa: F401 - registers them
 from libs.common.telemetry.metrics import DEPENDENCY_UP
 from libs.common.telemetry.questions import Question
+from libs.common.telemetry.worker_metrics import WORKERS
 from libs.common.web.stopping import Stopping
 
 CHECK_TIMEOUT_SECONDS = 3.0
@@ -116,9 +116,9 @@ async def metrics(request: Request) -> Response:
     if not _may_read_metrics(request):
         msg = "Metrics are told to METRICS_ALLOW_IPS and by METRICS_TOKEN alone."
         raise NotAllowed(msg)
-    # Asking the system for its workers' memory takes a millisecond or ten of each.
-    told = await asyncio.to_thread(generate_latest)
-    return Response(told, media_type=CONTENT_TYPE_LATEST)
+    # The system takes a millisecond or ten to say how much memory a worker has.
+    await asyncio.to_thread(WORKERS.look)
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def watch_dependencies(

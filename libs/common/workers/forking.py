@@ -25,7 +25,7 @@ from libs.common.workers.serving import (
     Prepared,
     Probe,
     call_process,
-    exit_with_parent,
+    exiting_with_parent,
     failure,
     own_log_file,
     prepare,
@@ -54,7 +54,8 @@ def serve_forks(
     with told(logging, log_file):
         call_process(f"forks {name}s")
         try:
-            prepared = prepare(factory, probe)
+            with exiting_with_parent():
+                prepared = prepare(factory, probe)
         except Exception as error:  # noqa: BLE001 - the parent raises it
             ready.send(failure(error))
             return
@@ -152,8 +153,7 @@ class _Forks(Generic[P, A]):
                 end.close()
             call_process(self._name)
             print_to(words)
-            with told(self._logging, self._log_file):
-                exit_with_parent()
+            with told(self._logging, self._log_file), exiting_with_parent():
                 connection.send(Answer())
                 self._prepared.answer(connection)
             status = 0

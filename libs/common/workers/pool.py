@@ -271,6 +271,7 @@ class _Call(Generic[P, A]):
     def begin(self, worker: WorkerProcess[P, A]) -> None:
         with self._lock:
             self._check()
+            worker.take()
             self._worker = worker
 
     def check(self) -> None:

@@ -58,14 +58,16 @@ class WorkerProcess(Generic[P, A]):
         # them: nobody waits for anything while holding it.
         self._lock = threading.Lock()
         self._is_stopped = False
-        #: It may still look alive: a signal takes a while.
+        #: Nobody waits for the task in hand, or to come, any more.
+        self._is_given_up = False
+        #: It was killed over one. It may still look alive: a signal takes a while.
         self._is_killed = False
 
     def start(self) -> Connection:
         """Start the process and wait until it is ready; raises what the factory raises."""
         self._tasks = 0
         with self._lock:
-            self._check_not_stopped()
+            self._check_wanted()
             self._process = None
             self._is_killed = False
         self._starter.prepare()
@@ -125,6 +127,11 @@ class WorkerProcess(Generic[P, A]):
         except WorkerNotStarted:
             return False
 
+    def take(self) -> None:
+        """Begin with a task; whoever gives it up calls `kill`."""
+        with self._lock:
+            self._is_given_up = False
+
     def kill(self) -> None:
         """End the process at once (native code hears no gentler signal); from any thread.
 
@@ -132,21 +139,25 @@ class WorkerProcess(Generic[P, A]):
         """
         with self._lock:
             # One that is being started is killed as soon as it can be.
-            self._is_killed = True
+            self._is_given_up = self._is_killed = True
             if self._process is not None:
                 self._process.kill()
 
     def stop(self) -> None:
         """End the process and start none again; from any thread."""
-        self._is_stopped = True
+        with self._lock:
+            self._is_stopped = True
         self._end()
 
     def _ready(self) -> Connection:
         """Return the process's pipe, a new one's where it is dead. Raises WorkerNotStarted."""
-        connection = self._connection
-        # An idle process says nothing: what can be read there is the end of a dead one's pipe.
-        if connection is not None and not self._is_killed and not connection.poll():
-            return connection
+        connection, process = self._connection, self._process
+        if connection is not None and process is not None and not self._is_killed:
+            # An idle process says nothing: what can be read is the end of a dead one's pipe.
+            if connection.poll():
+                self._leave_dying()
+            elif not self._starter.is_outdated(process):
+                return connection
         self._leave()
         try:
             return self.start()
@@ -159,8 +170,9 @@ class WorkerProcess(Generic[P, A]):
 
     def _end(self, *, after_seconds: float = 0) -> None:
         """End the process; one that is ending may have a moment."""
-        if self._process is not None:
-            self._process.end(after_seconds=after_seconds)
+        process = self._process
+        if process is not None:
+            process.end(after_seconds=after_seconds)
 
     def _started(self) -> Connection:
         try:
@@ -170,7 +182,7 @@ class WorkerProcess(Generic[P, A]):
         try:
             return self._started_by_new_pipes()
         except AskAgain as error:
-            msg = f"a {self.name} did not start: what it is a copy of died twice"
+            msg = f"a {self.name} did not start: what it is to be a copy of did not answer twice"
             raise WorkerNotStarted(msg) from error
 
     def _started_by_new_pipes(self) -> Connection:
@@ -182,7 +194,7 @@ class WorkerProcess(Generic[P, A]):
                 process = self._starter.start(theirs, words.mouth)
             with self._lock:
                 self._process = process
-                if self._is_killed or self._is_stopped:
+                if self._is_given_up or self._is_stopped:
                     process.kill()
         except BaseException:
             ours.close()
@@ -247,8 +259,8 @@ class WorkerProcess(Generic[P, A]):
             self._words.close()
             self._words = None
 
-    def _check_not_stopped(self) -> None:
-        if self._is_stopped:
+    def _check_wanted(self) -> None:
+        if self._is_stopped or self._is_given_up:
             raise self._stopped()
 
     def _stopped(self) -> WorkersStopped:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import parent_process
+from multiprocessing import Pipe, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Generic, ParamSpec, TextIO, TypeVar
@@ -116,8 +116,7 @@ def serve(
     log_file = own_log_file()
     print_to(words)
     call_process(name)
-    with told(logging, log_file):
-        exit_with_parent()
+    with told(logging, log_file), exiting_with_parent():
         try:
             prepared = prepare(factory, probe)
         except Exception as error:  # noqa: BLE001 - the parent raises it
@@ -195,16 +194,26 @@ def failure(error: Exception) -> Answer[object]:
     return Answer(error=_portable(error), lacks=lacks_by_its_words(error), stages=take_stages())
 
 
-def exit_with_parent() -> None:
-    """Have the process exit when the service is gone, whatever it does."""
-    threading.Thread(target=_exit_with_parent, name="exit-with-parent", daemon=True).start()
+@contextmanager
+def exiting_with_parent() -> Iterator[None]:
+    """Have the process exit when the service is gone, whatever it does; of this no thread stays."""
+    over, end = Pipe(duplex=False)
+    thread = threading.Thread(
+        target=_exit_with_parent, args=(over,), name="exit-with-parent", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        end.close()
+        thread.join()
+        over.close()
 
 
-def _exit_with_parent() -> None:
+def _exit_with_parent(over: Connection) -> None:
     # A parent killed with -9 tells nobody, but its end of this pipe closes all the same.
     parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
+    if parent is not None and parent.sentinel in wait([parent.sentinel, over]):
         os._exit(1)
 
 

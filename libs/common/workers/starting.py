@@ -13,15 +13,22 @@ class Starter(Protocol):
     """Starts workers, asked by any thread."""
 
     def prepare(self) -> None:
-        """Make what all workers have in common; raises what the factory raises."""
+        """Make what all workers have in common.
+
+        Raises what the factory raises, WorkerNotStarted and WorkersStopped.
+        """
         ...
 
     def start(self, connection: Connection, mouth: Connection) -> Running:
         """Start one that answers on `connection` and prints to `mouth`, both for us to close.
 
-        Its first answer says that it is ready, or why not. Raises OSError, AskAgain, and
-        what the factory raises where all is to be made anew.
+        Its first answer says that it is ready, or why not. Raises OSError, AskAgain, and what
+        `prepare` raises.
         """
+        ...
+
+    def is_outdated(self, running: Running) -> bool:
+        """Whether others have more in common than this one has with them."""
         ...
 
     def renew(self, crashed: Running) -> None:
@@ -49,6 +56,10 @@ class FromNothing(Generic[P, A]):
         logging = logs.configured()
         arguments = (self._factory, self._probe, logging, self._name)
         return spawned(self._name, serve, connection, mouth, *arguments)
+
+    def is_outdated(self, running: Running) -> bool:
+        """See `Starter`."""
+        return False
 
     def renew(self, crashed: Running) -> None:
         """See `Starter`: they never had."""

@@ -104,14 +104,22 @@ class Template(Generic[P, A]):
     def start(self, connection: Connection, mouth: Connection) -> Running:
         """See `Starter`."""
         with self._turn:
+            self._retired = [it for it in self._retired if not it.has_ended()]
             requests, template = self._ready()
-            try:
-                return self._forked(requests, template, connection, mouth)
-            except (EOFError, BrokenPipeError, ConnectionResetError, TimeoutError) as error:
-                log.warning("template_replaced", worker=self._name, error=error)
-                self._leave()
-                # It may have made one, which has them.
-                raise AskAgain from error
+            with ExitStack() as failed:
+                end, told = multiprocessing.Pipe(duplex=False)
+                failed.enter_context(end)
+                with told:
+                    pipes = connection, mouth, told
+                    pid, pidfd = self._asked(requests, *(pipe.fileno() for pipe in pipes))
+                failed.pop_all()
+            return Running(Forked(pid, pidfd, end, template), self._name)
+
+    def is_outdated(self, running: Running) -> bool:
+        """See `Starter`."""
+        template = self._process
+        handle = running.handle
+        return isinstance(handle, Forked) and template not in {None, handle.template}
 
     def renew(self, crashed: Running) -> None:
         """See `Starter`: others are not to have the addresses that a decoder may have told."""
@@ -119,9 +127,10 @@ class Template(Generic[P, A]):
             template = self._process
             if isinstance(crashed.handle, Forked) and crashed.handle.template is template:
                 self._close()
-                # It goes on to tell how its other workers end.
-                self._retired = [it for it in self._retired if not it.has_ended()] + [template]
-                self._process = None
+                with self._lock:
+                    # It goes on to tell how its other workers end.
+                    self._retired.append(template)
+                    self._process = None
 
     def stop(self) -> None:
         """See `Starter`."""
@@ -140,25 +149,34 @@ class Template(Generic[P, A]):
             self._requests, self._process = self._started()
         return self._requests, self._process
 
-    def _forked(
-        self, requests: socket.socket, template: Running, connection: Connection, mouth: Connection
-    ) -> Running:
-        end, told = multiprocessing.Pipe(duplex=False)
-        with ExitStack() as failed:
-            failed.enter_context(end)
-            with told:
-                descriptors = [connection.fileno(), mouth.fileno(), told.fileno()]
-                socket.send_fds(requests, [b"\0"], descriptors)
+    def _asked(self, requests: socket.socket, *descriptors: int) -> tuple[int, int]:
+        """Have it make one with these; return its pid and a descriptor of it.
+
+        Raises OSError where there is no room for one, and AskAgain.
+        """
+        try:
+            socket.send_fds(requests, [b"\0"], descriptors)
             reply, pidfds, *_ = socket.recv_fds(requests, REPLY.size, 1)
-            if not reply:
-                raise EOFError(f"the template of {self._name}s has died")
-            (pid,) = REPLY.unpack(reply)
-            # One whose descriptor we have no room for ends with our end of its connection.
-            error = -pid if pid < 0 else 0 if pidfds else errno.EMFILE
-            if error:
-                raise OSError(error, os.strerror(error))
-            failed.pop_all()
-        return Running(Forked(pid, pidfds[0], end, template), self._name)
+        except OSError as error:
+            raise self._lost(error) from error
+        except BaseException:
+            # What it replies would be taken for the next one's.
+            self._leave()
+            raise
+        if len(reply) < REPLY.size:
+            raise self._lost("it has died")
+        (pid,) = REPLY.unpack(reply)
+        # One whose descriptor we have no room for ends with our end of its connection.
+        number = -pid if pid < 0 else 0 if pidfds else errno.EMFILE
+        if number:
+            raise OSError(number, os.strerror(number))
+        return pid, pidfds[0]
+
+    def _lost(self, why: object) -> AskAgain:
+        """Leave the process. It may have made a worker, which has the same pipes."""
+        log.warning("template_replaced", worker=self._name, error=why)
+        self._leave()
+        return AskAgain()
 
     def _started(self) -> tuple[socket.socket, Running]:
         """Start the process, and wait until it can be copied."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -151,7 +152,11 @@ def spin() -> None:
 
 def let_go(task: Path) -> None:
     """Close what the parent listens to, and live on, as a library does that hangs in its exit."""
-    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    service = parent_process()
+    assert service is not None
+    # But for what says that the service lives: by which the process would end.
+    os.closerange(3, service.sentinel)
+    os.closerange(service.sentinel + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     task.with_name("has let go").touch()
     time.sleep(LIVES_ON_SECONDS)
     task.with_name("lived on").touch()
@@ -159,7 +164,8 @@ def let_go(task: Path) -> None:
 
 def freeze_within_an_answer() -> None:
     """Say how long the answer is, and begin it."""
-    (pipe,) = (it for it in gc.get_objects() if isinstance(it, Connection) and not it.closed)
+    pipes = [it for it in gc.get_objects() if isinstance(it, Connection) and not it.closed]
+    (pipe,) = (it for it in pipes if it.readable and it.writable)
     os.write(pipe.fileno(), struct.pack("!i", 1000) + b"begun")
     os.kill(os.getpid(), signal.SIGSTOP)
 

@@ -316,7 +316,22 @@ async def test_a_task_that_is_given_up_before_there_is_a_worker_is_not_done(tmp_
         with pytest.raises(asyncio.CancelledError):
             await given_up
         (tmp_path / "told").touch()
-        # By the same worker, if that did what nobody waits for.
+        assert (await pool.run(Path("photo"))).name == "photo"
+        assert not await asyncio.to_thread((tmp_path / "hanging").exists)
+
+
+async def test_a_task_that_is_given_up_while_its_worker_is_replaced_is_not_done(
+    tmp_path: Path,
+) -> None:
+    async with obedient_pool() as pool, asyncio.timeout(PATIENCE_SECONDS):
+        await pool.run(Path("photo"))
+        (worker,) = pool._workers
+        worker.take()
+        worker.kill()
+        # As in the moment in which the worker before is seen to be dead.
+        with pytest.raises(WorkersStopped):
+            worker.run(tmp_path / "hang")
+        assert not await asyncio.to_thread((tmp_path / "hanging").exists)
         assert (await pool.run(Path("photo"))).name == "photo"
 
 

@@ -23,9 +23,12 @@ PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_MODE_FILTER = 2
 ALLOW = 0x7FFF_0000
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="only root can give root up"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.platform != "linux" or os.geteuid() != 0, reason="only root can give root up"
+    ),
+    pytest.mark.usefixtures("way"),
+]
 
 
 @dataclass(frozen=True)

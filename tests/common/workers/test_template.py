@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -109,7 +110,7 @@ async def test_a_pool_whose_template_is_frozen_stops(monkeypatch: pytest.MonkeyP
     assert not workers() + templates()
 
 
-@pytest.mark.parametrize("lost", ["descriptor", "reply"])
+@pytest.mark.parametrize("lost", ["descriptor", "reply", "all of it"])
 async def test_a_worker_whose_start_is_not_told_takes_nobody_s_answer(
     lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,8 @@ async def test_a_worker_whose_start_is_not_told_takes_nobody_s_answer(
         answer, descriptors, *more = receive(sock, *sizes)
         for descriptor in descriptors:
             os.close(descriptor)
+        if lost == "all of it":
+            raise MemoryError
         return (answer, [], *more) if lost == "descriptor" else (b"", [], *more)
 
     async with obedient_pool(2, max_tasks=1) as pool:
@@ -130,8 +133,13 @@ async def test_a_worker_whose_start_is_not_told_takes_nobody_s_answer(
             with pytest.raises(WorkerNotStarted):
                 await pool.run(Path("photo"))
             assert the_template() == before
+        if lost == "all of it":
+            with pytest.raises(WorkerNotStarted):
+                await pool.run(Path("photo"))
         for number in range(4):
-            assert (await pool.run(Path(f"photo {number}"))).name == f"photo {number}"
+            done = await pool.run(Path(f"photo {number}"))
+            assert done.name == f"photo {number}"
+            assert done.worker in {it._process.pid for it in pool._workers if it._process}
 
 
 async def test_a_fork_that_is_refused_costs_neither_template_nor_tasks(
@@ -190,7 +198,8 @@ async def test_workers_have_nothing_of_each_other_or_of_their_template_open() ->
     assert not any(it.startswith("socket:") for it in in_common)
     for its in opened:
         own = its - in_common
-        assert sorted(it.partition(":")[0] for it in own) == ["pipe", "socket"]
+        # Its words, what ends the thread that looks whether the service lives, its connection.
+        assert sorted(it.partition(":")[0] for it in own) == ["pipe", "pipe", "socket"]
 
 
 async def test_templates_keep_nothing_of_workers_that_have_ended() -> None:
@@ -223,3 +232,38 @@ async def test_a_template_that_is_not_ready_in_time_is_ended(
         with pytest.raises(WorkerNotStarted, match="its template took too long"):
             await pool.run(Path("photo"))
         assert not workers() + templates()
+
+
+async def test_a_crash_of_an_idle_worker_is_followed_by_copies_of_another_process(
+    tmp_path: Path,
+) -> None:
+    async with obedient_pool(2) as pool:
+        before = the_template()
+        idle = (await pool.run(Path("photo"))).worker
+        os.kill(idle, signal.SIGSEGV)
+        await eventually(lambda: idle not in {worker.pid for worker in workers()})
+        task = asyncio.create_task(pool.run(tmp_path / "until-told"))
+        await eventually((tmp_path / "has begun").exists)
+        # Its brother, too, is replaced before its next task.
+        other = psutil.Process((await pool.run(Path("photo"))).worker)
+        assert other.ppid() != before.pid
+        (tmp_path / "told").touch()
+        assert psutil.Process((await task).worker).ppid() == other.ppid()
+        await eventually(lambda: not is_alive(before))
+
+
+async def test_a_copy_that_fails_before_it_can_log_says_why() -> None:
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        async with obedient_pool(2, factory=without_threads):
+            pass
+    assert not workers() + templates()
+
+
+def without_threads() -> Callable[[Path], Done]:
+    """A factory after which there is no room for threads."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pytest.MonkeyPatch().setattr(threading.Thread, "start", refused)
+    return obey

@@ -59,8 +59,11 @@ def serve_forks(
         except Exception as error:  # noqa: BLE001 - the parent raises it
             ready.send(failure(error))
             return
-        ready.send(Answer())
-        ready.close()
+        with ready:
+            try:
+                ready.send(Answer())
+            except OSError:
+                return  # the service has ended meanwhile
         # A fork has no other threads than the one that forks.
         logs.close()
         # What lives now is never collected: to look at it would copy it into each worker.

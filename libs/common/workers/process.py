@@ -9,6 +9,8 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Generic
 
+import structlog
+
 from libs.common.errors import FindMeError, Unavailable
 from libs.common.workers.errors import (
     AskAgain,
@@ -33,6 +35,8 @@ DEATH_SECONDS = 1.0
 MESSAGE_SECONDS = 30.0
 #: Sent by others, the kernel above all when memory runs out; native code dies by other signals.
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
+
+log = structlog.get_logger(__name__)
 
 
 class WorkerProcess(Generic[P, A]):
@@ -155,7 +159,7 @@ class WorkerProcess(Generic[P, A]):
         if connection is not None and process is not None and not self._is_killed:
             # An idle process says nothing: what can be read is the end of a dead one's pipe.
             if connection.poll():
-                self._leave_dying()
+                log.warning("worker_died", worker=self.name, error=self._leave_dying())
             elif not self._starter.is_outdated(process):
                 return connection
         self._leave()
@@ -245,8 +249,10 @@ class WorkerProcess(Generic[P, A]):
             return self._stopped()
         process = self._process
         status = None if process is None else process.exitcode
-        if process and status is not None and status < 0 and -status not in _FROM_OUTSIDE:
+        is_own = status is not None and status < 0 and -status not in _FROM_OUTSIDE
+        if process is not None and (is_own or status is None):
             self._starter.renew(process)
+        if status is not None and is_own:
             name = signal.Signals(-status).name
             return WorkerCrashed(f"a {self.name} died before it could answer: {name}")
         return WorkerKilled(f"a {self.name} died before it could answer: it was ended")

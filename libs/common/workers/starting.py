@@ -32,7 +32,10 @@ class Starter(Protocol):
         ...
 
     def renew(self, crashed: Running) -> None:
-        """Have nothing in common any more with one that died by a signal of its own making."""
+        """Have nothing in common any more with one that died by a signal of its own making.
+
+        Or may have: nobody has seen how it ended.
+        """
         ...
 
     def stop(self) -> None:

@@ -51,13 +51,11 @@ class Forked:
 
     @property
     def exitcode(self) -> int | None:
-        """Of an ended process; as of one that was killed, where nobody has seen its end."""
+        """Of an ended process; None where nobody tells how it ended."""
         if self._exitcode is None and not self.is_alive():
-            try:
-                is_told = self._end.poll(STATUS_TIMEOUT_SECONDS)
-                self._exitcode = self._end.recv() if is_told else -signal.SIGKILL
-            except (EOFError, OSError):
-                self._exitcode = -signal.SIGKILL
+            with suppress(EOFError, OSError):
+                if self._end.poll(STATUS_TIMEOUT_SECONDS):
+                    self._exitcode = self._end.recv()
         return self._exitcode
 
     def is_alive(self) -> bool:
@@ -116,10 +114,11 @@ class Template(Generic[P, A]):
             return Running(Forked(pid, pidfd, end, template), self._name)
 
     def is_outdated(self, running: Running) -> bool:
-        """See `Starter`."""
-        template = self._process
+        """See `Starter`: nobody would tell how one of a dead template ends, or count its memory."""
         handle = running.handle
-        return isinstance(handle, Forked) and template not in {None, handle.template}
+        return isinstance(handle, Forked) and (
+            handle.template is not self._process or handle.template.has_ended()
+        )
 
     def renew(self, crashed: Running) -> None:
         """See `Starter`: others are not to have the addresses that a decoder may have told."""
@@ -145,6 +144,8 @@ class Template(Generic[P, A]):
 
     def _ready(self) -> tuple[socket.socket, Running]:
         """Return how the process is asked, and itself. Raises what the factory raises."""
+        if self._requests is not None and self._process is not None and self._process.has_ended():
+            self._lost(f"it ended: {told_status(self._process.exitcode)}")
         if self._requests is None or self._process is None:
             self._requests, self._process = self._started()
         return self._requests, self._process
@@ -157,14 +158,16 @@ class Template(Generic[P, A]):
         try:
             socket.send_fds(requests, [b"\0"], descriptors)
             reply, pidfds, *_ = socket.recv_fds(requests, REPLY.size, 1)
+        except TimeoutError as error:
+            raise self._lost(f"it gave no answer in {FORK_TIMEOUT_SECONDS:g} seconds") from error
         except OSError as error:
-            raise self._lost(error) from error
+            raise self._lost("it ended") from error
         except BaseException:
             # What it replies would be taken for the next one's.
             self._leave()
             raise
         if len(reply) < REPLY.size:
-            raise self._lost("it has died")
+            raise self._lost("it ended")
         (pid,) = REPLY.unpack(reply)
         # One whose descriptor we have no room for ends with our end of its connection.
         number = -pid if pid < 0 else 0 if pidfds else errno.EMFILE
@@ -172,9 +175,9 @@ class Template(Generic[P, A]):
             raise OSError(number, os.strerror(number))
         return pid, pidfds[0]
 
-    def _lost(self, why: object) -> AskAgain:
+    def _lost(self, why: str) -> AskAgain:
         """Leave the process. It may have made a worker, which has the same pipes."""
-        log.warning("template_replaced", worker=self._name, error=why)
+        log.warning("template_replaced", worker=self._name, reason=why)
         self._leave()
         return AskAgain()
 
@@ -235,6 +238,13 @@ class Template(Generic[P, A]):
         if self._requests is not None:
             self._requests.close()
             self._requests = None
+
+
+def told_status(status: int | None) -> str:
+    """Return what a log says of an exit status."""
+    if status is None:
+        return "nobody knows how"
+    return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
 def can_copy() -> bool:

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -81,12 +82,27 @@ async def test_a_template_that_is_killed_costs_no_task(tmp_path: Path) -> None:
     assert not workers() + templates()
 
 
-async def test_a_worker_of_a_dead_template_crashes_as_others_do() -> None:
+async def test_workers_of_a_dead_template_do_no_other_task() -> None:
     async with obedient_pool(2) as pool:
+        before = {worker.pid for worker in workers()}
         the_template().kill()
+        assert (await pool.run(Path("photo"))).worker not in before
+        assert len(templates()) == 1
         with pytest.raises(WorkerCrashed):
             await pool.run(Path("crash"))
-        assert (await pool.run(Path("photo"))).name == "photo"
+
+
+async def test_a_worker_of_which_nobody_knows_how_it_ended_costs_its_task_nothing(
+    tmp_path: Path,
+) -> None:
+    async with obedient_pool(2) as pool:
+        task = asyncio.create_task(pool.run(tmp_path / "until-told"))
+        await eventually((tmp_path / "has begun").exists)
+        (tmp_path / "told").touch()
+        for it in (*templates(), *workers()):
+            with suppress(psutil.NoSuchProcess):
+                os.kill(it.pid, signal.SIGSEGV)
+        assert (await task).name == "until-told"
 
 
 async def test_a_frozen_template_is_replaced() -> None:

@@ -159,7 +159,8 @@ class WorkerProcess(Generic[P, A]):
         if connection is not None and process is not None and not self._is_killed:
             # An idle process says nothing: what can be read is the end of a dead one's pipe.
             if connection.poll():
-                log.warning("worker_died", worker=self.name, error=self._leave_dying())
+                error = self._leave_dying()
+                log.warning("worker_died", worker=self.name, error=error)
             elif not self._starter.is_outdated(process):
                 return connection
         self._leave()

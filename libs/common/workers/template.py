@@ -145,7 +145,7 @@ class Template(Generic[P, A]):
     def _ready(self) -> tuple[socket.socket, Running]:
         """Return how the process is asked, and itself. Raises what the factory raises."""
         if self._requests is not None and self._process is not None and self._process.has_ended():
-            self._lost(f"it ended: {told_status(self._process.exitcode)}")
+            self._lost(f"it ended: {_status_name(self._process.exitcode)}")
         if self._requests is None or self._process is None:
             self._requests, self._process = self._started()
         return self._requests, self._process
@@ -240,8 +240,7 @@ class Template(Generic[P, A]):
             self._requests = None
 
 
-def told_status(status: int | None) -> str:
-    """Return what a log says of an exit status."""
+def _status_name(status: int | None) -> str:
     if status is None:
         return "nobody knows how"
     return signal.Signals(-status).name if status < 0 else f"status {status}"

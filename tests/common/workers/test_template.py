@@ -85,7 +85,9 @@ async def test_a_template_that_is_killed_costs_no_task(tmp_path: Path) -> None:
 async def test_workers_of_a_dead_template_do_no_other_task() -> None:
     async with obedient_pool(2) as pool:
         before = {worker.pid for worker in workers()}
-        the_template().kill()
+        killed = the_template()
+        killed.kill()
+        await eventually(lambda: not is_alive(killed))
         assert (await pool.run(Path("photo"))).worker not in before
         assert len(templates()) == 1
         with pytest.raises(WorkerCrashed):

@@ -47,7 +47,7 @@ class Crowd:
 
     @asynccontextmanager
     async def no_list_can_be_read(self) -> AsyncIterator[None]:
-        async with self.rows.database.unit_of_work() as unit:
+        async with self.rows.database.unit_of_work(patient=True) as unit:
             await unit.connection.execute(text("LOCK TABLE photos IN ACCESS EXCLUSIVE MODE"))
             yield
 

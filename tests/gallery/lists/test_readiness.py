@@ -22,7 +22,7 @@ _WAITING = text("SELECT count(*) FROM pg_locks WHERE relation = 'photos'::regcla
 
 @contextlib.asynccontextmanager
 async def no_photo_can_be_read(database: Database) -> AsyncIterator[None]:
-    async with database.unit_of_work() as unit:
+    async with database.unit_of_work(patient=True) as unit:
         await unit.connection.execute(text("LOCK TABLE photos IN ACCESS EXCLUSIVE MODE"))
         yield
 

@@ -81,6 +81,8 @@ async def store_events(database: Database, *, photos: int, guests: int, others: 
         await _fill(database, other, photographer, photos, GUESTS_OF_OTHERS)
     async with database.read(patient=True) as connection:
         await connection.execute(text("VACUUM ANALYZE"))
+        # Else it is written out while lists are measured.
+        await connection.execute(text("CHECKPOINT"))
     return hot
 
 

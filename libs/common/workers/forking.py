@@ -53,11 +53,9 @@ def serve_forks(
     print_to(words)
     with told(logging, log_file):
         call_process(f"forks {name}s")
-        try:
-            with exiting_with_parent():
-                prepared = prepare(factory, probe)
-        except Exception as error:  # noqa: BLE001 - the parent raises it
-            ready.send(failure(error))
+        with exiting_with_parent():
+            prepared = prepare(factory, probe, ready)
+        if prepared is None:
             return
         with ready:
             try:

@@ -20,13 +20,11 @@ from libs.common.workers.errors import (
     WorkersStopped,
     WorkerTimedOut,
 )
-from libs.common.workers.running import Running
+from libs.common.workers.running import START_TIMEOUT_SECONDS, Running
 from libs.common.workers.serving import A, Answer, P
 from libs.common.workers.starting import Starter
 from libs.common.workers.words import Words
 
-#: Includes the imports and the first conversion of a model, on a machine that is busy.
-START_TIMEOUT_SECONDS = 120.0
 #: For a task that takes a second on an idle core.
 PROOF_TIMEOUT_SECONDS = 60.0
 #: A process whose pipe has ended is ending: so long it may take until it is helped.
@@ -84,8 +82,7 @@ class WorkerProcess(Generic[P, A]):
         if ready.error is not None:
             self._leave()
             raise ready.error
-        if self._words is not None:
-            self._words.tell("worker_said", self.name)
+        self._tell_words("worker_said")
         return connection
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Answer[A]:
@@ -243,8 +240,7 @@ class WorkerProcess(Generic[P, A]):
     def _leave_dying(self) -> FindMeError:
         """Leave a process whose pipe has ended; return how it died."""
         self._end(after_seconds=DEATH_SECONDS)
-        if self._words is not None:
-            self._words.tell("worker_last_words", self.name)
+        self._tell_words("worker_last_words")
         self._close()
         if self._is_stopped:
             return self._stopped()
@@ -257,6 +253,10 @@ class WorkerProcess(Generic[P, A]):
             name = signal.Signals(-status).name
             return WorkerCrashed(f"a {self.name} died before it could answer: {name}")
         return WorkerKilled(f"a {self.name} died before it could answer: it was ended")
+
+    def _tell_words(self, event: str) -> None:
+        if self._words is not None:
+            self._words.tell(event, self.name)
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import structlog
 
+#: Includes the imports and the first conversion of a model, on a machine that is busy.
+START_TIMEOUT_SECONDS = 120.0
 #: One that was killed is gone in milliseconds, unless the kernel itself waits in it (for a disk).
 KILL_SECONDS = 10.0
 #: Between two looks whether a process has ended; less at first.

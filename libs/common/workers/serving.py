@@ -117,17 +117,16 @@ def serve(
     print_to(words)
     call_process(name)
     with told(logging, log_file), exiting_with_parent():
-        try:
-            prepared = prepare(factory, probe)
-        except Exception as error:  # noqa: BLE001 - the parent raises it
-            connection.send(failure(error))
-            return
-        connection.send(Answer())
-        prepared.answer(connection)
+        prepared = prepare(factory, probe, connection)
+        if prepared is not None:
+            connection.send(Answer())
+            prepared.answer(connection)
 
 
-def prepare(factory: Factory[P, A], probe: Probe[P, A] | None) -> Prepared[P, A]:
-    """Be a process that gives way, and make what it runs; raises what the factory raises."""
+def prepare(
+    factory: Factory[P, A], probe: Probe[P, A] | None, connection: Connection
+) -> Prepared[P, A] | None:
+    """Be a process that gives way, and make what it runs; the parent is told where that fails."""
     # Ctrl-C reaches the whole process group; it is the parent that ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -136,7 +135,11 @@ def prepare(factory: Factory[P, A], probe: Probe[P, A] | None) -> Prepared[P, A]
     # space still is: what is only read is no memory, but such space.
     room = TO_WRITE if _has_room(TO_WRITE) else TO_READ
     heap.have_one_arena()
-    work = factory()
+    try:
+        work = factory()
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        connection.send(failure(error))
+        return None
     heap.give_back_freed()
     return Prepared(work, probe, room)
 

@@ -22,12 +22,10 @@ import structlog
 from libs.common.telemetry import logs
 from libs.common.workers.errors import AskAgain, WorkerNotStarted, WorkersStopped
 from libs.common.workers.forking import REPLY, serve_forks
-from libs.common.workers.running import Running, spawned
+from libs.common.workers.running import START_TIMEOUT_SECONDS, Running, spawned
 from libs.common.workers.serving import A, Answer, Factory, P, Probe
 from libs.common.workers.words import Words
 
-#: Includes the imports and the first conversion of a model, on a machine that is busy.
-START_TIMEOUT_SECONDS: Final = 120.0
 #: A fork takes a millisecond on an idle core.
 FORK_TIMEOUT_SECONDS: Final = 30.0
 #: So long after a worker's end its template may take to say how it ended.

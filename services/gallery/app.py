@@ -159,6 +159,7 @@ def create_app(
         finally:
             await gallery.cache.close()
             await gallery.ends.close()
+            await gallery.main_events.close()
             await gallery.passwords.close()
             await client.aclose()
 

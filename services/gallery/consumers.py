@@ -1,7 +1,5 @@
 """Notifications of all services: first the cache forgets, then the streams announce."""
 
-from collections.abc import MutableMapping
-
 from libs.common.messaging.bus.protocol import Bus, Delivery, Subscription
 from libs.common.messaging.bus.subscriptions import LastingSubscription
 from libs.common.messaging.messages import (
@@ -22,6 +20,7 @@ from libs.common.messaging.messages import (
 )
 from libs.common.rights.event_ends import EventEnds
 from libs.common.telemetry import tracing
+from services.gallery.events.main_events import MainEvents
 from services.gallery.lists.cache import ListCache, eviction_for
 from services.gallery.live.updates import LiveUpdates
 
@@ -73,7 +72,7 @@ class NotificationListener:
         self,
         cache: ListCache,
         live: LiveUpdates,
-        main_events: MutableMapping[int, int],
+        main_events: MainEvents,
         ends: EventEnds,
     ) -> None:
         self._ends = ends
@@ -95,11 +94,11 @@ class NotificationListener:
         self._cache.evict(eviction_for(message))
         if isinstance(message, EventChanged | EventDeleted):
             self._ends.forget(message.event_id)
-            self._main_events.clear()
+            self._main_events.forget_all()
         self._live.publish(message)
 
     async def on_gap(self) -> None:
         """Messages may have been missed: nothing cached can be trusted."""
         self._cache.clear()
-        self._main_events.clear()
+        self._main_events.forget_all()
         self._live.gap()

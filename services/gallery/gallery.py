@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from cachetools import TTLCache
 from fastapi import Depends, Request
 
 from libs.common.database.database import Database
@@ -16,6 +15,7 @@ from libs.common.web.signed_urls import SignedUrls
 from services.gallery.accounts.hashing import hashing_pool
 from services.gallery.accounts.passwords import Passwords
 from services.gallery.events.links import PhotoLinks
+from services.gallery.events.main_events import MainEvents
 from services.gallery.lists.cache import ListCache
 from services.gallery.lists.long_lists import LongLists
 from services.gallery.lists.photo_parts import PhotoParts
@@ -25,8 +25,6 @@ from services.gallery.settings import GallerySettings
 from services.gallery.sharing.rules import WallLinks
 from services.gallery.sharing.walls import WallShows
 
-MAIN_EVENTS_KEPT = 20_000
-MAIN_EVENT_SECONDS = 30.0
 #: A list that nobody reads before that is asked for again. One whose database says nothing takes
 #: all of DB_COMMAND_TIMEOUT, and those behind it would add up.
 LIST_TURN_SECONDS = 20.0
@@ -57,8 +55,7 @@ class Gallery:
     #: Bounds the lists that are too long for memory.
     long_lists: LongLists
     recognition: RecognitionPeople
-    #: A participant's first event, which never changes while it exists.
-    main_events: TTLCache[int, int]
+    main_events: MainEvents
 
     @classmethod
     def of(
@@ -104,7 +101,7 @@ class Gallery:
             ),
             long_lists=LongLists(),
             recognition=recognition,
-            main_events=TTLCache(MAIN_EVENTS_KEPT, MAIN_EVENT_SECONDS),
+            main_events=MainEvents(database),
         )
 
     def list_turn(self, account_id: int) -> AbstractAsyncContextManager[None]:

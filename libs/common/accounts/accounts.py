@@ -59,7 +59,7 @@ class Accounts:
         """Return whose token it is, None where that has to be asked. Raises SessionOver."""
         claims = self._tokens.verify(token)
         known = self.sessions.known(claims.session_id)
-        return None if known is None else self._principal(claims, known.status)
+        return None if known is None else self._principal(claims, known.value)
 
     async def key_holder(self, text: str) -> Principal:
         """Return the photographer whose API key it is. Raises KeyInvalid."""
@@ -133,8 +133,8 @@ class Accounts:
             self._end(changed.user_id, changed.ended_sessions)
 
     def _end(self, user_id: int, session_ids: Collection[uuid.UUID] | None) -> None:
-        self.sessions.forget(user_id)
-        self.keys.forget(user_id)
+        self.sessions.forget_user(user_id)
+        self.keys.forget_user(user_id)
         for listener in self._end_listeners:
             listener(user_id, session_ids)
 

@@ -82,6 +82,7 @@ class Database:
         *,
         limits: Limits,
         connections: int,
+        kept: int,
         scans_at_once: int,
         turn_seconds: float,
     ) -> None:
@@ -93,7 +94,7 @@ class Database:
         )
         self._scans = asyncio.Semaphore(max(scans_at_once, 1))
         self._turn_seconds = turn_seconds
-        self._turns = Turns(connections, wait_seconds=turn_seconds)
+        self._turns = Turns(connections, kept=kept, wait_seconds=turn_seconds)
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = self._autocommit.execution_options(**{REPEATS_READS: True})
         self._repeatable = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -126,6 +127,7 @@ class Database:
                     engine,
                     limits=limits,
                     connections=settings.db_connections,
+                    kept=settings.db_pool_size,
                     scans_at_once=settings.db_scans_at_once,
                     turn_seconds=settings.db_pool_timeout,
                 )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import exists, literal, select
+from sqlalchemy import exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database.tables import events, memberships
@@ -112,13 +112,13 @@ async def members_of(
     return found
 
 
-async def main_event_id(connection: AsyncConnection, user_id: int) -> int | None:
-    """The participant's main event: the first one joined that is not over, if there is one."""
-    found: int | None = await connection.scalar(
-        select(memberships.c.event_id)
+async def main_event_ids(connection: AsyncConnection, user_ids: Collection[int]) -> dict[int, int]:
+    """Participants' main events: the first one joined that is not over, of those who joined any."""
+    rows = await connection.execute(
+        select(memberships.c.user_id, memberships.c.event_id)
+        .distinct(memberships.c.user_id)
         .join(events, events.c.id == memberships.c.event_id)
-        .where(memberships.c.user_id == user_id)
-        .order_by(is_over(), memberships.c.joined_at, memberships.c.event_id)
-        .limit(1)
+        .where(memberships.c.user_id == func.any(list(user_ids)))
+        .order_by(memberships.c.user_id, is_over(), memberships.c.joined_at, memberships.c.event_id)
     )
-    return found
+    return {row.user_id: row.event_id for row in rows}

@@ -193,7 +193,7 @@ async def find_accounts(
         select(memberships.c.event_id)
         .join(of_guest, of_guest.c.id == memberships.c.event_id)
         .where(memberships.c.user_id == users.c.id)
-        # As in `rights.access.main_event_id`.
+        # As in `rights.access.main_event_ids`.
         .order_by(
             of_guest.c.expires_at <= func.now(), memberships.c.joined_at, memberships.c.event_id
         )

@@ -43,6 +43,6 @@ def _event_of(request: Request, user_id: int, gallery: Gallery) -> int | None:
     """Return the event that the path names, else the user's main one if it is known."""
     named: str | None = request.path_params.get("event_id")
     if named is None:
-        known: int | None = gallery.main_events.get(user_id)
-        return known
+        known = gallery.main_events.known(user_id)
+        return None if known is None else known.value
     return int(named) if _ID.fullmatch(named) else None

@@ -8,7 +8,6 @@ from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
-from libs.common.rights.access import main_event_id
 from libs.common.rights.photos import may_see
 from libs.common.web.auth import Principal
 from services.gallery.events.access import require_joined_event
@@ -84,14 +83,14 @@ async def require_main_event(user_id: int, *, gallery: Gallery) -> int:
 
     Raises NotFound when they joined none.
     """
-    known: int | None = gallery.main_events.get(user_id)
-    if known is not None and not await has_ended(known, gallery=gallery):
-        return known
-    async with gallery.database.read() as connection:
-        event_id = await main_event_id(connection, user_id)
+    known = gallery.main_events.known(user_id)
+    if known is not None and known.value is not None:
+        if not await has_ended(known.value, gallery=gallery):
+            return known.value
+        gallery.main_events.forget(user_id)
+    event_id = await gallery.main_events.of(user_id)
     if event_id is None:
         raise NotFound("Event", user_id)
-    gallery.main_events[user_id] = event_id
     return event_id
 
 

@@ -155,7 +155,7 @@ async def job(job_id: PathName, gallery: CurrentGallery) -> Response:
 async def clear_cache(gallery: CurrentGallery) -> Response:
     """Forget the lists that this process has cached."""
     gallery.cache.clear()
-    gallery.main_events.clear()
+    gallery.main_events.forget_all()
     return json_answer({"message": "Cache cleared.", "cleared": ["photo_lists", "main_events"]})
 
 

@@ -104,7 +104,7 @@ async def test_what_is_forgotten_is_asked_for_again(rows: Rows, *, misses_messag
     if misses_messages:
         statuses.forget_all()
     else:
-        statuses.forget(1)
+        statuses.forget_user(1)
     assert await statuses.of(key) is None
     assert await statuses.of(other) == Named(2)
     assert len(rows.asked) == (4 if misses_messages else 3)
@@ -122,7 +122,7 @@ async def test_an_answer_from_before_a_change_is_not_kept(
     if misses_messages:
         statuses.forget_all()
     else:
-        statuses.forget(1)
+        statuses.forget_user(1)
     after = asyncio.ensure_future(statuses.of(key))
     await asyncio.sleep(0)
     rows.may_answer.set()

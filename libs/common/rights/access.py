@@ -7,11 +7,14 @@ changed (`photos.repository`), a guest's selfie (media's `selfies.routes`).
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from sqlalchemy import exists, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database.compiled import CompiledRead, parameter
 from libs.common.database.tables import events, memberships
 from libs.common.errors import NotAllowed, NotFound
 from libs.common.rights.event_ends import EventState, is_erased, is_over
@@ -114,11 +117,17 @@ async def members_of(
 
 async def main_event_ids(connection: AsyncConnection, user_ids: Collection[int]) -> dict[int, int]:
     """Participants' main events: the first one joined that is not over, of those who joined any."""
-    rows = await connection.execute(
+    rows = await _main_events().execute(connection, user_ids=list(user_ids))
+    return dict(map(tuple, rows))
+
+
+@cache
+def _main_events() -> CompiledRead:
+    user_ids = parameter("user_ids", ARRAY(BigInteger))
+    return CompiledRead(
         select(memberships.c.user_id, memberships.c.event_id)
-        .distinct(memberships.c.user_id)
+        .ext(distinct_on(memberships.c.user_id))
         .join(events, events.c.id == memberships.c.event_id)
-        .where(memberships.c.user_id == func.any(list(user_ids)))
+        .where(memberships.c.user_id == func.any(user_ids))
         .order_by(memberships.c.user_id, is_over(), memberships.c.joined_at, memberships.c.event_id)
     )
-    return {row.user_id: row.event_id for row in rows}

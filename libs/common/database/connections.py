@@ -42,6 +42,10 @@ TRUSTED_SECONDS = 1.0
 _RETURNED = "returned"
 
 
+#: What users are told when a statement gets no answer in time.
+SILENT = "The database does not answer. Try again in a few seconds."
+
+
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, or does not take connections now."""
 
@@ -276,7 +280,7 @@ def _give_up_silent(context: ExceptionContext) -> BaseException | None:
         if isinstance(driver, LimitedConnection):
             # Now: rolling back would wait for an answer once more.
             driver.terminate()
-    return DatabaseSilent("The database does not answer. Try again in a few seconds.")
+    return DatabaseSilent(SILENT)
 
 
 def _leave_values_out(context: ExceptionContext) -> None:

@@ -15,11 +15,10 @@ from libs.common.database.database import Database
 from libs.common.database.sqlstates import is_away, is_session_lost
 from libs.common.messaging.messages import PhotoUploaded
 from libs.common.settings import CommonSettings
+from tests.common.database.sessions import end_session
 from tests.support.lossy_postgres import Loss, LossyPostgres
-from tests.support.polling import eventually
 
 OWN = text("SELECT pg_backend_pid()")
-GONE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 
 
 @pytest.fixture
@@ -31,17 +30,9 @@ async def work(settings: CommonSettings) -> AsyncIterator[Database]:
         yield work
 
 
-async def end_session(database: Database, connection: AsyncConnection) -> None:
+async def end_session_of(connection: AsyncConnection, database: Database) -> None:
     """End another one's session, and wait until it is gone."""
-    pid = await connection.scalar(OWN)
-
-    async def is_gone() -> bool:
-        async with database.read() as own:
-            return not await own.scalar(GONE, {"pid": pid})
-
-    async with database.read() as own:
-        await own.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-    await eventually(is_gone, poll_seconds=0.01)
+    await end_session(database, await connection.scalar(OWN))
 
 
 async def add(connection: AsyncConnection) -> None:
@@ -67,7 +58,7 @@ async def test_a_transaction_whose_session_is_ended_before_its_commit_is_made_on
             await add(unit.connection)
             unit.publish(PhotoUploaded(event_id=1, photo_id=1))
             if tries == 1:
-                await end_session(database, unit.connection)
+                await end_session_of(unit.connection, database)
                 if is_in_block:
                     await add(unit.connection)
     assert tries == 2
@@ -84,7 +75,7 @@ async def test_a_transaction_is_repeated_once_for_its_session(
         async for attempt in work.attempts():
             async with attempt as unit:
                 tries += 1
-                await end_session(database, unit.connection)
+                await end_session_of(unit.connection, database)
                 await add(unit.connection)
 
     with pytest.raises(DATABASE_ERRORS) as caught:
@@ -124,7 +115,7 @@ async def test_a_read_whose_session_is_ended_is_answered_by_a_new_one(
     async with work.read() as connection:
         for _ in range(2):
             before = await connection.scalar(OWN)
-            await end_session(database, connection)
+            await end_session_of(connection, database)
             assert await connection.scalar(OWN) != before
     # What is in autocommit stays so: another transaction begins as one.
     async with work.unit_of_work() as unit:
@@ -136,7 +127,7 @@ async def test_a_read_whose_session_is_ended_is_answered_by_a_new_one(
 async def test_a_session_that_is_kept_is_not_replaced(database: Database, work: Database) -> None:
     """With it went what it held."""
     async with work.kept_session(idle_seconds=60) as session:
-        await end_session(database, session.connection)
+        await end_session_of(session.connection, database)
         with pytest.raises(DBAPIError):
             await session.connection.scalar(OWN)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from libs.common.database.tables import events, photos
 from services.gallery.lists.codings import Coding, coding_for, decoded, encoded
-from tests.gallery.lists.test_list_queries import statements
 from tests.gallery.world import World
+from tests.support.statements import statements
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_for_a_list_that_is_known_no_photo_is_read(world: World) -> None:
     known = headers | {"If-None-Match": first.headers["etag"]}
     gallery = world.app.state.gallery
     gallery.cache.clear()
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         answer = await world.client.get(path, headers=known)
     assert answer.status_code == 304
     # Which photos, by id and version; of none of them is anything else read.

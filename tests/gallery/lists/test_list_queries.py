@@ -2,32 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from tests.gallery.world import World
+from tests.support.statements import statements
 
 PHOTOS = 3000
-
-
-@contextmanager
-def statements(world: World) -> Iterator[list[tuple[str, Any]]]:
-    """Collect every statement that is executed in the block."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        seen.append((statement, parameters))
-
-    engine = world.services_database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def an_event_with_many_photos(
@@ -75,7 +58,7 @@ async def test_a_list_reads_matched_ids_and_then_photos_and_never_a_face(
     world: World, path: str
 ) -> None:
     _, headers = await an_event_with_many_photos(world, matched=500)
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         answer = await world.client.get(f"{path}?limit=100", headers=headers)
     assert len(answer.json()) == 100
     asked = [statement for statement, _ in seen]
@@ -87,7 +70,7 @@ async def test_a_list_reads_matched_ids_and_then_photos_and_never_a_face(
         for statement in asked
         if "matches" in statement and "photos" in statement.replace("photos AS any_photo", "")
     ]
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         await world.client.get(f"{path}?limit=100", headers=headers)
     assert seen == [], "the second answer comes from memory"
 
@@ -101,7 +84,7 @@ async def test_where_a_page_ends_is_known_without_asking_again(world: World, sor
     asked = []
     address = f"/api/photographer/events/{event_id}/photos?limit=2&sort={sort}"
     for follows in (True, False):
-        with statements(world) as seen:
+        with statements(world.services_database) as seen:
             answer = await world.client.get(address, headers=photographer.headers)
         assert ("next" in answer.links) is follows
         asked.append([one for one, _ in seen if "FROM photos" in one])
@@ -112,7 +95,7 @@ async def test_where_a_page_ends_is_known_without_asking_again(world: World, sor
 @pytest.mark.parametrize("path", ["/api/my-photos", "/api/all-photos"])
 async def test_both_steps_are_answered_by_covering_indexes(world: World, path: str) -> None:
     _, headers = await an_event_with_many_photos(world, matched=1500)
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         first = await world.client.get(f"{path}?limit=100", headers=headers)
         await world.client.get(first.links["next"]["url"], headers=headers)
     steps = [
@@ -137,7 +120,7 @@ async def test_a_page_by_when_photos_were_taken_is_found_by_an_index_alone(
 ) -> None:
     _, headers = await an_event_with_many_photos(world, matched=1500)
     query = f"limit=100&sort=taken&direction={direction}"
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         first = await world.client.get(f"{path}?{query}", headers=headers)
         await world.client.get(first.links["next"]["url"], headers=headers)
     pages = [one for one in seen if "array_agg" in one[0] and "timezone('UTC'" in one[0]]
@@ -154,7 +137,7 @@ async def test_guests_who_come_at_once_after_a_start_have_the_photos_read_once(
 ) -> None:
     event_id, _ = await an_event_with_many_photos(world, matched=1)
     guests = [await world.person(joined=event_id) for _ in range(8)]
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         answers = await asyncio.gather(
             *(world.client.get("/api/all-photos?limit=300", headers=one.headers) for one in guests)
         )
@@ -168,7 +151,7 @@ async def test_uncertain_photos_are_found_by_a_covering_index_and_their_faces_by
     world: World,
 ) -> None:
     _, headers = await an_event_with_many_photos(world, matched=1500, similarity=80)
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         answer = await world.client.get("/api/my-uncertain-photos?limit=100", headers=headers)
     assert len(answer.json()) == 100
     (finding,) = [one for one in seen if "HAVING" in one[0]]
@@ -190,7 +173,7 @@ async def test_a_photographers_uploads_are_read_in_the_order_of_an_index(world: 
     async with world.database.read() as connection:
         await connection.execute(text("VACUUM ANALYZE photos"))
     headers = photographer.headers
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         first = await world.client.get("/api/my-uploaded-photos?limit=100", headers=headers)
         await world.client.get(first.links["next"]["url"], headers=headers)
     pages = [one for one in seen if "ORDER BY photos.uploaded_at" in one[0]]
@@ -210,7 +193,7 @@ async def test_failed_photos_are_found_by_an_index_of_theirs(world: World) -> No
     await world.execute(text("UPDATE photos SET processing_status = 'failed' WHERE id % 1000 = 0"))
     async with world.database.read() as connection:
         await connection.execute(text("VACUUM ANALYZE photos"))
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         listed = await world.client.get("/api/admin/failed-photos", headers=admin.headers)
         await world.client.get("/api/admin/situation", headers=admin.headers)
         await world.client.post(

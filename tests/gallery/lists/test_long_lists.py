@@ -23,13 +23,13 @@ from services.gallery.gallery import Gallery
 from services.gallery.lists import repository
 from services.gallery.lists.long_lists import READ_AT_ONCE
 from services.gallery.settings import GallerySettings
-from tests.gallery.lists.test_list_queries import statements
 from tests.gallery.world import World
 from tests.support.http_server import calling, server_of, url_of
 from tests.support.people import Person
 from tests.support.polling import eventually
 from tests.support.settings import settings_of
 from tests.support.slow_clients import clients_of
+from tests.support.statements import statements
 
 PHOTOS = 30
 CHUNK = 4
@@ -213,7 +213,7 @@ async def test_a_long_list_that_is_known_is_not_sent_again(album: Album) -> None
 async def test_a_long_list_is_one_query_and_comes_in_parts(album: Album) -> None:
     for path, person in album.lists():
         call = Call(album, path, person)
-        with statements(album.world) as seen:
+        with statements(album.world.services_database) as seen:
             await call.run()
         assert call.is_complete
         assert call.parts > 1
@@ -366,7 +366,7 @@ async def test_who_asks_again_for_a_long_list_has_their_photos_looked_for_once(
     album: Album,
 ) -> None:
     await a_whole_list(album)
-    with statements(album.world) as seen:
+    with statements(album.world.services_database) as seen:
         await a_whole_list(album)
     assert sum("array_agg" in one for one, _ in seen) == 1
 

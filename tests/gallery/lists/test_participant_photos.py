@@ -8,11 +8,11 @@ import pytest
 from libs.common.messaging.messages import PhotoMatched
 from libs.common.storage.keys import guest_copy_key, rendition_key
 from libs.common.web.signed_urls import SignedUrls
-from tests.gallery.lists.test_list_queries import statements
 from tests.gallery.world import NOON, World
 from tests.support.people import KEYS, Person
 from tests.support.polling import eventually
 from tests.support.rows import NEXT_MONTH
+from tests.support.statements import statements
 
 PHOTO_KEYS = {
     "id",
@@ -176,7 +176,7 @@ async def test_many_who_ask_at_the_same_time_have_a_list_read_once(world: World)
     event_id = await world.event()
     photo_ids = [await world.photo(event_id) for _ in range(3)]
     guest = await world.person(joined=event_id)
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         answers = await asyncio.gather(
             *(world.client.get("/api/all-photos", headers=guest.headers) for _ in range(8))
         )

@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from libs.common.database.tables import match_overrides, matches
 from services.gallery.people.routes import DEFAULT_PHOTOS_EACH
-from tests.gallery.lists.test_list_queries import an_event_with_many_photos, explained, statements
+from tests.gallery.lists.test_list_queries import an_event_with_many_photos, explained
 from tests.gallery.world import World
 from tests.support.people import Person
+from tests.support.statements import statements
 
 BOX = {"Left": 0.125, "Top": 0.25, "Width": 0.5, "Height": 0.375}
 
@@ -164,7 +165,7 @@ async def test_groups_are_made_of_the_guests_matches_and_of_no_other_events(
     async with world.database.read() as connection:
         await connection.execute(text("VACUUM ANALYZE matches, memberships, match_overrides"))
     path = f"/api/admin/events/{event_id}/{path.format(user_id=guest.id)}"
-    with statements(world) as seen:
+    with statements(world.services_database) as seen:
         answer = await world.client.get(path, headers=(await world.admin()).headers)
     assert answer.status_code == 200, answer.text
     (grouping,) = [one for one in seen if "max(shown.similarity)" in one[0]]

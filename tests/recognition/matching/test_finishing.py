@@ -2,18 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import event as engine_events
 from sqlalchemy import insert, text
 from sqlalchemy.pool import QueuePool
 
-from libs.common.database.database import Database
 from libs.common.database.tables import faces
 from libs.common.messaging.messages import RematchRequested
 from services.recognition.engine.face_engine import EMBEDDED, to_bytes
@@ -35,24 +31,9 @@ from tests.support.conflicts import OneDeadlock
 from tests.support.polling import PATIENCE_SECONDS, eventually
 from tests.support.rows import Rows
 from tests.support.scripted_engine import embedding_of
+from tests.support.statements import statements
 
 GUESTS = 50
-
-
-@contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that are sent during the block."""
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    engine = database.engine.sync_engine
-    engine_events.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        engine_events.remove(engine, "before_cursor_execute", note)
 
 
 async def guest(rows: Rows, event_id: int, person: int) -> tuple[int, int]:
@@ -106,10 +87,10 @@ async def test_fifty_selfies_are_finished_by_as_many_statements_as_one(rows: Row
     selfies = [(await guest(rows, event_id, person))[1] for person in range(GUESTS)]
     sent = []
     for some in (selfies[:1], selfies):
-        with counted(rows.database) as statements:
+        with statements(rows.database) as seen:
             async with rows.database.unit_of_work() as unit:
                 await finish_selfies(event_id, some, unit=unit)
-        sent.append(len(statements))
+        sent.append(len(seen))
     assert sent[0] == sent[1]
     assert await rows.scalar("SELECT count(*) FROM selfie_indexes WHERE status = 'done'") == GUESTS
     messages = "SELECT count(*) FROM outbox WHERE routing_key LIKE 'selfie.matched%'"
@@ -124,10 +105,10 @@ async def test_fifty_photos_are_finished_by_as_many_statements_as_one(rows: Rows
     photos = [row for row in found if row is not None]
     sent = []
     for some in (photos[:1], photos):
-        with counted(rows.database) as statements:
+        with statements(rows.database) as seen:
             async with rows.database.unit_of_work() as unit:
                 await finish_photos(some, unit=unit)
-        sent.append(len(statements))
+        sent.append(len(seen))
     assert sent[0] == sent[1]
     assert await rows.scalar("SELECT count(*) FROM photos WHERE processing_status = 'done'") == 50
 

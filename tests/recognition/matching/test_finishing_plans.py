@@ -1,41 +1,20 @@
 """What finishing reads: the matches of what is finished, however many others there are."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event as engine_events
 from sqlalchemy import text
 
-from libs.common.database.database import Database
 from services.recognition.engine.face_engine import EMBEDDED
 from services.recognition.matching.match import finish_photos, finish_selfies
 from services.recognition.photos.repository import find_photo
 from tests.recognition.matching.test_finishing import guest
 from tests.support.rows import Rows
+from tests.support.statements import Statements, statements
 
 PHOTOS = 300
 GUESTS = 20
-
-Sent = list[tuple[str, Any]]
-
-
-@contextmanager
-def sent_about_matches(database: Database) -> Iterator[Sent]:
-    """Collect the statements of the block that read or change matches, with their parameters."""
-    seen: Sent = []
-
-    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        if "matches" in statement:
-            seen.append((statement, parameters))
-
-    engine = database.engine.sync_engine
-    engine_events.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        engine_events.remove(engine, "before_cursor_execute", note)
 
 
 async def an_event_in_which_all_are_alike(rows: Rows) -> tuple[int, list[int], list[int]]:
@@ -61,7 +40,7 @@ async def an_event_in_which_all_are_alike(rows: Rows) -> tuple[int, list[int], l
         return event_id, selfies, list(found.scalars())
 
 
-async def matches_read(rows: Rows, sent: Sent) -> dict[str, int]:
+async def matches_read(rows: Rows, sent: Statements) -> dict[str, int]:
     """Return how many matches each statement reads; what it changes is taken back."""
     read = {}
     async with rows.database.read() as connection:
@@ -97,12 +76,13 @@ async def test_what_is_finished_reads_its_own_matches_and_not_everybodys(
             await connection.execute(text(statistics))
         photo = await find_photo(connection, photos[0])
     assert photo is not None
-    with sent_about_matches(rows.database) as sent:
+    with statements(rows.database) as seen:
         async with rows.database.unit_of_work() as unit:
             if finished == "a selfie":
                 await finish_selfies(event_id, selfies[:1], unit=unit)
             else:
                 await finish_photos([photo], unit=unit)
+    sent = [one for one in seen if "matches" in one[0]]
     own = PHOTOS if finished == "a selfie" else GUESTS
     for statement, read in (await matches_read(rows, sent)).items():
         assert read <= 2 * own, statement

@@ -1,10 +1,8 @@
 """What a look of the feeder costs, and how often it looks."""
 
 import pytest
-from sqlalchemy import event as engine_events
 from sqlalchemy import text
 
-from libs.common.database.database import Database
 from libs.common.database.tables import photos
 from services.recognition.partitions.repository import announce, withdraw
 from services.recognition.reindex import feeder as feeding
@@ -19,6 +17,7 @@ from services.recognition.reindex.feeder import (
 from tests.support.odd_engines import EMBEDDED, OPENCV
 from tests.support.polling import eventually
 from tests.support.rows import Rows
+from tests.support.statements import statements
 
 LIMITS = ReindexLimits(photos_at_once=2, lease_seconds=60, patience_seconds=60)
 
@@ -26,22 +25,6 @@ LIMITS = ReindexLimits(photos_at_once=2, lease_seconds=60, patience_seconds=60)
 async def live(rows: Rows, replica: str, engine: str) -> None:
     async with rows.database.unit_of_work() as unit:
         await announce(unit.connection, replica, lease_seconds=60, engine=engine)
-
-
-async def statements_of_a_look(database: Database, feeder: Feeder) -> int:
-    count = 0
-
-    def note(*_: object) -> None:
-        nonlocal count
-        count += 1
-
-    engine = database.engine.sync_engine
-    engine_events.listen(engine, "before_cursor_execute", note)
-    try:
-        await feeder.feed()
-    finally:
-        engine_events.remove(engine, "before_cursor_execute", note)
-    return count
 
 
 async def test_a_look_asks_as_little_of_twenty_events_as_of_one(rows: Rows) -> None:
@@ -55,7 +38,9 @@ async def test_a_look_asks_as_little_of_twenty_events_as_of_one(rows: Rows) -> N
             await rows.index(selfie, event, guest, status="done", engine=EMBEDDED)
             await rows.insert_photo(event, processing_status="done", engine=EMBEDDED)
         feeder = Feeder(rows.database, engine=OPENCV, limits=LIMITS)
-        counts.append(await statements_of_a_look(rows.database, feeder))
+        with statements(rows.database) as seen:
+            await feeder.feed()
+        counts.append(len(seen))
         assert await rows.scalar("SELECT count(*) FROM selfie_indexes") == 0
         await rows.execute(photos.update().values(engine=OPENCV, reindexing_since=None))
     assert counts[0] == counts[1], counts

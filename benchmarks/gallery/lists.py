@@ -117,6 +117,7 @@ async def _crowd(seen: Measured, server: Server, tokens: Sequence[str], *, secon
             seconds=seconds,
         )
     )
+    await asyncio.to_thread(server.wait_until_idle)
 
 
 def _reported(seen: Measured, *, live_ms: float, peak_rss_bytes: int) -> Report:

@@ -17,6 +17,8 @@ from benchmarks.private_services import SECRET_KEY, PrivateServices
 from tests.support.services import GuardedProcess, free_port
 
 SAMPLE_SECONDS = 0.2
+#: Of a core: its timers.
+IDLE_PERCENT = 10
 
 
 @dataclass(slots=True)
@@ -26,6 +28,12 @@ class Server:
     url: str
     pid: int
     peak_rss_bytes: int = 0
+
+    def wait_until_idle(self) -> None:
+        """Wait for what it does still: it answers those, too, who have hung up meanwhile."""
+        process = psutil.Process(self.pid)
+        while process.cpu_percent(interval=SAMPLE_SECONDS) > IDLE_PERCENT:
+            pass
 
 
 @contextmanager

@@ -78,14 +78,17 @@ class Tokens:
     def verify(self, token: str) -> TokenClaims:
         """Raises SessionOver when the token is not ours, malformed or expired."""
         digest = _digest(token)
-        claims, expires = self._verified.get(digest) or self._decode(token)
+        known = self._verified.get(digest)
+        if known is not None:
+            self._verified.move_to_end(digest)
+        else:
+            known = self._verified[digest] = self._decode(token)
+            if len(self._verified) > self._kept_at_most:
+                self._verified.popitem(last=False)
+        claims, expires = known
         if self._clock() >= expires + CLOCK_LEEWAY_SECONDS:
-            self._verified.pop(digest, None)
+            del self._verified[digest]
             raise SessionOver
-        self._verified[digest] = (claims, expires)
-        self._verified.move_to_end(digest)
-        if len(self._verified) > self._kept_at_most:
-            self._verified.popitem(last=False)
         return claims
 
     def _decode(self, token: str) -> tuple[TokenClaims, int]:

@@ -27,13 +27,14 @@ class Turns:
 
     def begin(self, answer: Callable[[], None]) -> None:
         """Begin it now, or behind those that wait already."""
-        if self._next is None:
-            self._next = self._soon()
-        if self._left and not self._waiting:
-            self._left -= 1
-            answer()
-        else:
+        if not self._left or self._waiting:
             self._waiting.append(answer)
+            return
+        self._left -= 1
+        # Not at each: where few ask, to begin the count anew took as long as to find their answer.
+        if self._next is None and self._left <= self._at_a_turn // 2:
+            self._next = self._soon()
+        answer()
 
     def _turn(self) -> None:
         self._left = self._at_a_turn

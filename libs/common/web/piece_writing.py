@@ -5,6 +5,7 @@ sends, costs more than the sending: of a message to 1,500 live streams it was tw
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -31,8 +32,8 @@ class PieceWriter:
         self._cycle = cycle
         self._transport = transport
 
-    def write(self, piece: Piece) -> bool:
-        """Write it now, or return False: where the client has not taken all that was written.
+    def write(self, pieces: Sequence[Piece]) -> bool:
+        """Write them now, or return False: where the client has not taken all that was written.
 
         Also before the answer's head, after its end, and where it says how long it is.
         """
@@ -45,5 +46,7 @@ class PieceWriter:
             or self._transport.get_write_buffer_size()
         ):
             return False
-        cycle.transport.write(piece.chunk)
+        cycle.transport.write(
+            pieces[0].chunk if len(pieces) == 1 else b"".join([piece.chunk for piece in pieces])
+        )
         return True

@@ -67,6 +67,11 @@ class Announcement:
         self._guests = _guests(message)
         self._made: dict[bool, LiveEvent | None] = {}
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is about some guests' own photos, who should not wait for what all hear."""
+        return self._guests is not None
+
     def to(self, viewer: Viewer) -> LiveEvent | None:
         """Return what this viewer is told, None when it is not for them."""
         if not self._is_for(viewer):

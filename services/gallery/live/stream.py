@@ -8,7 +8,8 @@ from starlette.types import Receive, Scope, Send
 from libs.common.accounts.accounts import Accounts
 from libs.common.web import piece_writing
 from services.gallery.live.announcements import GAP, Viewer
-from services.gallery.live.updates import LiveUpdates, Subscription
+from services.gallery.live.subscription import Subscription
+from services.gallery.live.updates import LiveUpdates
 
 RECONNECT_MILLISECONDS = 2000
 #: An id before the first event, so that a client that reconnects always sends Last-Event-ID and

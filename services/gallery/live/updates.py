@@ -1,17 +1,15 @@
 """Live updates of one process: the streams that clients keep open, and what each is told."""
 
-import asyncio
 import uuid
-from collections import Counter, defaultdict, deque
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import structlog
 
 from libs.common.errors import TooManyRequests, Unavailable
 from libs.common.messaging.messages import Message
 from libs.common.telemetry.metrics import REFUSED_BY_LIMIT
-from libs.common.web.piece_writing import PieceWriter
 from services.gallery import metrics
 from services.gallery.live.announcements import (
     EXPIRED,
@@ -21,97 +19,15 @@ from services.gallery.live.announcements import (
     Viewer,
     ends_stream,
 )
+from services.gallery.live.subscription import Subscription
+from services.gallery.live.writing import Writing
 
 log = structlog.get_logger(__name__)
 
-#: A client this far behind loads its lists anew instead.
-BUFFERED_EVENTS = 256
 RETRY_AFTER_SECONDS = 30
-PIECE_BYTES = 4096
-#: A comment, so that nobody between takes the connection for dead, and the client's end is seen.
-HEARTBEAT = b": ping\n\n"
 #: Among the budgets that metrics name.
 LIVE_STREAMS = "live_streams"
 REFUSED_BY_LIMIT.labels(LIVE_STREAMS)
-
-
-class Subscription:
-    """One client's events, buffered while it is slow; a full buffer becomes one gap."""
-
-    def __init__(self, viewer: Viewer, *, buffered_events: int = BUFFERED_EVENTS) -> None:
-        self.viewer = viewer
-        self._buffered_events = buffered_events
-        self._waiting: deque[LiveEvent] = deque()
-        self._wake = asyncio.Event()
-        self._closed = False
-        self._ends = False
-        self._is_idle = False
-        self._writer: PieceWriter | None = None
-
-    def write_by(self, writer: PieceWriter | None) -> None:
-        """Have events written at once where nothing is under way, and without a task's turn."""
-        self._writer = writer
-
-    def push(self, event: LiveEvent) -> None:
-        """Add an event; when the buffer is full, a gap takes the place of all that waits."""
-        if self._is_idle and self._writer is not None and self._writer.write(event.piece):
-            return
-        if event is GAP or len(self._waiting) >= self._buffered_events:
-            if event is not GAP:
-                metrics.LIVE_OVERFLOWS.inc()
-            self._waiting.clear()
-            event = GAP
-        self._waiting.append(event)
-        self._rouse()
-
-    @property
-    def ends(self) -> bool:
-        """Whether nothing is added any more."""
-        return self._ends
-
-    def end(self) -> None:
-        """End the stream after what still waits."""
-        self._ends = True
-        self._rouse()
-
-    def close(self) -> None:
-        """End the stream; what still waits is not sent."""
-        self._closed = self._ends = True
-        self._rouse()
-
-    def _rouse(self) -> None:
-        self._is_idle = False
-        self._wake.set()
-
-    async def blocks(self, *, ping_seconds: float) -> AsyncGenerator[bytes]:
-        """Yield what waits, encoded, some of it at a time, and a comment where nothing does."""
-        while not self._closed:
-            if self._waiting:
-                yield self._take()
-            elif self._ends:
-                return
-            else:
-                self._wake.clear()
-                self._is_idle = True
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(ping_seconds):
-                        await self._wake.wait()
-                if self._is_idle:
-                    self._is_idle = False
-                    yield HEARTBEAT
-
-    def _take(self) -> bytes:
-        """Return the events next in line, in one piece: each piece costs as much as all its events.
-
-        A slow client's connection holds no more of them.
-        """
-        blocks: list[bytes] = []
-        size = 0
-        while self._waiting and size < PIECE_BYTES:
-            block = self._waiting.popleft().piece.content
-            blocks.append(block)
-            size += len(block)
-        return b"".join(blocks)
 
 
 class LiveUpdates:
@@ -123,6 +39,7 @@ class LiveUpdates:
         metrics.LIVE_STREAMS_LIMIT.set(max_streams)
         self._streams: defaultdict[int, set[Subscription]] = defaultdict(set)
         self._by_account: Counter[int] = Counter()
+        self._writing = Writing()
         self._closed = False
 
     def require_room(self, user_id: int) -> None:
@@ -155,6 +72,7 @@ class LiveUpdates:
             if not self._by_account[viewer.user_id]:
                 del self._by_account[viewer.user_id]
             metrics.LIVE_STREAMS.dec()
+            self._writing.remove(subscription)
             streams = self._streams[event_id]
             streams.discard(subscription)
             if not streams:
@@ -168,7 +86,7 @@ class LiveUpdates:
                 continue
             event = announcement.to(subscription.viewer)
             if event is not None:
-                _push(subscription, event)
+                self._tell(subscription, event, is_urgent=announcement.is_personal)
             if ends_stream(message, subscription.viewer):
                 subscription.end()
 
@@ -176,7 +94,7 @@ class LiveUpdates:
         """Tell the event's guests that it is over, and end their streams."""
         for subscription in self._streams.get(event_id, ()):
             if not (subscription.viewer.runs_event or subscription.ends):
-                _push(subscription, EXPIRED)
+                self._tell(subscription, EXPIRED)
                 subscription.end()
 
     def end_sessions(self, user_id: int, session_ids: Collection[uuid.UUID] | None) -> None:
@@ -220,13 +138,26 @@ class LiveUpdates:
     def gap(self) -> None:
         """Tell every stream that something may have been missed."""
         for subscription in self._all():
-            _push(subscription, GAP)
+            self._tell(subscription, GAP)
 
     async def close(self) -> None:
         """End all streams and refuse new ones, so that the server can stop."""
         self._closed = True
         for subscription in self._all():
             subscription.close()
+
+    def _tell(
+        self, subscription: Subscription, event: LiveEvent, *, is_urgent: bool = False
+    ) -> None:
+        """Tell one stream; one that cannot be told ends, and its client comes back."""
+        try:
+            is_due = subscription.push(event)
+        except Exception as error:
+            log.exception("live_stream_failed", error=error)
+            subscription.close()
+            return
+        if is_due:
+            self._writing.add(subscription, is_urgent=is_urgent)
 
     def _watching(self, is_meant: Callable[[Viewer], bool]) -> dict[int, set[int]]:
         return {
@@ -237,12 +168,3 @@ class LiveUpdates:
 
     def _all(self) -> list[Subscription]:
         return [one for streams in self._streams.values() for one in streams]
-
-
-def _push(subscription: Subscription, event: LiveEvent) -> None:
-    """Tell one stream; one that cannot be told ends, and its client comes back."""
-    try:
-        subscription.push(event)
-    except Exception as error:
-        log.exception("live_stream_failed", error=error)
-        subscription.close()

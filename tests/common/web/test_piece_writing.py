@@ -23,7 +23,7 @@ class Streaming:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         writer: PieceWriter = scope["extensions"][EXTENSION]
         self.writer = writer
-        self.before_the_head = writer.write(Piece(b"too early"))
+        self.before_the_head = writer.write([Piece(b"too early")])
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"sent ", "more_body": True})
         self.has_begun.set()
@@ -31,9 +31,9 @@ class Streaming:
         await send({"type": "http.response.body", "body": b"end"})
         self.has_ended.set()
 
-    def write(self, content: bytes) -> bool:
+    def write(self, *contents: bytes) -> bool:
         assert self.writer is not None
-        return self.writer.write(Piece(content))
+        return self.writer.write([Piece(content) for content in contents])
 
 
 async def test_a_piece_comes_between_what_the_task_sends() -> None:
@@ -44,10 +44,12 @@ async def test_a_piece_comes_between_what_the_task_sends() -> None:
         writer.write(b"GET / HTTP/1.1\r\nHost: findme\r\nConnection: close\r\n\r\n")
         await app.has_begun.wait()
         assert app.write(b"written ")
+        assert app.write(b"both ", b"together ")
         app.ends.set()
         received = await reader.read()
         writer.close()
-        body = b"5\r\nsent \r\n8\r\nwritten \r\n3\r\nend\r\n0\r\n\r\n"
+        together = b"5\r\nboth \r\n9\r\ntogether \r\n"
+        body = b"5\r\nsent \r\n8\r\nwritten \r\n" + together + b"3\r\nend\r\n0\r\n\r\n"
         assert received.partition(b"\r\n\r\n")[2] == body
         assert app.before_the_head is False
         await app.has_ended.wait()

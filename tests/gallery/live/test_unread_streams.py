@@ -13,7 +13,8 @@ from prometheus_client import REGISTRY
 from libs.common.messaging.messages import PhotoFailed
 from libs.common.web.http_protocol import HttpProtocol
 from services.gallery.gallery import Gallery
-from services.gallery.live.updates import BUFFERED_EVENTS, LiveUpdates
+from services.gallery.live.subscription import BUFFERED_EVENTS
+from services.gallery.live.updates import LiveUpdates
 from tests.faults.sizes import short_and_long
 from tests.gallery.streams import Stream, open_stream
 from tests.gallery.world import World

@@ -1,13 +1,18 @@
 import asyncio
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from libs.common.errors import TooManyRequests, Unavailable
 from libs.common.messaging.messages import PhotoMatched, PhotoUploaded
+from libs.common.web.piece_writing import Piece, PieceWriter
 from services.gallery.live.announcements import GAP, Announcement, LiveEvent, Viewer
-from services.gallery.live.updates import HEARTBEAT, LiveUpdates, Subscription
-from tests.support.polling import PATIENCE_SECONDS
+from services.gallery.live.subscription import HEARTBEAT, Subscription
+from services.gallery.live.updates import LiveUpdates
+from services.gallery.live.writing import STREAMS_AT_A_TURN
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 GUEST = Viewer(7, runs_event=False)
 
@@ -118,6 +123,94 @@ async def test_one_account_has_so_many_streams_and_others_have_theirs() -> None:
         with live.subscribe(1, replace(GUEST, user_id=GUEST.user_id + 1)):
             pass
     live.require_room(GUEST.user_id)
+
+
+@dataclass
+class Wire(PieceWriter):
+    """What was written to a client, each time; one that takes nothing has no `room`."""
+
+    written: list[bytes] = field(default_factory=list)
+    has_room: bool = True
+
+    def write(self, pieces: Sequence[Piece]) -> bool:
+        if self.has_room:
+            self.written.append(b"".join(piece.content for piece in pieces))
+        return self.has_room
+
+
+@asynccontextmanager
+async def listening(live: LiveUpdates, viewer: Viewer) -> AsyncIterator[tuple[Wire, list[bytes]]]:
+    """A stream that waits for events: what is written to it, and what its task sends."""
+    wire, by_task = Wire(), list[bytes]()
+
+    async def send() -> None:
+        async for block in subscription.blocks(ping_seconds=PATIENCE_SECONDS):
+            by_task.append(block)
+
+    with live.subscribe(1, viewer) as subscription:
+        subscription.write_by(wire)
+        sending = asyncio.create_task(send())
+        await asyncio.sleep(0)
+        yield wire, by_task
+        subscription.close()
+        await sending
+
+
+def of_all(photo_id: int) -> PhotoUploaded:
+    return PhotoUploaded(event_id=1, photo_id=photo_id, seen_by_all=True)
+
+
+async def test_what_comes_together_is_written_together() -> None:
+    live = LiveUpdates(max_streams=9, per_account=5)
+    async with listening(live, GUEST) as (wire, by_task):
+        for event in numbered(3):
+            live.publish(of_all(int(str(event.data["photo_id"]))))
+        assert wire.written == []
+        await eventually(lambda: wire.written == [sent(*numbered(3))])
+        live.publish(of_all(0))
+        await eventually(lambda: wire.written[1:] == [sent(*numbered(1))])
+        assert by_task == []
+
+
+async def test_who_takes_nothing_is_sent_it_by_the_task_in_order() -> None:
+    live = LiveUpdates(max_streams=9, per_account=5)
+    async with listening(live, GUEST) as (wire, by_task):
+        wire.has_room = False
+        live.publish(of_all(0))
+        await eventually(lambda: b"".join(by_task) == sent(*numbered(1)))
+        wire.has_room = True
+        live.publish(of_all(1))
+        await eventually(lambda: b"".join(wire.written) == sent(numbered(2)[1]))
+
+
+async def test_guests_hear_of_their_own_photos_before_all_have_heard_of_others() -> None:
+    live = LiveUpdates(max_streams=2000, per_account=5)
+    async with AsyncExitStack() as streams:
+        wires = [
+            (await streams.enter_async_context(listening(live, replace(GUEST, user_id=user))))[0]
+            for user in range(4 * STREAMS_AT_A_TURN)
+        ]
+        live.publish(of_all(0))
+        await asyncio.sleep(0)
+        assert [bool(wire.written) for wire in wires].count(True) == STREAMS_AT_A_TURN
+        last = [user for user, wire in enumerate(wires) if not wire.written][-1]
+        live.publish(PhotoMatched(event_id=1, photo_id=5, user_ids=(last,)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        matched = LiveEvent("photo.matched", {"photo_id": 5})
+        assert wires[last].written == [sent(*numbered(1), matched)]
+        assert not all(wire.written for wire in wires)
+        await eventually(lambda: all(wire.written for wire in wires))
+        assert sum(len(wire.written) for wire in wires) == len(wires)
+
+
+async def test_a_stream_that_has_ended_is_written_to_no_more() -> None:
+    live = LiveUpdates(max_streams=9, per_account=5)
+    async with listening(live, GUEST) as (wire, _), listening(live, GUEST) as (other, _):
+        async with listening(live, GUEST) as (gone, _):
+            live.publish(of_all(0))
+        await eventually(lambda: bool(wire.written and other.written))
+    assert gone.written == []
 
 
 async def test_a_stream_that_cannot_be_told_ends_and_the_others_hear_on(

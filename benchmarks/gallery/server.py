@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tests.support.services import GuardedProcess, free_port
 SAMPLE_SECONDS = 0.2
 #: Of a core: its timers.
 IDLE_PERCENT = 10
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -31,9 +33,11 @@ class Server:
 
     def wait_until_idle(self) -> None:
         """Wait for what it does still: it answers those, too, who have hung up meanwhile."""
-        process = psutil.Process(self.pid)
-        while process.cpu_percent(interval=SAMPLE_SECONDS) > IDLE_PERCENT:
-            pass
+        process, until = psutil.Process(self.pid), time.monotonic() + PATIENCE_SECONDS
+        while (percent := process.cpu_percent(interval=SAMPLE_SECONDS)) > IDLE_PERCENT:
+            if time.monotonic() > until:
+                msg = f"the server does not come to rest: {percent:.0f} % of a core"
+                raise RuntimeError(msg)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from libs.common.database.connections import LimitedConnection
 from libs.common.database.database import Database
@@ -24,14 +25,22 @@ def statements(database: Database) -> Iterator[Statements]:
         seen.append((statement, parameters))
 
     def note_and_fetch(self: Any, statement: str, *parameters: Any) -> Any:
-        seen.append((statement, parameters))
+        if self in own:
+            seen.append((statement, parameters))
         return fetch(self, statement, *parameters)
 
     engine = database.engine.sync_engine
+    own: set[Any] = set()
+
+    def note_connection(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        own.add(record.driver_connection)
+
     event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine.pool, "checkout", note_connection)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LimitedConnection, "fetch", note_and_fetch)
         try:
             yield seen
         finally:
             event.remove(engine, "before_cursor_execute", note)
+            event.remove(engine.pool, "checkout", note_connection)

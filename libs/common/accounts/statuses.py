@@ -63,6 +63,8 @@ class Statuses(KeptReads[uuid.UUID, S]):
 
     def forget_user(self, user_id: int) -> None:
         """Ask again about this account, and about what is being asked at this moment."""
+        # Whose they are that are being asked for is not known yet.
+        self.forget_asked()
         self.forget(*self._of_user.get(user_id, ()))
 
     def forget_all(self) -> None:

@@ -2,7 +2,8 @@
 
 Building a list's statement anew at each call, and finding out that it is one that was compiled
 before, took as long as its answer; and so did its way through SQLAlchemy (200 us of a core, 90
-by the driver alone). Errors, limits and repetition are those of other statements.
+by the driver alone). Limits and repetition are those of other statements. Errors of the server
+come as the driver's own, for which `sqlstates` has the same answers.
 """
 
 import asyncio
@@ -17,11 +18,9 @@ from sqlalchemy.types import TypeEngine
 
 from libs.common.database.connections import DATABASE_ERRORS, SILENT, DatabaseSilent
 from libs.common.database.repeated_reads import REPEATS_READS
+from libs.common.database.sqlstates import is_session_lost
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
-#: They took their time, and are not waited for once more.
-_WAITED_FOR = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
-
 
 T = TypeVar("T")
 
@@ -57,23 +56,30 @@ class CompiledRead:
             except TimeoutError as error:
                 _give_up(connection)
                 raise DatabaseSilent(SILENT) from error
-            except _WAITED_FOR:
-                raise
-            except DATABASE_ERRORS:
-                pass
-        # A transaction's are SQLAlchemy's matter, and so is what follows from an error: it asks
-        # once more, of a new session where the old one is lost.
+            except DATABASE_ERRORS as error:
+                if not (is_session_lost(error) or _may_tell_values(error)):
+                    raise
+        # A transaction's are SQLAlchemy's matter, and so are lost sessions, of which it makes new
+        # ones, and values that are refused: it leaves them out of what is said.
         return (await connection.exec_driver_sql(self._sql, values)).all()
 
 
 def _driver_of(connection: AsyncConnection) -> Any | None:  # noqa: ANN401 - it has no types
-    """Return the driver's connection where it may be asked directly: no transaction is begun."""
+    """Return the driver's connection where it may be asked directly: no transaction is begun.
+
+    Raises DatabaseSilent where it was given up before.
+    """
     own = connection.sync_connection
-    if own is None or own.closed or own.invalidated:
+    if own is None or own.closed or not own.get_execution_options().get(REPEATS_READS):
         return None
-    if not own.get_execution_options().get(REPEATS_READS):
-        return None
+    if own.invalidated:
+        # A new session would not be in autocommit.
+        raise DatabaseSilent(SILENT)
     return own.connection.driver_connection
+
+
+def _may_tell_values(error: BaseException) -> bool:
+    return isinstance(error, (asyncpg.DataError, asyncpg.InterfaceError))
 
 
 def _give_up(connection: AsyncConnection) -> None:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
+    AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
@@ -38,7 +39,7 @@ from libs.common.database.sqlstates import (
     sqlstate,
 )
 from libs.common.database.transactions import CONFLICT, Attempt, TransactionConflict, UnitOfWork
-from libs.common.database.turns import Turns
+from libs.common.database.turns import Turns, Use
 from libs.common.settings import CommonSettings
 from libs.common.telemetry import metrics, tracing
 
@@ -152,8 +153,7 @@ class Database:
         change nothing. With `patient` it may take minutes (`CommonSettings.db_patient_timeout`),
         and is not repeated.
         """
-        engine = self._autocommit if patient else self._reading
-        async with self._connected(engine, patient=patient) as connection:
+        async with self._read(patient=patient) as connection:
             yield connection
 
     @asynccontextmanager
@@ -162,7 +162,7 @@ class Database:
 
         For what must not wait behind requests: readiness, and whether those who watch still may.
         """
-        async with self._connected(self._reading, is_look=True) as connection:
+        async with self._connected(self._reading, use=Use.LOOK) as connection:
             yield connection
 
     @asynccontextmanager
@@ -182,7 +182,7 @@ class Database:
         above all (`CommonSettings.db_scans_at_once`). Raises DatabaseUnavailable when it is not
         one's turn for as long as one waits for a connection.
         """
-        async with self._turn(), self.read(patient=patient) as connection:
+        async with self._turn(), self._read(patient=patient, use=Use.SCAN) as connection:
             yield connection
 
     @asynccontextmanager
@@ -190,7 +190,7 @@ class Database:
         """A scan all of whose reads see the same moment; rows can be streamed from it."""
         async with (
             self._turn(),
-            self._connected(self._repeatable) as connection,
+            self._connected(self._repeatable, use=Use.SCAN) as connection,
             connection.begin(),
         ):
             yield connection
@@ -279,15 +279,21 @@ class Database:
                 # A pooled session would keep its locks and its listeners.
                 await connection.invalidate()
 
+    def _read(
+        self, *, patient: bool, use: Use = Use.OTHER
+    ) -> AbstractAsyncContextManager[AsyncConnection]:
+        engine = self._autocommit if patient else self._reading
+        return self._connected(engine, patient=patient, use=use)
+
     @asynccontextmanager
     async def _connected(
-        self, engine: AsyncEngine, *, patient: bool = False, is_look: bool = False
+        self, engine: AsyncEngine, *, patient: bool = False, use: Use = Use.OTHER
     ) -> AsyncIterator[AsyncConnection]:
         """A connection of the pool; how long it took to get is measured."""
         started = time.perf_counter()
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self._turns.one(is_look=is_look))
+                await stack.enter_async_context(self._turns.one(use))
                 connection = await stack.enter_async_context(_connection(engine))
             except PoolTimeout:
                 metrics.POOL_TIMEOUTS.inc()
@@ -304,7 +310,7 @@ class Database:
 
     async def check(self) -> None:
         """Raise the driver's error when the database cannot be used now."""
-        async with self._connected(self._autocommit, is_look=True) as connection:
+        async with self._connected(self._autocommit, use=Use.LOOK) as connection:
             await connection.execute(text("SELECT 1"))
 
     async def check_primary(self) -> None:
@@ -313,7 +319,7 @@ class Database:
         Then the pool's sessions are given up: new ones may reach another server.
         """
         try:
-            async with self._connected(self._autocommit, is_look=True) as connection:
+            async with self._connected(self._autocommit, use=Use.LOOK) as connection:
                 await connection.execute(_REFUSE_READ_ONLY)
         except DBAPIError as error:
             if sqlstate(error) == READ_ONLY:

@@ -70,16 +70,22 @@ class KeptReads(Generic[K, V]):
         return None if kept is None or kept.until <= self._clock() else kept
 
     def forget(self, *keys: K) -> None:
-        """Read these anew, and what is being read at this moment."""
-        # That may have been read before the change: whoever waits gets it, as they came before,
-        # but it is not kept.
-        self._asked = {}
+        """Read these anew, also those that are being read at this moment.
+
+        Those may have been read before the change: whoever waits gets it, as they came before,
+        but it is not kept.
+        """
         for key in keys:
+            self._asked.pop(key, None)
             self._drop(key)
+
+    def forget_asked(self) -> None:
+        """Read anew whatever is being read at this moment."""
+        self._asked = {}
 
     def forget_all(self) -> None:
         """Read all anew: what tells of changes may have been missed."""
-        self._asked = {}
+        self.forget_asked()
         self._kept.clear()
 
     async def close(self) -> None:
@@ -90,7 +96,7 @@ class KeptReads(Generic[K, V]):
     async def _ask(self) -> None:
         while self._waiting:
             batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:ASKED_AT_ONCE]}
-            self._asked = asked = dict(batch)
+            self._asked = dict(batch)
             until = self._clock() + self._kept_seconds
             try:
                 found = await self._load(batch)
@@ -106,10 +112,9 @@ class KeptReads(Generic[K, V]):
             else:
                 for key, answer in batch.items():
                     answer.set_result(found.get(key))
-                if self._asked is asked:
-                    for key in batch:
-                        self._keep(key, Known(found.get(key), until))
-                    self._make_room()
+                for key in self._asked:
+                    self._keep(key, Known(found.get(key), until))
+                self._make_room()
             finally:
                 self._asked = {}
 

@@ -70,7 +70,7 @@ class Announcement:
     @property
     def is_personal(self) -> bool:
         """Whether it is about some guests' own photos, who should not wait for what all hear."""
-        return self._guests is not None
+        return bool(self._guests)
 
     def to(self, viewer: Viewer) -> LiveEvent | None:
         """Return what this viewer is told, None when it is not for them."""

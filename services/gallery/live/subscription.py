@@ -12,6 +12,8 @@ from services.gallery.live.announcements import GAP, LiveEvent, Viewer
 #: A client this far behind loads its lists anew instead.
 BUFFERED_EVENTS = 256
 PIECE_BYTES = 4096
+#: Some 3 KB: more of them in one moment are not written together.
+EVENTS_TOGETHER = 32
 #: A comment, so that nobody between takes the connection for dead, and the client's end is seen.
 HEARTBEAT = b": ping\n\n"
 
@@ -38,6 +40,9 @@ class Subscription:
 
         Return whether the caller is to `write` it soon: else the stream's own task sends it.
         """
+        if len(self._waiting) >= EVENTS_TOGETHER:
+            # A burst: only who does not take what is written falls behind by it.
+            self.write()
         if event is GAP or len(self._waiting) >= self._buffered_events:
             if event is not GAP:
                 metrics.LIVE_OVERFLOWS.inc()

@@ -131,6 +131,18 @@ async def test_an_answer_from_before_a_change_is_not_kept(
     assert await statuses.of(key) is None
 
 
+async def test_what_is_forgotten_by_its_key_keeps_the_others_that_are_asked_for(rows: Rows) -> None:
+    statuses, key, other = rows.statuses(), rows.add(1), rows.add(2)
+    rows.may_answer.clear()
+    waiting = [asyncio.ensure_future(statuses.of(one)) for one in (key, other)]
+    await rows.is_asked.wait()
+    statuses.forget(key)
+    rows.may_answer.set()
+    assert await asyncio.gather(*waiting) == [Named(1), Named(2)]
+    assert statuses.known(key) is None
+    assert statuses.known(other) is not None
+
+
 async def test_an_error_is_everybodys_who_waits_and_is_not_kept(rows: Rows) -> None:
     statuses, key = rows.statuses(), rows.add()
     rows.error = ConnectionError("away")

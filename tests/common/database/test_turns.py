@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.common.database import turns as turns_module
 from libs.common.database.database import Database
-from libs.common.database.turns import Turns
+from libs.common.database.turns import Turns, Use
 from libs.common.settings import KEPT_CONNECTIONS, CommonSettings
 from tests.support.polling import PATIENCE_SECONDS, eventually
 
@@ -30,8 +30,8 @@ class Holding:
     most_held: int = 0
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def one(self, *, is_look: bool = False) -> None:
-        async with self.turns.one(is_look=is_look):
+    async def one(self, use: Use = Use.OTHER) -> None:
+        async with self.turns.one(use):
             self.held += 1
             self.most_held = max(self.most_held, self.held)
             try:
@@ -40,10 +40,10 @@ class Holding:
                 self.held -= 1
 
     @asynccontextmanager
-    async def by(self, count: int) -> AsyncIterator[None]:
+    async def by(self, count: int, use: Use = Use.OTHER) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
-                group.create_task(self.one())
+                group.create_task(self.one(use))
             await asyncio.sleep(0)
             try:
                 yield
@@ -94,7 +94,7 @@ async def test_more_are_had_where_none_comes_back_but_never_that_of_the_looks() 
     async with holding.by(2 * CONNECTIONS):
         assert holding.held == AT_FIRST
         await eventually(lambda: holding.held == MOST)
-        async with asyncio.timeout(PATIENCE_SECONDS), holding.turns.one(is_look=True):
+        async with asyncio.timeout(PATIENCE_SECONDS), holding.turns.one(Use.LOOK):
             assert holding.held == MOST
     assert holding.most_held == MOST
 
@@ -123,8 +123,67 @@ async def test_who_waits_too_long_is_told_and_takes_no_turn_with_them() -> None:
     async with holding.by(AT_FIRST):
         with pytest.raises(PoolTimeout, match="no database connection became free within"):
             await holding.one()
-    async with Holding(holding.turns).by(AT_FIRST):
-        pass
+    again = Holding(holding.turns)
+    async with again.by(AT_FIRST):
+        assert again.held == AT_FIRST
+
+
+@pytest.mark.usefixtures("never_more")
+async def test_who_gives_up_as_their_turn_comes_leaves_it_to_the_next() -> None:
+    holding = Holding(turns())
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_FIRST):
+            group.create_task(holding.one())
+        await asyncio.sleep(0)
+        gives_up, stays = (group.create_task(holding.one()) for _ in range(2))
+        await asyncio.sleep(0)
+        holding.release.set()
+        # Those that hold it give it back in their next step; then it is this one's, who goes.
+        await asyncio.sleep(0)
+        gives_up.cancel()
+        await asyncio.wait([stays])
+    again = Holding(holding.turns)
+    async with again.by(AT_FIRST):
+        assert again.held == AT_FIRST
+
+
+async def test_there_are_more_for_as_long_as_the_first_in_line_waits_and_then_fewer() -> None:
+    some = turns()
+    short = [Holding(some) for _ in range(AT_FIRST + 5)]
+    holders = [asyncio.create_task(one.one()) for one in short]
+    await asyncio.sleep(0)
+    assert sum(one.held for one in short) == AT_FIRST
+    # None was held at the count before: what is waited for is what makes it grow.
+    some._held = frozenset()
+    some._count()
+    await asyncio.sleep(0)
+    assert sum(one.held for one in short) == AT_FIRST + 1
+    # Another one is the first in line now.
+    some._held = frozenset()
+    some._count()
+    await asyncio.sleep(0)
+    assert sum(one.held for one in short) == AT_FIRST + 1
+    for one in short:
+        one.release.set()
+    await asyncio.wait(holders)
+    for _ in range(3):
+        some._count()
+    crowd = Holding(some)
+    async with crowd.by(2 * CONNECTIONS):
+        assert crowd.held == AT_FIRST
+
+
+@pytest.mark.usefixtures("never_more")
+async def test_scans_take_no_turn_of_the_others() -> None:
+    some = turns()
+    scans, others = Holding(some), Holding(some)
+    async with scans.by(20, Use.SCAN):
+        assert scans.held == 20
+        async with others.by(2 * CONNECTIONS):
+            assert others.held == AT_FIRST
+    crowd = Holding(some)
+    async with crowd.by(2 * CONNECTIONS):
+        assert crowd.held == AT_FIRST
 
 
 async def test_few_connections_are_had_all_at_once() -> None:

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from libs.common import tasks
 from libs.common.errors import TooManyRequests, Unavailable
+from libs.common.messaging.bus.mailbox import Mailbox
+from libs.common.messaging.bus.protocol import Delivery
 from libs.common.messaging.messages import PhotoMatched, PhotoUploaded
 from libs.common.web.piece_writing import Piece, PieceWriter
 from services.gallery.live.announcements import GAP, Announcement, LiveEvent, Viewer
-from services.gallery.live.subscription import HEARTBEAT, Subscription
+from services.gallery.live.subscription import BUFFERED_EVENTS, HEARTBEAT, Subscription
 from services.gallery.live.updates import LiveUpdates
 from services.gallery.live.writing import STREAMS_AT_A_TURN
 from tests.support.polling import PATIENCE_SECONDS, eventually
@@ -152,8 +155,8 @@ async def listening(live: LiveUpdates, viewer: Viewer) -> AsyncIterator[tuple[Wi
         sending = asyncio.create_task(send())
         await asyncio.sleep(0)
         yield wire, by_task
-        subscription.close()
-        await sending
+        # As where the client has gone: nothing is closed before.
+        await tasks.end(sending)
 
 
 def of_all(photo_id: int) -> PhotoUploaded:
@@ -193,9 +196,8 @@ async def test_guests_hear_of_their_own_photos_before_all_have_heard_of_others()
         live.publish(of_all(0))
         await asyncio.sleep(0)
         assert [bool(wire.written) for wire in wires].count(True) == STREAMS_AT_A_TURN
-        last = [user for user, wire in enumerate(wires) if not wire.written][-1]
+        last = next(reversed(live._writing._others)).viewer.user_id
         live.publish(PhotoMatched(event_id=1, photo_id=5, user_ids=(last,)))
-        await asyncio.sleep(0)
         await asyncio.sleep(0)
         matched = LiveEvent("photo.matched", {"photo_id": 5})
         assert wires[last].written == [sent(*numbered(1), matched)]
@@ -204,13 +206,35 @@ async def test_guests_hear_of_their_own_photos_before_all_have_heard_of_others()
         assert sum(len(wire.written) for wire in wires) == len(wires)
 
 
+async def test_of_a_burst_nobody_misses_anything_who_takes_what_is_written() -> None:
+    live, heard = LiveUpdates(max_streams=9, per_account=5), numbered(2 * BUFFERED_EVENTS)
+
+    async def hear(delivery: Delivery) -> None:
+        live.publish(of_all(int(delivery.routing_key)))
+
+    mailbox, stopping = Mailbox(hear, lambda: asyncio.sleep(0)), asyncio.Event()
+    async with listening(live, GUEST) as (wire, _):
+        for number in range(len(heard)):
+            mailbox.offer(Delivery("", str(number), b"", "", attempt=1, redelivered=False))
+        handing_out = asyncio.create_task(mailbox.run(stopping))
+        await eventually(lambda: b"".join(wire.written) == sent(*heard))
+        for number in range(len(heard)):
+            live.publish(of_all(number))
+        await eventually(lambda: b"".join(wire.written) == 2 * sent(*heard))
+        stopping.set()
+        await handing_out
+
+
 async def test_a_stream_that_has_ended_is_written_to_no_more() -> None:
-    live = LiveUpdates(max_streams=9, per_account=5)
-    async with listening(live, GUEST) as (wire, _), listening(live, GUEST) as (other, _):
-        async with listening(live, GUEST) as (gone, _):
-            live.publish(of_all(0))
-        await eventually(lambda: bool(wire.written and other.written))
-    assert gone.written == []
+    live, wire = LiveUpdates(max_streams=9, per_account=5), Wire()
+    with live.subscribe(1, GUEST) as gone:
+        gone.write_by(wire)
+        sending = asyncio.create_task(read(gone, 1))
+        await asyncio.sleep(0)
+        live.publish(of_all(0))
+    await asyncio.sleep(0)
+    assert wire.written == []
+    await tasks.end(sending)
 
 
 async def test_a_stream_that_cannot_be_told_ends_and_the_others_hear_on(

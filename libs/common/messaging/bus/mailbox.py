@@ -62,6 +62,8 @@ class Mailbox:
                 delivery = self._waiting.popleft()
                 if not await self._guarded(self._handle(delivery)):
                     self.report_gap()
+                # Of a thousand that wait all would be handed out in one turn of the loop.
+                await asyncio.sleep(0)
             else:
                 await unless_set(self._wake.wait(), stopping)
 

@@ -150,7 +150,9 @@ class CommonSettings(ServerSettings):
         description="PostgreSQL, as postgresql://user:password@host:port/database."
     )
     db_pool_size: int = Field(default=30, ge=1, description="Connections kept, per process.")
-    db_max_overflow: int = Field(default=70, ge=0, description="Further ones, while those are held for long.")
+    db_max_overflow: int = Field(
+        default=70, ge=0, description="Further ones, while those are held for long."
+    )
     db_pool_recycle: int = Field(default=1800, ge=-1, description="Seconds a connection lives.")
     db_pool_timeout: float = Field(default=10, gt=0, description="Seconds to wait for one.")
     db_connect_timeout: float = Field(

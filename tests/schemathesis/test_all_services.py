@@ -4,6 +4,7 @@ The way of schemathesis.readthedocs.io, on all services behind one address, as e
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,18 @@ def probe_all(role: str, databases: Databases, objects: Path, *, examples: int) 
                     f"{name} ends the caller's login: it belongs into LAST"
                 )
             except (Exception, FailureGroup) as error:  # noqa: BLE001 - all are asked first
-                failures.append(f"{operation.label}: {str(error)[:2000]}")
+                failures.append(f"{operation.label}: {'; '.join(told(error))[:2000]}")
     assert not failures, "\n\n".join(failures)
     done = [name for name, seen in answers.items() if any(status < 300 for status in seen)]
     assert len(done) >= ROLES[role], f"only these did something: {done}"
+
+
+def told(error: BaseException) -> Iterator[str]:
+    """What is said by an error, and by those that it is a group of."""
+    yield str(error)
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from told(one)
 
 
 def is_still_somebody(role: str, services: Served, session: requests.Session) -> bool:

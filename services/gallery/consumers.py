@@ -95,6 +95,9 @@ class NotificationListener:
         if isinstance(message, EventChanged | EventDeleted):
             self._ends.forget(message.event_id)
             self._main_events.forget_all()
+        elif isinstance(message, MatchChanged):
+            # It may tell of guests who were taken out of the event.
+            self._main_events.forget(*message.user_ids or ())
         self._live.publish(message)
 
     async def on_gap(self) -> None:

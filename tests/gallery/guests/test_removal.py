@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from libs.common.database.tables import favourites, matches, memberships, selfies, users
+from libs.common.messaging.messages import MatchChanged
 from tests.gallery.in_photo.test_verdicts import SURE, Guest
 from tests.gallery.world import World
 from tests.support.people import Person
+from tests.support.polling import PATIENCE_SECONDS, eventually
 
 
 async def removed(world: World, event_id: int, guest: Person, by: Person) -> Any:
@@ -51,6 +54,26 @@ async def test_a_guest_of_other_events_leaves_this_one_alone(world: World) -> No
     assert len(await world.rows(selfies)) == 1
     [(topic, body)] = await world.sent()
     assert (topic, body["user_ids"]) == ("match.changed", [guest.id])
+
+
+async def test_who_is_taken_out_of_their_main_event_sees_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photographer = await world.photographer()
+    first, second = await world.event(photographer), await world.event(photographer)
+    guest = await world.person(joined=first)
+    await world.join(guest, second)
+    shown = await world.photo(second)
+    main_events = world.app.state.gallery.main_events
+    # Not by its age.
+    monkeypatch.setattr(main_events, "_kept_seconds", 10 * PATIENCE_SECONDS)
+    assert (await world.client.get("/api/all-photos", headers=guest.headers)).json() == []
+    assert main_events.known(guest.id).value == first
+    assert (await removed(world, first, guest, photographer)).status_code == 200
+    await world.publish(MatchChanged(event_id=first, user_ids=(guest.id,)))
+    await eventually(lambda: main_events.known(guest.id) is None)
+    answer = await world.client.get("/api/all-photos", headers=guest.headers)
+    assert [photo["id"] for photo in answer.json()] == [shown]
 
 
 async def test_only_guests_of_ones_own_events_are_taken_out(world: World) -> None:

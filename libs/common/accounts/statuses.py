@@ -46,14 +46,6 @@ class Statuses(KeptReads[uuid.UUID, S]):
         )
         self._of_user: defaultdict[int, set[uuid.UUID]] = defaultdict(set)
 
-    async def of(self, key: uuid.UUID) -> S | None:
-        """Return the status, None when it has ended; raises what asking for it raises."""
-        known = self.known(key)
-        if known is not None:
-            return known.value
-        metrics.ACCOUNT_STATUS_MISSES.inc()
-        return await super().of(key)
-
     def known(self, key: uuid.UUID) -> Known[S] | None:
         """Return the status if it was asked for lately."""
         known = super().known(key)
@@ -71,6 +63,9 @@ class Statuses(KeptReads[uuid.UUID, S]):
         """Messages may have been missed."""
         super().forget_all()
         self._of_user.clear()
+
+    def _missed(self, key: uuid.UUID) -> None:
+        metrics.ACCOUNT_STATUS_MISSES.inc()
 
     def _keep(self, key: uuid.UUID, known: Known[S]) -> None:
         super()._keep(key, known)

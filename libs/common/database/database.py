@@ -145,34 +145,28 @@ class Database:
         """How long a statement waits for what another transaction has locked."""
         return self._limits.lock_seconds
 
-    @asynccontextmanager
-    async def read(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
+    def read(self, *, patient: bool = False) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in autocommit: every statement sees what is committed by then.
 
         A statement whose session is ended under it is asked once more, of a new one, so it must
         change nothing. With `patient` it may take minutes (`CommonSettings.db_patient_timeout`),
         and is not repeated.
         """
-        async with self._read(patient=patient) as connection:
-            yield connection
+        return self._read(patient=patient)
 
-    @asynccontextmanager
-    async def look(self) -> AsyncIterator[AsyncConnection]:
+    def look(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection like `read`'s for a short look, of which one is kept beside all others.
 
         For what must not wait behind requests: readiness, and whether those who watch still may.
         """
-        async with self._connected(self._reading, use=Use.LOOK) as connection:
-            yield connection
+        return self._read(patient=False, use=Use.LOOK)
 
-    @asynccontextmanager
-    async def single_statements(self) -> AsyncIterator[AsyncConnection]:
+    def single_statements(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in autocommit for statements that change something, each by itself.
 
         They are not repeated, and send no messages.
         """
-        async with self._connected(self._autocommit) as connection:
-            yield connection
+        return self._connected(self._autocommit)
 
     @asynccontextmanager
     async def scan(self, *, patient: bool = True) -> AsyncIterator[AsyncConnection]:

@@ -55,6 +55,7 @@ class KeptReads(Generic[K, V]):
         known = self.known(key)
         if known is not None:
             return known.value
+        self._missed(key)
         answer = self._asked.get(key) or self._waiting.get(key)
         if answer is None:
             answer = asyncio.get_running_loop().create_future()
@@ -117,6 +118,9 @@ class KeptReads(Generic[K, V]):
                 self._make_room()
             finally:
                 self._asked = {}
+
+    def _missed(self, key: K) -> None:
+        """Be told of a request for what is not kept, before it waits for a read."""
 
     def _make_room(self) -> None:
         while len(self._kept) > self._kept_at_most:

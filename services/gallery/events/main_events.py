@@ -16,16 +16,13 @@ class MainEvents(KeptReads[int, int]):
         super().__init__(self._find, name="main events", kept_seconds=KEPT_SECONDS)
         self._database = database
 
-    async def of(self, key: int) -> int | None:
-        """Return the event, None where there is none; raises what reading it raises."""
-        if self.known(key) is None:
-            # What is being read may be from before they joined their first event.
-            self.forget(key)
-        return await super().of(key)
-
     async def _find(self, user_ids: Collection[int]) -> Mapping[int, int]:
         async with self._database.read() as connection:
             return await main_event_ids(connection, user_ids)
+
+    def _missed(self, key: int) -> None:
+        # What is being read may be from before they joined their first event.
+        self.forget(key)
 
     def _keep(self, key: int, known: Known[int]) -> None:
         # Who has joined none may join one in the next moment.
